@@ -1,0 +1,1 @@
+"""Bytes to sealed bytes: pure computation, no clock, no file, no log."""

@@ -1,0 +1,1 @@
+"""Opaque objects by key, and where they lie."""

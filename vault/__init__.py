@@ -1,0 +1,1 @@
+"""The program: calls taken, media kept sealed, rights exercised."""

@@ -1,0 +1,1 @@
+"""A peer connection to encoded frames and media fragments."""
