@@ -1,0 +1,56 @@
+# Everything a person or a machine does with this repository. `make` alone prints this list.
+# Each target makes what it needs first: the Python environment from the lock files, Debian packages, JavaScript for tests.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+
+ARGS ?=
+NAME ?=
+TESTS ?= tests
+WORKERS ?= 2
+
+.PHONY: help run test check soak demo bench lock image-check clean venv-run venv-dev packages node
+
+help:  ## print this list
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+run: venv-run  ## start the vault for development (SQLite, a folder, loopback only); ARGS="--port 8081" is passed on
+	exec $(PYTHON) -m vault dev $(ARGS)
+
+test: venv-dev packages node  ## run every test against the real parts; TESTS=path, ARGS="-k word", WORKERS=2
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS) $(TESTS)
+
+check: venv-dev  ## format, lint, types, import layers, repository and documentation rules (under a minute)
+	$(PYTHON) scripts/check.py
+
+soak: venv-dev packages node  ## the long campaigns: 500 random kills and friends
+	CALLVAULT_TEST_SOAK=1 $(PYTHON) -m pytest -n 0 -m slow --timeout 7200 $(ARGS) $(TESTS)
+
+demo: venv-dev packages node  ## call, record, play, erase and verify in headless Chromium; one line per step
+	$(PYTHON) scripts/demo.py $(ARGS)
+
+bench: venv-dev  ## measure; NAME=seal|recorder|playback|memory|storage for one of them
+	$(PYTHON) -m benchmarks $(NAME)
+
+lock: venv-dev  ## compute the three lock files again
+	sh scripts/lock.sh
+
+image-check: venv-run  ## the Dockerfile's steps in a clean folder, without a container engine
+	sh scripts/check_image.sh
+
+clean:  ## remove what the targets above made (never ./callvault-dev)
+	rm -rf .venv .state node_modules dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv-run:
+	@sh scripts/venv.sh requirements.lock
+
+venv-dev:
+	@sh scripts/venv.sh requirements-dev.lock
+
+packages:
+	@sh scripts/packages.sh
+
+node:
+	@sh scripts/node.sh

@@ -1,0 +1,71 @@
+"""What all tests share: real servers, one network rule, and that nothing is skipped where all is required."""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+
+from tests import only_loopback
+from tests.servers.parts import all_required
+from tests.servers.postgres import Postgres, postgres_server
+
+# Tests of one heavy part share a server and a core: they stay together on one worker (xdist's loadgroup).
+HEAVY_PARTS = ("browser", "ceph")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the firewall up before the first test module is imported."""
+    only_loopback.install()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of a heavy part, or else of a file, on one worker; leave campaigns to `make soak`."""
+    for item in items:
+        part = next((name for name in HEAVY_PARTS if item.get_closest_marker(name)), None)
+        item.add_marker(pytest.mark.xdist_group(part or item.path.stem))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where every real part is required: CI must not pass by not looking."""
+    report = yield
+    if report.skipped and all_required() and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although CALLVAULT_TEST_REQUIRE_ALL=1: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a skipped module into a failure likewise."""
+    report = yield
+    if report.outcome == "skipped" and all_required():
+        report.outcome = "failed"
+        report.longrepr = f"skipped although CALLVAULT_TEST_REQUIRE_ALL=1: {report.longrepr}"  # type: ignore[assignment]
+    return report
+
+
+@pytest.fixture(scope="session")
+def rounds() -> Callable[[int, int], int]:
+    """Choose a campaign's size: ``rounds(50, 500)`` is 50, and 500 under `make soak`."""
+
+    def choose(short: int, long: int) -> int:
+        return long if os.environ.get("CALLVAULT_TEST_SOAK") == "1" else short
+
+    return choose
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL server for the whole session (one per worker)."""
+    with postgres_server() as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """An empty database of that server, as an SQLAlchemy URL for asyncpg."""
+    with postgres.database() as url:
+        yield url

@@ -1,0 +1,34 @@
+"""Real parts that a test needs. A missing one skips the test; with CALLVAULT_TEST_REQUIRE_ALL=1 it fails."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# Debian keeps the server programs of PostgreSQL outside the path.
+EXTRA_FOLDERS = (
+    "/usr/sbin",
+    "/sbin",
+    *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
+)
+
+
+def all_required() -> bool:
+    """Tell whether a missing part is a failure: so it is in CI."""
+    return os.environ.get("CALLVAULT_TEST_REQUIRE_ALL") == "1"
+
+
+def find(program: str) -> str | None:
+    """Return the path of a program, or None."""
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *EXTRA_FOLDERS]))
+
+
+def need(*programs: str) -> dict[str, str]:
+    """Return the paths of these programs; skips the test, or fails it when all parts are required."""
+    found = {program: find(program) for program in programs}
+    missing = sorted(program for program, path in found.items() if path is None)
+    if missing:
+        sentence = f"needs {', '.join(missing)} (make packages installs what Debian has)"
+        (pytest.fail if all_required() else pytest.skip)(sentence)
+    return {program: path for program, path in found.items() if path is not None}
