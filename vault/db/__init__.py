@@ -1,0 +1,1 @@
+"""Tables, engines and migrations; the queries live in the rooms that need them."""

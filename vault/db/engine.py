@@ -1,0 +1,137 @@
+"""Connections: one writer and a few readers on SQLite, a pool on PostgreSQL.
+
+SQLite has one writer at a time whatever we do; saying so with a pool of one turns busy errors into waiting.
+``BEGIN IMMEDIATE`` takes the write lock at once, so a transaction never finds out late that it lost.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from vault.errors import ConfigurationError, DependencyError
+
+BUSY_TIMEOUT_MS: Final = 5_000  # another process (a migration, the command line) may hold the file briefly
+READERS: Final = 4  # more only queue behind the same file
+POSTGRES_POOL: Final = 8
+
+
+class Database:
+    """One database. ``read()`` and ``write()`` hand out connections, each for one block."""
+
+    def __init__(self, reader: AsyncEngine, writer: AsyncEngine, *, dialect: str) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.dialect = dialect
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection for reading; raises DependencyError where the database does not answer."""
+        with _translated():
+            async with self._reader.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection inside a transaction: committed at the block's end, undone by an exception."""
+        with _translated():
+            async with self._writer.begin() as connection:
+                yield connection
+
+    async def forget_traces(self) -> bool:
+        """Remove deleted content from what SQLite keeps beside its pages: truncate the write-ahead log.
+
+        Returns False where a reader still holds the log (promises F10): the caller stays pending and asks
+        again. PostgreSQL keeps no secret of ours in clear; it vacuums on its own.
+        """
+        if self.dialect != "sqlite":
+            return True
+        async with self._writer.connect() as connection:
+            # Beside SQLAlchemy, which would begin a transaction that the checkpoint must not be inside of.
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+                return int((await cursor.fetchone())[0]) == 0
+
+    async def aclose(self) -> None:
+        """Close every connection; aiosqlite threads end here."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life; raises DependencyError."""
+        async with asyncio.timeout(5), self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+
+class _translated:  # noqa: N801  # a context manager read like a verb
+    """Turn a driver's loss of connection into the decision a caller can take."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        if lost or isinstance(error, OperationalError | ConnectionError):
+            raise DependencyError("the database does not answer; nothing was changed, try again") from error
+
+
+def open_database(url: str, *, password: str | None = None, durable: bool = False) -> Database:
+    """Make a Database from ``sqlite:///path`` or ``postgresql://…``; connects on first use.
+
+    ``durable`` asks SQLite for FULL synchronous mode, as the key store needs: a key that was acknowledged
+    survives a power cut. Raises ConfigurationError for any other scheme.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        return _sqlite(make_url(url), durable=durable)
+    if scheme == "postgresql":
+        parsed = make_url(url).set(drivername="postgresql+asyncpg")
+        if password is not None:
+            parsed = parsed.set(password=password)
+        engine = create_async_engine(
+            parsed, pool_size=POSTGRES_POOL, pool_pre_ping=True, hide_parameters=True
+        )
+        return Database(engine, engine, dialect="postgresql")
+    raise ConfigurationError("write a database url as sqlite:///path or postgresql://user@host/name")
+
+
+def _sqlite(url: URL, *, durable: bool) -> Database:
+    if not url.database:
+        raise ConfigurationError("a sqlite url needs a path: sqlite:///./callvault.db")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target = url.set(drivername="sqlite+aiosqlite")
+
+    def engine(pool_size: int, begin: str) -> AsyncEngine:
+        made = create_async_engine(target, pool_size=pool_size, max_overflow=0, hide_parameters=True)
+        event.listen(made.sync_engine, "connect", _pragmas(durable=durable))
+        event.listen(made.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return made
+
+    return Database(engine(READERS, "BEGIN"), engine(1, "BEGIN IMMEDIATE"), dialect="sqlite")
+
+
+def _pragmas(*, durable: bool) -> Any:
+    def on_connect(connection: Any, _record: object) -> None:
+        # The driver must not begin on its own: our "begin" event says which kind.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            f"synchronous={'FULL' if durable else 'NORMAL'}",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "trusted_schema=OFF",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return on_connect

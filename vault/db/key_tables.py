@@ -1,0 +1,50 @@
+"""The key store: a second database that never shares a backup with the first (docs/FORMAT.md, keys).
+
+``secure_delete`` is on and every erasure ends with a truncating checkpoint, so that a forgotten key leaves
+no page behind in the file.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+
+from vault.db.tables import ID_LENGTH
+from vault.db.types import Json, Moment
+
+key_metadata: Final = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+
+epochs: Final = Table(
+    "epochs",
+    key_metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(20), nullable=False),  # current, retired, destroyed
+    Column("provider", String(20), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("destroyed_at", Moment, nullable=True),
+    Column("evidence", Json, nullable=False),
+)
+
+tenant_keys: Final = Table(
+    "tenant_keys",
+    key_metadata,
+    Column("tenant_id", String(ID_LENGTH), primary_key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+data_keys: Final = Table(
+    "data_keys",
+    key_metadata,
+    Column("object_id", String(ID_LENGTH), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("tenant_id", String(ID_LENGTH), nullable=False, index=True),
+    Column("epoch", Integer, nullable=False, index=True),
+    Column("wrapped", LargeBinary(66), nullable=False),
+    Column("commitment", LargeBinary(32), nullable=False),
+    Column("sealed_bytes", BigInteger, nullable=True),
+    Column("sealed_sha256", LargeBinary(32), nullable=True),
+    Column("created_at", Moment, nullable=False),
+)

@@ -1,0 +1,326 @@
+"""The main database. Personal fields are sealed blobs (``LargeBinary``) under an erasable data key.
+
+No column holds a name, an address, a phone number or free text in the clear (docs/THREATS.md).
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from vault.db.types import Json, Moment
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ID_LENGTH: Final = 40
+
+
+def _id(name: str = "id", *, key: bool = True) -> Column[str]:
+    return Column(name, String(ID_LENGTH), primary_key=key, nullable=False)
+
+
+def _tenant() -> Column[str]:
+    return Column("tenant_id", String(ID_LENGTH), ForeignKey("tenants.id"), nullable=False)
+
+
+def _ref(name: str, target: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, String(ID_LENGTH), ForeignKey(target), nullable=nullable)
+
+
+tenants: Final = Table(
+    "tenants",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False),  # a company's name, shown in every notice
+    Column("retention_days", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+people: Final = Table(
+    "people",
+    metadata,
+    _id(),
+    _tenant(),
+    Column("role", String(20), nullable=False),
+    Column("profile", LargeBinary, nullable=True),  # sealed: name, e-mail
+    _ref("issuer_id", "issuers.id", nullable=True),
+    Column("subject_index", LargeBinary(32), nullable=True),  # keyed hash of the issuer's `sub`
+    Column("created_at", Moment, nullable=False),
+    Column("disabled_at", Moment, nullable=True),
+    UniqueConstraint("issuer_id", "subject_index"),
+)
+
+issuers: Final = Table(
+    "issuers",
+    metadata,
+    _id(),
+    _tenant(),
+    Column("name", String(100), nullable=False),
+    Column("issuer", String(500), nullable=False),
+    Column("audience", String(500), nullable=False),
+    Column("algorithm", String(10), nullable=False),  # one per issuer (RFC 8725, 3.1)
+    Column("jwks_url", String(1000), nullable=True),
+    Column("jwks", Json, nullable=True),
+    Column("role_claim", String(100), nullable=True),
+    Column("role_map", Json, nullable=False),
+    Column("default_role", String(20), nullable=True),
+    Column("created_at", Moment, nullable=False),
+    Column("disabled_at", Moment, nullable=True),
+    UniqueConstraint("issuer", "audience"),
+)
+
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("person_id", "people.id"),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("ended_at", Moment, nullable=True),
+)
+
+login_codes: Final = Table(
+    "login_codes",
+    metadata,
+    Column("code_hash", LargeBinary(32), primary_key=True),
+    _tenant(),
+    _ref("person_id", "people.id"),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment, nullable=True),
+)
+
+revoked_tokens: Final = Table(
+    "revoked_tokens",
+    metadata,
+    Column("jti", String(100), primary_key=True),
+    _tenant(),
+    Column("expires_at", Moment, nullable=False),
+)
+
+buttons: Final = Table(
+    "buttons",
+    metadata,
+    _id(),
+    _tenant(),
+    Column("name", String(100), nullable=False),
+    Column("label", Json, nullable=False),  # {"fr": ..., "en": ...}
+    Column("purpose", Json, nullable=False),  # {"fr": ..., "en": ...}, part of the notice
+    Column("media", Json, nullable=False),  # ["audio"] or ["audio", "video"]
+    Column("allowed_origins", Json, nullable=False),
+    Column("records", Boolean, nullable=False),
+    Column("retention_days", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("disabled_at", Moment, nullable=True),
+)
+
+calls: Final = Table(
+    "calls",
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("button_id", "buttons.id"),
+    Column("state", String(20), nullable=False),
+    Column("language", String(5), nullable=False),
+    Column("media", Json, nullable=False),
+    Column("notice_version", String(40), nullable=False),
+    Column("notice_hash", String(64), nullable=False),
+    Column("personal", LargeBinary, nullable=True),  # sealed: what the widget passed about the visitor, page
+    Column("visitor_index", LargeBinary(32), nullable=True),  # keyed hash of the visitor's reference
+    Column("created_at", Moment, nullable=False),
+    Column("ended_at", Moment, nullable=True),
+    Column("end_reason", String(40), nullable=True),
+    Column("erased_at", Moment, nullable=True),
+    Index(None, "tenant_id", "visitor_index"),
+    Index(None, "state"),
+)
+
+legs: Final = Table(
+    "legs",
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("call_id", "calls.id"),
+    Column("role", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("connected_at", Moment, nullable=True),
+    Column("ended_at", Moment, nullable=True),
+    Column("end_reason", String(40), nullable=True),
+    Index(None, "call_id"),
+    Index(None, "state"),
+)
+
+consents: Final = Table(
+    "consents",
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("call_id", "calls.id"),
+    Column("choice", String(20), nullable=False),
+    Column("language", String(5), nullable=False),
+    Column("notice_version", String(40), nullable=False),
+    Column("notice_hash", String(64), nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("at", Moment, nullable=False),
+    Index(None, "call_id"),
+)
+
+media: Final = Table(
+    "media",
+    metadata,
+    _id(),
+    _tenant(),
+    Column("kind", String(20), nullable=False),
+    _ref("call_id", "calls.id"),
+    _ref("leg_id", "legs.id"),
+    _ref("button_id", "buttons.id"),
+    Column("gen", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment, nullable=True),
+    Column("ended_at", Moment, nullable=True),
+    Column("duration_ms", BigInteger, nullable=True),
+    Column("size_bytes", BigInteger, nullable=True),  # of the plain media part
+    Column("content_type", String(100), nullable=True),
+    Column("codecs", Json, nullable=False),
+    Column("recovered", Boolean, nullable=False),
+    Column("end_reason", String(40), nullable=True),
+    Column("retain_until", Moment, nullable=False),
+    Column("erased_at", Moment, nullable=True),
+    Index(None, "tenant_id", "created_at", "id"),
+    Index(None, "call_id"),
+    Index(None, "state"),
+)
+
+parts: Final = Table(
+    "parts",
+    metadata,
+    Column("media_id", String(ID_LENGTH), ForeignKey("media.id"), primary_key=True),
+    Column("gen", Integer, primary_key=True),
+    Column("part", String(20), primary_key=True),
+    Column("object_key", String(512), nullable=False),
+    Column("segment_bytes", Integer, nullable=False),
+    Column("plain_bytes", BigInteger, nullable=False),
+    Column("sealed_bytes", BigInteger, nullable=False),
+    Column("sealed_sha256", LargeBinary(32), nullable=False),
+    Column("content_type", String(100), nullable=False),
+    Column("placement", Json, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+links: Final = Table(
+    "links",
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("media_id", "media.id"),
+    Column("principal_id", String(ID_LENGTH), nullable=False),
+    Column("session_id", String(ID_LENGTH), nullable=True),
+    Column("path_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("revoked_at", Moment, nullable=True),
+    Column("uses", Integer, nullable=False),
+    Index(None, "media_id"),
+)
+
+deletion_requests: Final = Table(
+    "deletion_requests",
+    metadata,
+    _id(),
+    _tenant(),
+    Column("requested_by", String(ID_LENGTH), nullable=False),
+    Column("scope", String(20), nullable=False),  # media, call or visitor
+    Column("reason", String(40), nullable=False),
+    Column("requested_at", Moment, nullable=False),
+    Column("completed_at", Moment, nullable=True),
+    Index(None, "tenant_id", "requested_at", "id"),
+)
+
+erasures: Final = Table(
+    "erasures",
+    metadata,
+    _id("object_id"),  # a media item or a call: whatever has a data key of its own
+    _tenant(),
+    _ref("request_id", "deletion_requests.id"),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("evidence", Json, nullable=False),  # commitment, digests, counts; nothing personal
+    Column("live_erased_at", Moment, nullable=True),
+    Column("completed_at", Moment, nullable=True),
+    Column("leaf_index", BigInteger, nullable=True),
+    Index(None, "request_id"),
+    Index(None, "state"),
+)
+
+leaves: Final = Table(
+    "leaves",
+    metadata,
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", Text, nullable=False),  # canonical JSON, the exact bytes that were hashed
+    Column("type", String(40), nullable=False),
+    Column("tenant_id", String(ID_LENGTH), nullable=True),
+    Column("object_id", String(ID_LENGTH), nullable=True),
+    Column("at", Moment, nullable=False),
+    Index(None, "object_id", "leaf_index"),
+    Index(None, "tenant_id", "leaf_index"),
+)
+
+leaf_details: Final = Table(
+    "leaf_details",
+    metadata,
+    Column("leaf_index", BigInteger, ForeignKey("leaves.leaf_index"), primary_key=True, autoincrement=False),
+    Column("key_object", String(ID_LENGTH), nullable=False),  # whose data key seals the detail
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "key_object"),
+)
+
+ledger_nodes: Final = Table(
+    "ledger_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("node_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+checkpoints: Final = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+idempotency: Final = Table(
+    "idempotency",
+    metadata,
+    Column("key_hash", LargeBinary(32), primary_key=True),  # of credential, path and key together
+    _tenant(),
+    Column("request_hash", LargeBinary(32), nullable=False),
+    Column("status", Integer, nullable=True),  # none while the first request runs
+    Column("sealed_response", LargeBinary, nullable=True),
+    Column("created_at", Moment, nullable=False),
+)

@@ -1,0 +1,170 @@
+"""The nouns of the house: identifiers, states and their legal moves."""
+
+import os
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NewType, TypeVar
+
+from vault.errors import IllegalMoveError
+
+Id = NewType("Id", str)
+State = TypeVar("State", bound=StrEnum)
+
+PREFIXES: Final = {
+    "ten": "tenant",
+    "per": "person",
+    "iss": "issuer",
+    "ses": "browser session",
+    "btn": "button",
+    "call": "call",
+    "leg": "leg",
+    "con": "consent",
+    "rec": "recording",
+    "lnk": "link",
+    "del": "deletion request",
+    "req": "HTTP request",
+}
+"""Every prefix of an identifier and what it stands for: the one list, docs/API.md repeats it."""
+
+_ID = re.compile(r"^(" + "|".join(PREFIXES) + r")_([0-9a-f]{32})$")
+
+
+def new_id(prefix: str) -> Id:
+    """Make an identifier: a known prefix and a UUIDv7 (RFC 9562, 5.7), so that ids sort by time.
+
+    Ids are names, not secrets: 74 bits are random, the rest is the time.
+    """
+    if prefix not in PREFIXES:
+        raise KeyError(prefix)
+    unix_ms = time.time_ns() // 1_000_000
+    value = (unix_ms << 80) | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | (0x7 << 76)  # version 7
+    value = value & ~(0x3 << 62) | (0x2 << 62)  # RFC 9562 variant
+    return Id(f"{prefix}_{value:032x}")
+
+
+def is_id(text: str, prefix: str | None = None) -> bool:
+    """Tell whether a text is an identifier, of the given kind where one is named."""
+    found = _ID.match(text)
+    return found is not None and prefix in {None, found.group(1)}
+
+
+def uuid_of(identifier: str) -> str:
+    """Give the canonical UUID inside an identifier, as it stands in associated data and leaves."""
+    found = _ID.match(identifier)
+    if found is None:
+        raise ValueError("not an identifier")
+    return str(uuid.UUID(hex=found.group(2)))
+
+
+class CallState(StrEnum):
+    """A call from the pressed button to the last leg's end."""
+
+    OPEN = "open"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class LegState(StrEnum):
+    """A leg as the table knows it; the media side has its own, finer states."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class MediaState(StrEnum):
+    """A media item from its first sealed fragment to its erasure."""
+
+    CAPTURING = "capturing"
+    FINISHING = "finishing"
+    READY = "ready"
+    LOST = "lost"
+    ERASING = "erasing"
+    ERASED = "erased"
+
+
+class ErasureState(StrEnum):
+    """How far an erasure is; each step is repeated safely after a crash."""
+
+    REQUESTED = "requested"
+    KEY_FORGOTTEN = "key_forgotten"
+    OBJECTS_DELETED = "objects_deleted"
+    COMPLETE = "complete"
+
+
+class Part(StrEnum):
+    """The sealed parts of one recording; the name stands in the associated data."""
+
+    MEDIA = "media"
+    THUMB = "thumb"
+    WAVE = "wave"
+    MANIFEST = "manifest"
+
+
+class Role(StrEnum):
+    """Who a principal is to its tenant. Auditor is the data protection officer's role."""
+
+    VISITOR = "visitor"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+    SERVICE = "service"
+
+
+class ConsentChoice(StrEnum):
+    """What the visitor answered to the notice."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class ErasureReason(StrEnum):
+    """Why something is erased. A list, not free text: it stands in the ledger for ever."""
+
+    VISITOR_REQUEST = "visitor_request"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    RETENTION = "retention"
+    RECORDED_BY_MISTAKE = "recorded_by_mistake"
+    LEGAL = "legal"
+    OTHER = "other"
+
+
+CALL_MOVES: Final = {
+    CallState.OPEN: frozenset({CallState.LIVE, CallState.ENDED}),
+    CallState.LIVE: frozenset({CallState.ENDED}),
+    CallState.ENDED: frozenset[CallState](),
+}
+
+LEG_MOVES: Final = {
+    LegState.CONNECTING: frozenset({LegState.LIVE, LegState.ENDED}),
+    LegState.LIVE: frozenset({LegState.ENDED}),
+    LegState.ENDED: frozenset[LegState](),
+}
+
+MEDIA_MOVES: Final = {
+    MediaState.CAPTURING: frozenset({MediaState.FINISHING, MediaState.ERASING}),
+    MediaState.FINISHING: frozenset({MediaState.READY, MediaState.LOST, MediaState.ERASING}),
+    MediaState.READY: frozenset({MediaState.ERASING}),
+    MediaState.LOST: frozenset({MediaState.ERASING}),
+    MediaState.ERASING: frozenset({MediaState.ERASED}),
+    MediaState.ERASED: frozenset[MediaState](),
+}
+
+ERASURE_MOVES: Final = {
+    ErasureState.REQUESTED: frozenset({ErasureState.KEY_FORGOTTEN}),
+    ErasureState.KEY_FORGOTTEN: frozenset({ErasureState.OBJECTS_DELETED}),
+    ErasureState.OBJECTS_DELETED: frozenset({ErasureState.COMPLETE}),
+    ErasureState.COMPLETE: frozenset[ErasureState](),
+}
+
+
+def require_move(moves: Mapping[State, frozenset[State]], now: State, to: State) -> State:
+    """Return ``to`` where the table allows it; or raise IllegalMoveError. Nothing else sets a state."""
+    if to not in moves[now]:
+        raise IllegalMoveError(f"{now} cannot become {to}")
+    return to

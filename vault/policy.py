@@ -1,0 +1,93 @@
+"""Who may do what: one table, read by the doors and checked again by the use cases.
+
+Deny by default: a permission missing from a role's row is refused, a route without a permission does not
+build (``vault.http.routes``). Tenants never see each other: ``require_same_tenant`` answers like absence.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from vault.errors import ForbiddenError, NotFoundError
+from vault.model import Id, Role
+
+
+class Permission(StrEnum):
+    """One thing a principal may do. Routes and commands name exactly one."""
+
+    PUBLIC = "public"  # anyone, signed in or not: health, widget, notice, ledger key
+    WHO_AM_I = "whoami"
+    CALL_JOIN = "call:join"  # post a leg, answer the notice, hang up one's own
+    CALL_READ = "call:read"
+    MEDIA_LIST = "media:list"
+    MEDIA_PLAY = "media:play"
+    MEDIA_HISTORY = "media:history"
+    MEDIA_ERASE = "media:erase"
+    ERASURE_REQUEST = "erasure:request"
+    ERASURE_READ = "erasure:read"
+    LEDGER_READ = "ledger:read"
+    PEOPLE_READ = "people:read"
+    PEOPLE_MANAGE = "people:manage"
+    BUTTONS_READ = "buttons:read"
+    BUTTONS_MANAGE = "buttons:manage"
+    ISSUERS_MANAGE = "issuers:manage"
+
+
+_P = Permission
+_SIGNED_IN: Final = frozenset({_P.PUBLIC, _P.WHO_AM_I})
+_READS: Final = frozenset({_P.CALL_READ, _P.MEDIA_LIST, _P.MEDIA_PLAY, _P.MEDIA_HISTORY, _P.BUTTONS_READ})
+_ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
+
+GRANTS: Final[dict[Role, frozenset[Permission]]] = {
+    Role.VISITOR: frozenset({_P.PUBLIC, _P.CALL_JOIN, _P.CALL_READ}),
+    Role.AGENT: _SIGNED_IN | _READS | {_P.CALL_JOIN},
+    Role.SUPERVISOR: _SIGNED_IN | _READS | _ERASES | {_P.CALL_JOIN, _P.PEOPLE_READ},
+    Role.ADMIN: _SIGNED_IN
+    | _READS
+    | _ERASES
+    | {_P.CALL_JOIN, _P.PEOPLE_READ, _P.PEOPLE_MANAGE, _P.BUTTONS_MANAGE, _P.ISSUERS_MANAGE, _P.LEDGER_READ},
+    # The data protection officer sees who looked and what was erased, erases, but plays nothing.
+    Role.AUDITOR: _SIGNED_IN
+    | _ERASES
+    | {_P.CALL_READ, _P.MEDIA_LIST, _P.MEDIA_HISTORY, _P.BUTTONS_READ, _P.PEOPLE_READ, _P.LEDGER_READ},
+    # The client company's own program: asks for erasure, never plays.
+    Role.SERVICE: _SIGNED_IN
+    | {_P.CALL_READ, _P.MEDIA_LIST, _P.ERASURE_REQUEST, _P.ERASURE_READ, _P.BUTTONS_READ},
+}
+"""The whole policy. docs/API.md repeats it and a test walks role x route x tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whoever a token or a session speaks for.
+
+    ``call_id`` is set for a visitor, whose rights end at that one call.
+    """
+
+    id: Id
+    tenant_id: Id
+    role: Role
+    session_id: Id | None = None
+    call_id: Id | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the role's row holds the permission."""
+        return permission in GRANTS[self.role]
+
+
+def require(principal: Principal, permission: Permission) -> None:
+    """Raise ForbiddenError unless the principal's role holds the permission."""
+    if not principal.may(permission):
+        raise ForbiddenError("your role does not allow this; ask an administrator of your company")
+
+
+def require_same_tenant(principal: Principal, tenant_id: str) -> None:
+    """Raise NotFoundError for another tenant's object, exactly as if it did not exist."""
+    if principal.tenant_id != tenant_id:
+        raise NotFoundError("there is no such thing here")
+
+
+def require_own_call(principal: Principal, call_id: str) -> None:
+    """A visitor's rights end at its own call; raises NotFoundError beyond it."""
+    if principal.role is Role.VISITOR and principal.call_id != call_id:
+        raise NotFoundError("there is no such thing here")

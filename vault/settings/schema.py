@@ -1,0 +1,260 @@
+"""Every setting, its default and the reason for it: the one list (docs/OPERATIONS.md repeats it).
+
+Sources, the first that speaks wins: environment ``CALLVAULT_SECTION__KEY``, secret files
+``<secrets dir>/SECTION__KEY``, ``callvault.toml``, the defaults below. Unknown names are refused.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Bytes = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A table of ``callvault.toml``; unknown keys are an error, values cannot change later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ServerSettings(Section):
+    """Where the program listens and how it is reached."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Loopback behind a proxy on the same machine."
+    )
+    port: int = Field(
+        8080, ge=0, le=65_535, description="HTTP port: API, widget, console. 0 picks a free one."
+    )
+    public_url: str = Field(
+        "",
+        description="The https:// address people use; cookies and CORS rest on it. `serve` requires it.",
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address of the metrics listener; keep it off the internet."
+    )
+    metrics_port: int = Field(9464, ge=0, le=65_535, description="Port of /metrics. 0 picks a free one.")
+    trusted_proxies: tuple[str, ...] = Field(
+        (),
+        description="Addresses or networks whose X-Forwarded-For and -Proto are believed. Empty: nobody's.",
+    )
+    drain_s: Seconds = Field(
+        30, description="After SIGTERM, how long running calls may go on before they are ended."
+    )
+    header_timeout_s: Seconds = Field(
+        10, description="A request's headers must be complete within this time."
+    )
+    body_timeout_s: Seconds = Field(30, description="A request's body must be complete within this time.")
+    idle_timeout_s: Seconds = Field(
+        60, description="A kept-alive connection without a request is closed after this."
+    )
+    max_connections: int = Field(2_000, ge=1, description="Open HTTP connections; more are refused at once.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_origin(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.path not in {"", "/"}
+            or parts.query
+        ):
+            raise ValueError("write scheme and host only, like https://calls.example.org")
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+class DatabaseSettings(Section):
+    """The main database: everything but keys and media."""
+
+    url: str = Field(
+        "sqlite:///./callvault.db",
+        description="sqlite:///path or postgresql://user@host/name. Metadata, ledger, sealed fields.",
+    )
+    password: SecretStr | None = Field(None, description="Password for PostgreSQL, kept out of the URL.")
+
+
+class KeysSettings(Section):
+    """The key store, a database of its own, and who holds its root."""
+
+    database_url: str = Field(
+        "sqlite:///./keys.db",
+        description="A second database, never in the main backup; keep its own backups for days, not months.",
+    )
+    database_password: SecretStr | None = Field(
+        None, description="Password for PostgreSQL, kept out of the URL."
+    )
+    provider: Literal["file"] = Field(
+        "file", description="Who wraps tenant keys. `file`: a key ring on this machine."
+    )
+    key_file: Path = Field(
+        Path("./keys/root.key"),
+        description="The key ring of the file provider, mode 0600, in a directory of its own.",
+    )
+
+
+class LedgerSettings(Section):
+    """The access and deletion log."""
+
+    origin: str = Field(
+        "callvault.invalid/ledger",
+        max_length=200,
+        description="The ledger's name in checkpoints; use your host name.",
+    )
+    key_file: Path = Field(
+        Path("./keys/ledger.key"), description="The signing key, mode 0600, apart from the root key."
+    )
+    checkpoint_s: Seconds = Field(1, description="How often a checkpoint is signed while entries arrive.")
+
+
+class StorageSettings(Section):
+    """Where sealed objects are kept."""
+
+    url: str = Field(
+        "file:///./objects",
+        description="file:///path, or s3://bucket?region=eu-west-3&endpoint=https://host",
+    )
+    country: str = Field(
+        "",
+        description="For file: stores: the ISO country code of the machine; evidence says you declared it.",
+    )
+    regions: dict[str, str] = Field(
+        {},
+        description="Regions of self-hosted stores and their country, like {lab-1 = 'FR'}.",
+    )
+    access_key: SecretStr | None = Field(
+        None, description="S3 access key; empty: the usual AWS credential chain."
+    )
+    secret_key: SecretStr | None = Field(None, description="S3 secret key.")
+    checksums: Literal["when_required", "when_supported"] = Field(
+        "when_required", description="S3 request checksums; older Ceph over TLS needs when_required."
+    )
+    threads: int = Field(12, ge=1, le=64, description="Threads for blocking store calls.")
+    timeout_s: Seconds = Field(30, description="One store call, retries apart.")
+
+    def s3_options(self) -> tuple[str, str, str | None]:
+        """Return bucket, region and endpoint of an ``s3://`` URL; raises ValueError where it is none."""
+        parts = urlsplit(self.url)
+        query = parse_qs(parts.query)
+        if parts.scheme != "s3" or not parts.netloc or "region" not in query:
+            raise ValueError("write storage.url as s3://bucket?region=eu-west-3")
+        return parts.netloc, query["region"][0], query.get("endpoint", [None])[0]
+
+
+class MediaSettings(Section):
+    """WebRTC: addresses, deadlines and what a stranger may not exceed."""
+
+    addresses: tuple[str, ...] = Field(
+        (), description="Local addresses ICE may use. Empty: every non-loopback address of the machine."
+    )
+    announced_address: str = Field(
+        "", description="Public address behind 1:1 NAT, written into the answer's candidates."
+    )
+    port_first: int = Field(0, ge=0, le=65_535, description="First UDP port for media; 0: any free port.")
+    port_last: int = Field(0, ge=0, le=65_535, description="Last UDP port for media.")
+    max_legs: int = Field(
+        100, ge=1, le=10_000, description="Legs this process carries; the next is told to come back."
+    )
+    setup_deadline_s: Seconds = Field(
+        15, description="From the answer to the first media; then the leg ends."
+    )
+    stalled_after_s: Seconds = Field(5, description="No packet for this long: the leg counts as stalled.")
+    dead_after_s: Seconds = Field(
+        15, description="No packet and no consent (RFC 7675) for this long: the leg ends."
+    )
+    max_offer_bytes: Bytes = Field(64 * 1024, description="An SDP offer over this is refused unread.")
+    max_call_s: Seconds = Field(
+        4 * 3600, description="A call ends after this long; the recording is finished."
+    )
+
+
+class RecordingSettings(Section):
+    """How a call is cut, sealed and finished."""
+
+    fragment_s: Seconds = Field(1, description="Length of a fragment: what a crash may cost, at most twice.")
+    spill_bytes: Bytes = Field(
+        8 * 1024 * 1024,
+        description="Sealed fragments a leg may hold while the store is slow; then the loss is declared.",
+    )
+    finish_workers: int = Field(2, ge=1, le=16, description="Recordings finished at the same time.")
+    child_memory_bytes: Bytes = Field(
+        512 * 1024 * 1024, description="Memory of the sandboxed child for poster and peaks."
+    )
+    child_cpu_s: Seconds = Field(
+        60, description="CPU time of that child per hour of call, at least ten seconds."
+    )
+
+
+class LinkSettings(Section):
+    """Playback links."""
+
+    lifetime_s: Seconds = Field(
+        300, le=3600, description="A link's life; the console renews it while the page is open."
+    )
+    recheck_s: Seconds = Field(1, le=5, description="How often a running playback asks whether it may go on.")
+
+
+class SessionSettings(Section):
+    """Browser sessions and the vault's own tokens."""
+
+    idle_s: Seconds = Field(3_600, description="A browser session unused for this long is over.")
+    absolute_s: Seconds = Field(12 * 3_600, description="A browser session is over after this, used or not.")
+    login_link_s: Seconds = Field(600, description="A one-time sign-in link lives this long.")
+    visitor_token_s: Seconds = Field(
+        6 * 3_600, description="A visitor's token lives this long, and only for its call."
+    )
+    agent_token_s: Seconds = Field(
+        3_600, description="A token made by `callvault agent token` lives this long by default."
+    )
+    key_file: Path = Field(
+        Path("./keys/tokens.key"), description="Signing key of the vault's own tokens, mode 0600."
+    )
+
+
+class LimitSettings(Section):
+    """What one caller may ask for."""
+
+    json_bytes: Bytes = Field(64 * 1024, description="A JSON body over this is refused.")
+    calls_per_minute: int = Field(
+        30, ge=1, description="Calls one address may start in a minute, per button."
+    )
+    requests_per_minute: int = Field(
+        1_200, ge=1, description="API requests of one principal or address in a minute."
+    )
+    sign_in_per_minute: int = Field(20, ge=1, description="Sign-in attempts of one address in a minute.")
+
+
+class RetentionSettings(Section):
+    """Defaults a button may shorten."""
+
+    recording_days: int = Field(
+        180, ge=1, le=3_650, description="How long a recording is kept when the button says nothing."
+    )
+
+
+class LogSettings(Section):
+    """Logging: JSON lines on standard output."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level written.")
+
+
+class Settings(Section):
+    """All of ``callvault.toml``."""
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    keys: KeysSettings = KeysSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    storage: StorageSettings = StorageSettings()
+    media: MediaSettings = MediaSettings()
+    recording: RecordingSettings = RecordingSettings()
+    links: LinkSettings = LinkSettings()
+    sessions: SessionSettings = SessionSettings()
+    limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
+    log: LogSettings = LogSettings()
