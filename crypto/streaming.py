@@ -1,0 +1,204 @@
+"""Sealing and opening whole streams and ranges of them (FORMAT.md, Sealed streams).
+
+`Sealer` and `Opener` work piece by piece with one segment of memory, `seal` and `open_sealed` at
+once, `RangeOpener` anywhere inside a stream whose length is known. All of them are plain
+computation; one that works on megabytes belongs in a thread.
+"""
+
+from crypto.errors import TamperedStreamError
+from crypto.identifiers import checked_counter, checked_part, checked_uuid
+from crypto.keys import DataKey
+from crypto.layout import DEFAULT_SEGMENT_BYTES, HEADER_BYTES, TAG_BYTES, Layout
+from crypto.segments import VAULT_SUITE, SegmentCipher
+from crypto.splitting import SegmentReader, SegmentWriter, Uncopied
+
+__all__ = [
+    "DEFAULT_SEGMENT_BYTES",
+    "HEADER_BYTES",
+    "Layout",
+    "Opener",
+    "RangeOpener",
+    "RangeReader",
+    "Sealer",
+    "media_associated_data",
+    "open_sealed",
+    "seal",
+]
+
+
+def media_associated_data(*, tenant: str, object_id: str, part: str, gen: int, segment_bytes: int) -> bytes:
+    """The associated data of one part of one media object (FORMAT.md, Associated data).
+
+    A sealed part moved to another tenant, object, part or generation, or read with another segment
+    size, does not open. Raises `ParameterError` if a value is not in its canonical form.
+    """
+    lines = (
+        "vault-media/1",
+        f"tenant={checked_uuid(tenant, name='tenant')}",
+        f"object={checked_uuid(object_id, name='object')}",
+        f"part={checked_part(part)}",
+        f"gen={checked_counter(gen, name='gen', bits=32)}",
+        f"seg={checked_counter(segment_bytes, name='segment_bytes', bits=31)}",
+    )
+    return "".join(line + "\n" for line in lines).encode("ascii")
+
+
+class Sealer(SegmentWriter):
+    """Seals one stream of unknown length under `key`, with a fresh random header.
+
+    `segment_bytes` is not written into the stream: put it into the associated data
+    (`media_associated_data` does) and keep it with the object.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, key: DataKey, *, associated_data: bytes, segment_bytes: int = DEFAULT_SEGMENT_BYTES
+    ) -> None:
+        cipher = SegmentCipher(key.reveal(), VAULT_SUITE.new_header(), associated_data=associated_data)
+        super().__init__(cipher, segment_bytes=segment_bytes)
+
+
+def seal(
+    key: DataKey,
+    plain: bytes | bytearray | memoryview,
+    *,
+    associated_data: bytes,
+    segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+) -> bytes:
+    """The whole sealed stream of `plain`; twice the same plain gives two unlike streams."""
+    return Sealer(key, associated_data=associated_data, segment_bytes=segment_bytes).write_all(plain)
+
+
+class Opener(Uncopied):
+    """Opens one sealed stream from its first byte to its last, piece by piece.
+
+    `update` raises `TamperedStreamError` at the first segment that is not authentic, `finish` when
+    the stream was cut. What `update` has returned before is genuine, but only `finish` says that
+    it is all.
+    """
+
+    __slots__ = ("_associated_data", "_head", "_key", "_reader", "_segment_bytes")
+
+    def __init__(
+        self, key: DataKey, *, associated_data: bytes, segment_bytes: int = DEFAULT_SEGMENT_BYTES
+    ) -> None:
+        Layout(HEADER_BYTES + TAG_BYTES, segment_bytes)  # refuses an illegal segment size
+        self._key = key
+        self._associated_data = associated_data
+        self._segment_bytes = segment_bytes
+        self._head = b""
+        self._reader: SegmentReader | None = None
+
+    def update(self, sealed: bytes | bytearray | memoryview) -> bytes:
+        """The plain bytes that these sealed bytes complete, often none."""
+        if self._reader is not None:
+            return self._reader.update(sealed)
+        self._head += bytes(sealed)
+        if len(self._head) < HEADER_BYTES:
+            return b""
+        header, rest = self._head[:HEADER_BYTES], memoryview(self._head)[HEADER_BYTES:]
+        cipher = SegmentCipher(self._key.reveal(), header, associated_data=self._associated_data)
+        self._reader = SegmentReader(cipher, segment_bytes=self._segment_bytes)
+        self._head = b""
+        return self._reader.update(rest)
+
+    def finish(self) -> bytes:
+        """The last plain bytes; raises `TamperedStreamError` if the stream was cut anywhere."""
+        if self._reader is None:
+            raise TamperedStreamError("the stream ends inside its header")
+        return self._reader.finish()
+
+
+def open_sealed(
+    key: DataKey,
+    sealed: bytes | bytearray | memoryview,
+    *,
+    associated_data: bytes,
+    segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+) -> bytes:
+    """The plain bytes of a whole sealed stream; `TamperedStreamError` unless every byte is genuine."""
+    layout = Layout(len(sealed), segment_bytes)
+    with memoryview(sealed).cast("B") as view:
+        opener = RangeOpener(key, bytes(view[:HEADER_BYTES]), associated_data=associated_data, layout=layout)
+        return opener.open_segments(0, view[HEADER_BYTES:])
+
+
+class RangeOpener:
+    """Opens any run of segments of one stored stream (a seek), given its header and its layout.
+
+    `layout.sealed_bytes` must be the authenticated length, from the unwrapped key record or from a
+    store that was checked against it. One opener may serve many readers and threads.
+    """
+
+    __slots__ = ("_cipher", "layout")
+
+    def __init__(self, key: DataKey, header: bytes, *, associated_data: bytes, layout: Layout) -> None:
+        self._cipher = SegmentCipher(key.reveal(), header, associated_data=associated_data)
+        self.layout = layout
+
+    def open_segments(self, first_segment: int, sealed: bytes | bytearray | memoryview) -> bytes:
+        """The plain bytes of the whole segments that `sealed` is made of, the first of which is named.
+
+        Raises `TamperedStreamError` if the bytes do not end with a segment or are not authentic.
+        """
+        stop = self.layout.sealed_start(first_segment) + len(sealed)
+        is_last = stop == self.layout.sealed_bytes
+        if not 0 <= first_segment < self.layout.segments or not (is_last or self._ends_segment(stop)):
+            raise TamperedStreamError("the sealed bytes are not whole segments of this stream")
+        return self._reader(first_segment).read_all(sealed, is_last=is_last)
+
+    def open_range(self, start: int, stop: int, sealed: bytes | bytearray | memoryview) -> bytes:
+        """The plain bytes [start, stop), given the sealed bytes that `layout.sealed_range` names.
+
+        Raises `RangeError` for a range outside the stream, `TamperedStreamError` if `sealed` is not
+        exactly that run of segments.
+        """
+        first, sealed_start, sealed_stop = self.layout.sealed_range(start, stop)
+        if len(sealed) != sealed_stop - sealed_start:
+            raise TamperedStreamError("the sealed bytes are not the segments asked for")
+        skipped = self.layout.plain_start(first)
+        return self.open_segments(first, sealed)[start - skipped : stop - skipped]
+
+    def reader(self, start: int, stop: int) -> "RangeReader":
+        """A reader of the plain bytes [start, stop) that takes sealed bytes as they arrive."""
+        first, _, sealed_stop = self.layout.sealed_range(start, stop)
+        skip = start - self.layout.plain_start(first)
+        ends_stream = sealed_stop == self.layout.sealed_bytes
+        return RangeReader(self._reader(first), skip=skip, wanted=stop - start, ends_stream=ends_stream)
+
+    def _ends_segment(self, sealed_stop: int) -> bool:
+        return sealed_stop < self.layout.sealed_bytes and sealed_stop % self.layout.segment_bytes == 0
+
+    def _reader(self, first_segment: int) -> SegmentReader:
+        return SegmentReader(self._cipher, segment_bytes=self.layout.segment_bytes, first_index=first_segment)
+
+
+class RangeReader:
+    """Turns the sealed bytes of one range, in pieces of any size, into exactly its plain bytes."""
+
+    __slots__ = ("_ends_stream", "_reader", "_skip", "_wanted")
+
+    def __init__(self, reader: SegmentReader, *, skip: int, wanted: int, ends_stream: bool) -> None:
+        self._reader = reader
+        self._skip = skip
+        self._wanted = wanted
+        self._ends_stream = ends_stream
+
+    def update(self, sealed: bytes | bytearray | memoryview) -> bytes:
+        """The wanted plain bytes that these sealed bytes complete, often none."""
+        return self._trim(self._reader.update(sealed))
+
+    def finish(self) -> bytes:
+        """The rest; raises `TamperedStreamError` if fewer sealed bytes came than the range needs."""
+        last = self._reader.finish() if self._ends_stream else self._reader.read_all(b"", is_last=False)
+        plain = self._trim(last)
+        if self._wanted:
+            raise TamperedStreamError("the sealed bytes end before the range does")
+        return plain
+
+    def _trim(self, plain: bytes) -> bytes:
+        trimmed = plain[self._skip : self._skip + self._wanted]
+        self._skip = max(0, self._skip - len(plain))
+        self._wanted -= len(trimmed)
+        return trimmed
