@@ -33,8 +33,8 @@ demo: venv-dev packages node  ## call, record, play, erase and verify in headles
 bench: venv-dev  ## measure; NAME=seal|recorder|playback|memory|storage for one of them
 	$(PYTHON) -m benchmarks $(NAME)
 
-lock: venv-dev  ## compute the three lock files again
-	sh scripts/lock.sh
+lock: venv-dev  ## compute the three lock files again; ARGS=--upgrade takes newer releases (a week old at least)
+	sh scripts/lock.sh $(ARGS)
 
 image-check: venv-run  ## the Dockerfile's steps in a clean folder, without a container engine
 	sh scripts/check_image.sh
