@@ -1,0 +1,183 @@
+"""Call buttons: who they belong to, which pages may show them, what they say and how long they keep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.calls.notice import Language, Notice, make_notice
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.db.tables import buttons, tenants
+from vault.errors import Fault, InvalidError, NotFoundError, OriginRefusedError
+from vault.model import Id, is_id, new_id
+from vault.policy import Permission, Principal, require
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One call button; ``label`` and ``purpose`` have a text per language."""
+
+    id: Id
+    tenant_id: Id
+    tenant_name: str
+    name: str
+    label: dict[str, str]
+    purpose: dict[str, str]
+    media: tuple[str, ...]
+    allowed_origins: tuple[str, ...]
+    records: bool
+    retention_days: int
+    disabled: bool
+
+    def notice(self, language: Language, media: tuple[str, ...]) -> Notice:
+        """Write what a visitor reads before a call through this button."""
+        return make_notice(
+            tenant_name=self.tenant_name,
+            purpose=self.purpose[language],
+            retention_days=self.retention_days,
+            media=media,
+            records=self.records,
+            language=language,
+        )
+
+    def admit_origin(self, origin: str | None) -> None:
+        """Raise OriginRefusedError unless the asking page's origin (RFC 6454) is on the list."""
+        if origin is None or origin not in self.allowed_origins:
+            raise OriginRefusedError("this page may not use this button; add its origin to the button's list")
+
+
+@dataclass(frozen=True, slots=True)
+class NewButton:
+    """What it takes to make a button."""
+
+    name: str
+    label: dict[str, str]
+    purpose: dict[str, str]
+    media: tuple[str, ...]
+    allowed_origins: tuple[str, ...]
+    records: bool
+    retention_days: int
+
+
+class Buttons:
+    """Makes, finds and switches buttons."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, new: NewButton, *, by: Principal) -> Button:
+        """Make a button for the principal's tenant; raises InvalidError for an origin that is none."""
+        require(by, Permission.BUTTONS_MANAGE)
+        _require_origins(new.allowed_origins)
+        button_id = new_id("btn")
+        async with self._database.write() as connection:
+            await connection.execute(
+                insert(buttons).values(
+                    id=button_id,
+                    tenant_id=by.tenant_id,
+                    name=new.name,
+                    label=new.label,
+                    purpose=new.purpose,
+                    media=list(new.media),
+                    allowed_origins=list(new.allowed_origins),
+                    records=new.records,
+                    retention_days=new.retention_days,
+                    created_at=self._clock.now(),
+                )
+            )
+            return await self._get(connection, button_id)
+
+    async def public(self, button_id: str) -> Button:
+        """Find a button that is switched on, for a visitor; NotFoundError otherwise."""
+        if not is_id(button_id, "btn"):
+            raise NotFoundError("there is no such button")
+        async with self._database.read() as connection:
+            button = await self._get(connection, button_id)
+        if button.disabled:
+            raise NotFoundError("there is no such button")
+        return button
+
+    async def list(self, *, by: Principal) -> Sequence[Button]:
+        """Give the tenant's buttons, oldest first."""
+        require(by, Permission.BUTTONS_READ)
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                _SELECT.where(buttons.c.tenant_id == by.tenant_id).order_by(buttons.c.id).limit(1_000)
+            )
+            return [_button(row) for row in rows]
+
+    async def change(
+        self,
+        button_id: str,
+        *,
+        by: Principal,
+        allowed_origins: tuple[str, ...] | None = None,
+        disabled: bool | None = None,
+    ) -> Button:
+        """Change a button's origins or switch it; takes effect with the next call."""
+        require(by, Permission.BUTTONS_MANAGE)
+        values: dict[str, Any] = {}
+        if allowed_origins is not None:
+            _require_origins(allowed_origins)
+            values["allowed_origins"] = list(allowed_origins)
+        if disabled is not None:
+            values["disabled_at"] = self._clock.now() if disabled else None
+        async with self._database.write() as connection:
+            button = await self._get(connection, button_id)
+            if button.tenant_id != by.tenant_id:
+                raise NotFoundError("there is no such button")
+            if values:
+                await connection.execute(update(buttons).where(buttons.c.id == button_id).values(values))
+            return await self._get(connection, button_id)
+
+    async def _get(self, connection: AsyncConnection, button_id: str) -> Button:
+        row = (await connection.execute(_SELECT.where(buttons.c.id == button_id))).first()
+        if row is None:
+            raise NotFoundError("there is no such button")
+        return _button(row)
+
+
+_SELECT = select(buttons, tenants.c.name.label("tenant_name")).join(
+    tenants, tenants.c.id == buttons.c.tenant_id
+)
+
+
+def _button(row: Row[Any]) -> Button:
+    return Button(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        tenant_name=row.tenant_name,
+        name=row.name,
+        label=row.label,
+        purpose=row.purpose,
+        media=tuple(row.media),
+        allowed_origins=tuple(row.allowed_origins),
+        records=row.records,
+        retention_days=row.retention_days,
+        disabled=row.disabled_at is not None,
+    )
+
+
+def _require_origins(origins: Sequence[str]) -> None:
+    faults = []
+    for number, origin in enumerate(origins):
+        parts = urlsplit(origin)
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or origin != f"{parts.scheme}://{parts.netloc}"
+        ):
+            faults.append(
+                Fault(
+                    f"#/allowed_origins/{number}",
+                    "not_an_origin",
+                    "write scheme and host, like https://example.org",
+                )
+            )
+    if faults:
+        raise InvalidError("an origin of the list is not one", faults)

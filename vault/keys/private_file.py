@@ -1,0 +1,46 @@
+"""Files that hold secrets: read only where nobody else may read them, written whole or not at all."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from vault.errors import ConfigurationError
+
+MAX_BYTES: Final = 1024 * 1024  # a key ring of ten years of weekly epochs is under 64 KiB
+
+
+def read_private(path: Path) -> bytes:
+    """Read a secret file; raises ConfigurationError where it is missing, too open or someone else's."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError as cause:
+        raise ConfigurationError(f"the key file {path} is missing; restore it, or make one") from cause
+    except OSError as cause:
+        raise ConfigurationError(f"the key file {path} cannot be opened as a plain file") from cause
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
+            raise ConfigurationError(f"others may read the key file {path}; run: chmod 600 {path}")
+        if found.st_uid != os.geteuid():
+            raise ConfigurationError(
+                f"the key file {path} belongs to another user; run: chown it to this one"
+            )
+        return file.read(MAX_BYTES)
+
+
+def write_private(path: Path, secret: bytes) -> None:
+    """Write a secret file, mode 0600, so that a crash leaves the old one or the new one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    waiting = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(handle)
+    waiting.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

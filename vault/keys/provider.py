@@ -1,0 +1,43 @@
+"""The port to whoever holds the epoch keys: a file, a security module, a key service."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from crypto.keys import TenantKey
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch as its provider made it; ``evidence`` holds nothing secret."""
+
+    number: int
+    evidence: dict[str, str]
+
+
+class KeyProvider(Protocol):
+    """Makes epoch keys and wraps tenant keys under them; an epoch key never leaves the provider.
+
+    Every method may wait for a device or a network and raises KeyProviderError where it gets no answer.
+    """
+
+    @property
+    def name(self) -> str:
+        """The provider's name in records, like ``file``."""
+        ...
+
+    @property
+    def assurance(self) -> str:
+        """What destroying a key here is worth: ``software``, ``hsm`` or ``kms``; it stands in receipts."""
+        ...
+
+    async def create_epoch(self, number: int) -> Epoch:
+        """Make the key of an epoch, durably; an epoch that exists already is returned as it is."""
+        ...
+
+    async def wrap(self, epoch: int, tenant_key: TenantKey, *, context: bytes) -> bytes:
+        """Wrap a tenant key under an epoch key, bound to a context."""
+        ...
+
+    async def unwrap(self, epoch: int, wrapped: bytes, *, context: bytes) -> TenantKey:
+        """Unwrap a tenant key; KeyProviderError for another context, epoch or changed bytes."""
+        ...

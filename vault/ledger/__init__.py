@@ -1,0 +1,1 @@
+"""The access and deletion log: leaves without personal data, signed checkpoints, receipts."""

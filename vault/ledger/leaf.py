@@ -1,0 +1,118 @@
+"""Leaves: the exact bytes the tree is made of (docs/FORMAT.md, ledger).
+
+A leaf is canonical JSON, a subset of RFC 8785: sorted keys, no spaces, ASCII, integers, strings and booleans
+only. It holds no personal datum: people are pseudonyms, what is personal is committed to under a random key.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from vault.clock import to_text
+from vault.errors import LedgerBrokenError
+from vault.model import uuid_of
+
+LEAF_VERSION: Final = 1
+RESERVED: Final = frozenset({"v", "n", "type", "time", "tenant", "object", "actor", "detail"})
+BLIND_BYTES: Final = 16  # a sibling's hash in somebody else's proof must not be guessable
+ENTRY_KEY_BYTES: Final = 32
+_FACT_NAME: Final = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+
+Fact = str | int | bool
+
+
+class EntryType(StrEnum):
+    """Everything the ledger records; docs/API.md repeats the list."""
+
+    SYSTEM_STARTED = "system.started"
+    TENANT_CREATED = "tenant.created"
+    PERSON_CREATED = "person.created"
+    PERSON_CHANGED = "person.changed"
+    ISSUER_CREATED = "issuer.created"
+    ISSUER_CHANGED = "issuer.changed"
+    SESSION_OPENED = "session.opened"
+    SESSION_CLOSED = "session.closed"
+    ACCESS_REFUSED = "access.refused"
+    CALL_OPENED = "call.opened"
+    CALL_ENDED = "call.ended"
+    CONSENT_GIVEN = "consent.given"
+    CONSENT_REFUSED = "consent.refused"
+    CAPTURE_BEGUN = "capture.begun"
+    CAPTURE_ENDED = "capture.ended"
+    RECORDING_READY = "recording.ready"
+    RECORDING_LOST = "recording.lost"
+    LINK_MADE = "link.made"
+    LINK_REVOKED = "link.revoked"
+    MEDIA_VIEWED = "media.viewed"
+    MEDIA_VIEW_CLOSED = "media.view_closed"
+    ERASURE_REQUESTED = "erasure.requested"
+    OBJECT_SHREDDED = "object.shredded"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a use case wants recorded, in the transaction of the act itself.
+
+    ``facts`` stand in the leaf for ever and hold nothing personal. ``detail`` may: it is sealed beside the
+    leaf under the data key of ``detail_key`` (the object, unless said otherwise) and dies with that key.
+    """
+
+    type: EntryType
+    tenant_id: str | None = None
+    object_id: str | None = None
+    actor_id: str | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """The random part of a leaf: ``n`` hides it from guesses, ``entry_key`` hides its detail."""
+
+    n: bytes
+    entry_key: bytes
+
+    @classmethod
+    def new(cls) -> "Blind":
+        """Draw fresh ones from the system's random generator."""
+        return cls(secrets.token_bytes(BLIND_BYTES), secrets.token_bytes(ENTRY_KEY_BYTES))
+
+
+def canonical(value: Mapping[str, Any]) -> str:
+    """Write canonical JSON: sorted keys, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def detail_commitment(entry_key: bytes, detail: Mapping[str, Any]) -> str:
+    """Commit to a detail so that nobody without the entry's key can link or test it; base64."""
+    digest = hmac.digest(entry_key, canonical(detail).encode("ascii"), hashlib.sha256)
+    return base64.b64encode(digest).decode("ascii")
+
+
+def make_leaf(entry: Entry, *, at: datetime, actor: str, blind: Blind) -> str:
+    """Write an entry's leaf; ``actor`` is a pseudonym or ``system``."""
+    for name, value in entry.facts.items():
+        if name in RESERVED or not _FACT_NAME.match(name) or not isinstance(value, str | int | bool):
+            raise LedgerBrokenError(f"a program error: {name} cannot be a fact of a leaf")
+    return canonical(
+        {
+            **entry.facts,
+            "v": LEAF_VERSION,
+            "n": base64.b64encode(blind.n).decode("ascii"),
+            "type": entry.type.value,
+            "time": to_text(at),
+            "tenant": uuid_of(entry.tenant_id) if entry.tenant_id else "",
+            "object": uuid_of(entry.object_id) if entry.object_id else "",
+            "actor": actor,
+            "detail": detail_commitment(blind.entry_key, entry.detail) if entry.detail else "",
+        }
+    )

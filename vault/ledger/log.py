@@ -1,0 +1,135 @@
+"""Appending to the ledger, reading it back, and what its entries tell about one object."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.clock import Clock, from_text
+from vault.db.engine import Database
+from vault.db.tables import leaf_details, leaves
+from vault.errors import KeyForgottenError
+from vault.keys.blobs import Blobs
+from vault.ledger import tree
+from vault.ledger.leaf import RESERVED, Blind, Entry, canonical, make_leaf
+
+SYSTEM_ACTOR: Final = "system"
+HISTORY_MAX: Final = 200  # one page
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One entry as the history of an object tells it; ``detail`` is empty once its key is forgotten."""
+
+    index: int
+    type: str
+    at: datetime
+    actor: str
+    facts: dict[str, Any]
+    detail: dict[str, Any]
+
+
+class Ledger:
+    """The one writer of leaves. ``append`` runs inside the transaction of the act it records."""
+
+    def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._clock = clock
+
+    async def append(self, connection: AsyncConnection, entry: Entry) -> int:
+        """Add an entry to the caller's transaction and return its index in the ledger."""
+        actor, blind, sealed = await self._prepare(entry)
+        await tree.lock_for_append(connection)
+        index = await tree.size(connection)
+        at = self._clock.now()
+        leaf = make_leaf(entry, at=at, actor=actor, blind=blind)
+        await connection.execute(
+            insert(leaves).values(
+                leaf_index=index,
+                leaf=leaf,
+                type=entry.type.value,
+                tenant_id=entry.tenant_id,
+                object_id=entry.object_id,
+                at=at,
+            )
+        )
+        await tree.grow(connection, index, leaf.encode("ascii"))
+        if sealed is not None:
+            key_object = _detail_key(entry)
+            await connection.execute(
+                insert(leaf_details).values(leaf_index=index, key_object=key_object, sealed=sealed)
+            )
+        return index
+
+    async def record(self, entry: Entry) -> int:
+        """Add an entry in a transaction of its own, where the act itself changes no row."""
+        async with self._database.write() as connection:
+            return await self.append(connection, entry)
+
+    async def leaf(self, index: int) -> str | None:
+        """Return the exact text of a leaf."""
+        async with self._database.read() as connection:
+            found = await connection.execute(select(leaves.c.leaf).where(leaves.c.leaf_index == index))
+            return found.scalar_one_or_none()
+
+    async def history(
+        self, object_id: str, *, before: int | None = None, limit: int = HISTORY_MAX
+    ) -> Sequence[Told]:
+        """Tell what happened to an object, newest first, at most ``limit`` entries older than ``before``."""
+        query = (
+            select(leaves, leaf_details.c.key_object, leaf_details.c.sealed)
+            .outerjoin(leaf_details, leaf_details.c.leaf_index == leaves.c.leaf_index)
+            .where(leaves.c.object_id == object_id)
+            .order_by(leaves.c.leaf_index.desc())
+            .limit(min(limit, HISTORY_MAX))
+        )
+        if before is not None:
+            query = query.where(leaves.c.leaf_index < before)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [await self._tell(row) for row in rows]
+
+    async def forget_details(self, connection: AsyncConnection, *, key_object: str) -> int:
+        """Delete the details sealed under an object's key; the commitments in the leaves stay, unlinkable."""
+        gone = await connection.execute(delete(leaf_details).where(leaf_details.c.key_object == key_object))
+        return gone.rowcount
+
+    async def _prepare(self, entry: Entry) -> tuple[str, Blind, bytes | None]:
+        """Name the actor and seal the detail before the tree is locked: both may wait for keys."""
+        actor = SYSTEM_ACTOR
+        if entry.actor_id is not None and entry.tenant_id is not None:
+            actor = await self._blobs.pseudonym(tenant_id=entry.tenant_id, subject_id=entry.actor_id)
+        blind = Blind.new()
+        if not entry.detail or entry.tenant_id is None:
+            return actor, blind, None
+        sealed = await self._blobs.seal(
+            tenant_id=entry.tenant_id,
+            object_id=_detail_key(entry),
+            part="ledger-detail",
+            value={"key": blind.entry_key.hex(), "detail": canonical(entry.detail)},
+        )
+        return actor, blind, sealed
+
+    async def _tell(self, row: Any) -> Told:
+        leaf: dict[str, Any] = json.loads(row.leaf)
+        detail: dict[str, Any] = {}
+        if row.sealed is not None:
+            try:
+                opened = await self._blobs.open(
+                    row.sealed, tenant_id=row.tenant_id, object_id=row.key_object, part="ledger-detail"
+                )
+                detail = json.loads(opened["detail"])
+            except KeyForgottenError:
+                detail = {}
+        facts = {name: value for name, value in leaf.items() if name not in RESERVED}
+        return Told(row.leaf_index, leaf["type"], from_text(leaf["time"]), leaf["actor"], facts, detail)
+
+
+def _detail_key(entry: Entry) -> str:
+    """Name the object whose data key seals an entry's detail: its own, the object's, or the tenant's."""
+    return entry.detail_key or entry.object_id or entry.tenant_id or ""
