@@ -45,10 +45,10 @@ find "$place/src" -name __pycache__ -type d -prune -exec rm -rf {} +
 
 step 'build stage: environment from the lock, every file by its hash'
 "$python" -m venv "$place/app/venv"
-pip="$place/app/venv/bin/python -m pip --quiet --disable-pip-version-check --no-input"
+pip="$place/app/venv/bin/python -m pip --quiet --quiet --disable-pip-version-check --no-input"
 $pip install --require-hashes --no-deps --only-binary :all: -r "$place/src/requirements.lock"
 (cd "$place/src" && $pip install --no-deps .)
-$pip check
+"$place/app/venv/bin/python" -m pip check --disable-pip-version-check
 $pip uninstall --yes pip
 "$place/app/venv/bin/python" -m compileall -q "$place/app/venv/lib" >/dev/null || fail 'a module does not compile'
 

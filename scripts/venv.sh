@@ -52,7 +52,7 @@ fi
 
 echo "installing $lock into .venv (one to three minutes the first time)"
 rm -f .venv/.*.stamp
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-input \
     --require-hashes --no-deps --only-binary :all: -r "$lock"
 
 # The program runs from the work tree: its folder on the path, and the command that an installed copy would have.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
-from tests import only_loopback
+from tests.servers import only_loopback
 from tests.servers.parts import all_required
 from tests.servers.postgres import Postgres, postgres_server
 

@@ -1,0 +1,55 @@
+"""The commands of this repository: documented, well-formed, and as strict as they claim."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from tests.repo import tree
+
+TARGET = re.compile(r"^([a-z-]+):.*  ## ", re.MULTILINE)
+
+
+def test_the_readme_names_every_make_target() -> None:
+    """A target that nobody can find is no target."""
+    readme = tree.text("README.md")
+    targets = [name for name in TARGET.findall(tree.text("Makefile")) if name != "help"]
+    assert [name for name in targets if f"make {name}" not in readme] == []
+
+
+@pytest.mark.parametrize("script", [*tree.files(".sh"), ".ci/run"])
+def test_a_shell_script_parses_and_stops_at_the_first_error(script: str) -> None:
+    """A step that fails must not be followed by the next."""
+    shell = "bash" if tree.text(script).startswith("#!/usr/bin/env bash") else "sh"
+    subprocess.run([shell, "-n", str(tree.ROOT / script)], check=True, timeout=10)
+    assert re.search(r"^set -eu", tree.text(script), re.MULTILINE)
+
+
+def test_the_image_runs_without_root_and_says_how_it_is() -> None:
+    """The Dockerfile: two stages, a numbered user, exec forms, a health check, a clean stop."""
+    lines = tree.text("Dockerfile").splitlines()
+    final = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM ")) :]
+    assert sum(line.startswith("FROM ") for line in lines) == 2
+    assert "USER 10001:10001" in final
+    assert "STOPSIGNAL SIGTERM" in final
+    assert 'ENTRYPOINT ["callvault"]' in final
+    assert any(line.startswith("HEALTHCHECK") and '["callvault", "health"]' in line for line in final)
+    assert not any(line.startswith("ADD ") for line in lines)
+
+
+def test_the_compose_service_gives_nothing_away() -> None:
+    """No capability, no new privilege, only the volume and a tmpfs to write to; metrics stay inside."""
+    service = yaml.safe_load(tree.text("config/compose.yaml"))["services"]["vault"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert all("noexec" in mount for mount in service["tmpfs"])
+    assert not any("9464" in port for port in service["ports"])
+
+
+def test_media_ports_of_the_compose_service_are_the_published_ones() -> None:
+    """Sockets take ports of ip_local_port_range: exactly those that the service publishes."""
+    service = yaml.safe_load(tree.text("config/compose.yaml"))["services"]["vault"]
+    first, last = service["sysctls"]["net.ipv4.ip_local_port_range"].split()
+    assert f"{first}-{last}:{first}-{last}/udp" in service["ports"]
