@@ -1,0 +1,241 @@
+// @ts-check
+/** One visitor's call, from the press of the button to the end, without any picture of it (view.js draws). */
+
+import { CallFailure, VaultApi } from "./api.js";
+import { closeDevices, DEVICE_FAILURES, openCamera, openDevices } from "./media.js";
+import { Publisher } from "./peer.js";
+import { move } from "./states.js";
+
+/** @typedef {import("./states.js").State} State */
+/** @typedef {import("./api.js").Notice} Notice */
+/** @typedef {import("./api.js").CreatedCall} CreatedCall */
+/** @typedef {import("./api.js").CallWish} CallWish */
+/**
+ * Everything a view may show.
+ * @typedef {object} Model
+ * @property {State} state
+ * @property {string | null} callId
+ * @property {Notice | null} notice null while the vault has not answered yet
+ * @property {boolean} canBeSeen the button takes video
+ * @property {boolean} video the visitor wants to be seen
+ * @property {"accepted" | "refused" | null} choice about recording
+ * @property {boolean} deciding a consent is on its way
+ * @property {string | null} deviceFailure why microphone or camera did not open, while in `permission`
+ * @property {MediaStream | null} stream what is sent, for the self-view
+ * @property {boolean} muted
+ * @property {boolean} cameraOn
+ * @property {boolean} unstable the connection is interrupted and may come back
+ * @property {number | null} startedAt milliseconds since the epoch
+ * @property {number} lastedMs
+ * @property {string | null} failure a code of strings.js
+ */
+
+/** @type {Readonly<Model>} */
+const BEGINNING = Object.freeze({
+  state: "idle",
+  callId: null,
+  notice: null,
+  canBeSeen: false,
+  video: false,
+  choice: null,
+  deciding: false,
+  deviceFailure: null,
+  stream: null,
+  muted: false,
+  cameraOn: false,
+  unstable: false,
+  startedAt: null,
+  lastedMs: 0,
+  failure: null,
+});
+
+export class Call {
+  /** @type {Model} */
+  model = { ...BEGINNING };
+  #attempt = new AbortController();
+  /** @type {VaultApi} */
+  #api;
+  /** @type {URL} */
+  #base;
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
+  /** @type {Publisher | null} */
+  #publisher = null;
+  /** @type {(model: Model) => void} */
+  #changed;
+
+  /**
+   * @param {URL} base where the vault is
+   * @param {(model: Model) => void} changed told after every change
+   */
+  constructor(base, changed) {
+    this.#base = base;
+    this.#api = new VaultApi(base);
+    this.#changed = changed;
+  }
+
+  /**
+   * The button was pressed: opens a call and fetches its notice.
+   * @param {string} buttonId
+   * @param {() => Promise<CallWish>} wishOf what the page wants; may have to ask the vault first
+   */
+  async ask(buttonId, wishOf) {
+    this.#attempt = new AbortController();
+    this.#api = new VaultApi(this.#base);
+    this.#update({ ...BEGINNING, state: move(this.model.state, "asking") });
+    await this.#try(async (signal) => {
+      const wish = await wishOf();
+      const call = await this.#api.createCall(buttonId, wish, signal);
+      this.#iceServers = call.ice_servers;
+      const canBeSeen = wish.media.includes("video");
+      this.#update({ callId: call.id, notice: call.notice, canBeSeen, video: canBeSeen });
+    });
+  }
+
+  /** @param {boolean} video whether the visitor wants to be seen */
+  wantVideo(video) {
+    this.#update({ video });
+  }
+
+  /**
+   * The visitor decided about recording. Only when the vault has written it down are devices asked for.
+   * @param {"accepted" | "refused"} choice
+   */
+  async choose(choice) {
+    const { callId, notice, deciding } = this.model;
+    if (!callId || !notice || deciding) return;
+    this.#update({ deciding: true });
+    await this.#try(async (signal) => {
+      const consent = { choice, notice_hash: notice.hash, language: notice.language };
+      await this.#api.consent(callId, consent, signal);
+      this.#update({ choice, deciding: false, state: move(this.model.state, "permission") });
+    });
+    if (this.model.state === "permission") await this.open(this.model.video);
+  }
+
+  /**
+   * Asks the browser for the devices, then connects.
+   * @param {boolean} video false: sound only
+   */
+  async open(video) {
+    this.#update({ video, deviceFailure: null });
+    await this.#try(async (signal) => {
+      const stream = await openDevices({ video });
+      if (signal.aborted) return closeDevices(stream);
+      this.#update({ stream, cameraOn: video, state: move(this.model.state, "connecting") });
+      await this.#connect(stream, signal);
+    });
+  }
+
+  /** @param {boolean} muted */
+  mute(muted) {
+    for (const track of this.model.stream?.getAudioTracks() ?? []) track.enabled = !muted;
+    this.#update({ muted });
+  }
+
+  /**
+   * Off releases the camera, light included; on opens it anew.
+   * @param {boolean} on
+   */
+  async switchCamera(on) {
+    const { stream } = this.model;
+    if (!stream || on === this.model.cameraOn) return;
+    this.#update({ cameraOn: on });
+    for (const track of stream.getVideoTracks()) {
+      track.stop();
+      stream.removeTrack(track);
+    }
+    if (!on) return void (await this.#publisher?.replaceVideo(null));
+    try {
+      const track = await openCamera();
+      if (this.model.state !== "live" || !this.model.cameraOn) return track.stop();
+      stream.addTrack(track);
+      await this.#publisher?.replaceVideo(track);
+      this.#update({});
+    } catch {
+      this.#update({ cameraOn: false });
+    }
+  }
+
+  /** Hangs up, or leaves the question: whatever was begun stops, devices first. */
+  hangUp() {
+    if (this.model.state === "live") return this.#finish("ended", null);
+    this.#stop();
+    if (this.model.state !== "idle") this.#update({ ...BEGINNING, state: move(this.model.state, "idle") });
+  }
+
+  /**
+   * @param {MediaStream} stream
+   * @param {AbortSignal} signal
+   */
+  async #connect(stream, signal) {
+    const callId = this.model.callId ?? "";
+    this.#publisher = new Publisher(this.#api, this.#iceServers, stream, (state) => this.#followed(state));
+    await this.#publisher.start(callId, signal);
+    if (!signal.aborted) this.#update({ startedAt: Date.now(), state: move(this.model.state, "live") });
+  }
+
+  /** @param {RTCPeerConnectionState} state */
+  #followed(state) {
+    if (this.model.state !== "live") return;
+    this.#update({ unstable: state === "disconnected" });
+    if (state !== "connected" && state !== "connecting") void this.#askWhetherOver(state);
+  }
+
+  /**
+   * A silent line may be the agent hanging up or a lost network: the vault knows which.
+   * @param {RTCPeerConnectionState} state
+   */
+  async #askWhetherOver(state) {
+    const { signal } = this.#attempt;
+    const known = await this.#api.state(this.model.callId ?? "").catch(() => "unknown");
+    if (signal.aborted || this.model.state !== "live") return;
+    if (known === "ended") this.#finish("ended", null);
+    else if (state !== "disconnected") this.#finish("failed", "connection_lost");
+  }
+
+  /**
+   * @param {"ended" | "failed"} state
+   * @param {string | null} failure
+   */
+  #finish(state, failure) {
+    const { startedAt } = this.model;
+    this.#stop();
+    const lastedMs = startedAt === null ? 0 : Date.now() - startedAt;
+    this.#update({ stream: null, deciding: false, lastedMs, failure, state: move(this.model.state, state) });
+  }
+
+  /** Lets go of everything. The order matters: the camera's light must not outlive the decision. */
+  #stop() {
+    closeDevices(this.model.stream);
+    this.#attempt.abort();
+    void this.#publisher?.close();
+    this.#publisher = null;
+  }
+
+  /**
+   * Runs a step of this attempt. What fails after the visitor left is nobody's business any more.
+   * @param {(signal: AbortSignal) => Promise<void>} step
+   */
+  async #try(step) {
+    const { signal } = this.#attempt;
+    try {
+      await step(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      const code = error instanceof CallFailure ? error.code : "unexpected";
+      if (this.model.state === "permission" && DEVICE_FAILURES.includes(code)) {
+        this.#update({ deviceFailure: code });
+      } else {
+        this.#finish("failed", code);
+      }
+      if (code === "unexpected") throw error;
+    }
+  }
+
+  /** @param {Partial<Model>} change */
+  #update(change) {
+    this.model = { ...this.model, ...change };
+    this.#changed(this.model);
+  }
+}

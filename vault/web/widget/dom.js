@@ -1,0 +1,72 @@
+// @ts-check
+/** Building elements without markup strings, so a page that demands Trusted Types can host the button. */
+
+/** @typedef {Node | string | null | false | undefined} Child */
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string | boolean | EventListener | null>} [attributes] a function listens to its event,
+ *   `true` is an empty attribute, `false` and `null` none
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value !== false && value !== null) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter(isShown));
+  return element;
+}
+
+/**
+ * @param {Child} child
+ * @returns {child is Node | string}
+ */
+function isShown(child) {
+  return child !== null && child !== undefined && child !== false;
+}
+
+/** Drawn on a 24 by 24 grid, stroke only: they take the colour of the text beside them. */
+const ICONS = Object.freeze({
+  phone:
+    "M5 4h3.2l1.6 4.2-2 1.5a12 12 0 0 0 6.5 6.5l1.5-2 4.2 1.6V19a1.8 1.8 0 0 1-2 1.8A16 16 0 0 1 3.2 6 1.8 1.8 0 0 1 5 4Z",
+  hangUp:
+    "M3.2 14.6c4.9-4.8 12.7-4.8 17.6 0l-2 2.5-3.6-1.3v-2.5a13 13 0 0 0-6.4 0v2.5L5.2 17.1Z",
+  mic: "M12 3.5a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0v-5a3 3 0 0 1 3-3ZM5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21",
+  micOff:
+    "M9 9v2.5a3 3 0 0 0 4.7 2.5M15 11V6.5a3 3 0 0 0-5.8-1M5.5 11a6.5 6.5 0 0 0 10.3 5.3M18.5 11a6.4 6.4 0 0 1-.7 3M12 17.5V21M4 4l16 16",
+  camera: "M3.5 7.5h11v9h-11ZM14.5 11l6-3.5v9l-6-3.5Z",
+  cameraOff: "M7.5 7.5h7v6M14.5 11l6-3.5v9L17 14.5M12.5 16.5h-9v-9M4 4l16 16",
+  person: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8ZM4.5 20.5c.8-4 3.8-6 7.5-6s6.7 2 7.5 6",
+  clock: "M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17ZM12 7.5V12l3 2",
+  target: "M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17ZM12 8.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7Z",
+  speech: "M4 5h16v11h-8l-4.5 4v-4H4Z",
+  notKept: "M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17ZM6 6l12 12",
+  done: "M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17ZM8 12.3l2.8 2.7L16 9.5",
+  warning: "M12 4 2.8 20h18.4ZM12 10v4.5M12 17.2v.1",
+  copy: "M9 9h10.5v11H9ZM5 15.5H4.5v-11H15V5",
+  close: "M6 6l12 12M18 6 6 18",
+});
+
+/** @typedef {keyof typeof ICONS} IconName */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * A decoration: the words beside it carry the meaning.
+ * @param {IconName} name
+ * @returns {SVGElement}
+ */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [key, value] of [["viewBox", "0 0 24 24"], ["class", "icon"], ["aria-hidden", "true"]]) {
+    svg.setAttribute(key, value);
+  }
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}

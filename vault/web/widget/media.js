@@ -1,0 +1,86 @@
+// @ts-check
+/** Microphone and camera: opening them, why it did not work, and closing them for certain. */
+
+import { CallFailure } from "./api.js";
+
+/** @type {MediaTrackConstraints} */
+const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+/** @type {MediaTrackConstraints} */
+const CAMERA = {
+  facingMode: "user",
+  width: { ideal: 1280 },
+  height: { ideal: 720 },
+  frameRate: { ideal: 30, max: 30 },
+};
+
+/** The browser's words for "no" and ours. Both names of a row have been seen in the field. */
+const WHY = new Map([
+  ["NotAllowedError", "media_denied"],
+  ["SecurityError", "media_denied"],
+  ["NotFoundError", "media_missing"],
+  ["OverconstrainedError", "media_missing"],
+  ["NotReadableError", "media_busy"],
+  ["AbortError", "media_busy"],
+]);
+
+/** The failures after which trying again, or with sound alone, is a sensible choice. */
+export const DEVICE_FAILURES = Object.freeze(["media_denied", "media_missing", "media_busy"]);
+
+/**
+ * @param {{video: boolean}} wish
+ * @returns {Promise<MediaStream>}
+ * @throws {CallFailure} with a `media_` code
+ */
+export async function openDevices({ video }) {
+  if (!navigator.mediaDevices?.getUserMedia) throw new CallFailure("media_insecure");
+  return capture({ audio: MICROPHONE, video: video && CAMERA });
+}
+
+/**
+ * The camera alone, to come back after it was switched off.
+ * @returns {Promise<MediaStreamTrack>}
+ */
+export async function openCamera() {
+  const stream = await capture({ video: CAMERA });
+  return stream.getVideoTracks()[0];
+}
+
+/** @param {MediaStreamConstraints} constraints */
+async function capture(constraints) {
+  try {
+    return await navigator.mediaDevices.getUserMedia(constraints);
+  } catch (cause) {
+    const name = cause instanceof DOMException ? cause.name : "";
+    throw new CallFailure(WHY.get(name) ?? "media_unknown", { cause });
+  }
+}
+
+/**
+ * Stops every track, so the browser's camera light goes out.
+ * @param {MediaStream | null} stream
+ */
+export function closeDevices(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
+/**
+ * How loud the microphone is, 0 to 1, asked when one wants to draw it. Silent where Web Audio is missing.
+ * @param {MediaStream} stream
+ * @returns {{read: () => number, close: () => void}}
+ */
+export function loudness(stream) {
+  if (typeof AudioContext === "undefined" || !stream.getAudioTracks().length) {
+    return { read: () => 0, close: () => undefined };
+  }
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 512 });
+  context.createMediaStreamSource(stream).connect(analyser);
+  const samples = new Float32Array(analyser.fftSize);
+  const read = () => {
+    analyser.getFloatTimeDomainData(samples);
+    const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
+    // -50 dBFS (a quiet room) to -10 dBFS (speaking close) fill the scale.
+    return Math.min(1, Math.max(0, (10 * Math.log10(power + 1e-9) + 50) / 40));
+  };
+  return { read, close: () => void context.close() };
+}

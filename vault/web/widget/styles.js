@@ -1,0 +1,212 @@
+// @ts-check
+/** The look of the call button. A constructed style sheet: a page's CSP that forbids inline styles accepts it. */
+
+import { DARK, declarations, LIGHT } from "./colours.js";
+
+const BASE = `
+:host { ${declarations(LIGHT)} color-scheme: light; }
+@media (prefers-color-scheme: dark) { :host(:not([theme="light"])) { ${declarations(DARK)} color-scheme: dark; } }
+:host([theme="dark"]) { ${declarations(DARK)} color-scheme: dark; }
+
+:host {
+  display: inline-block;
+  font: 400 16px/1.5 ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue",
+    "Liberation Sans", Arial, sans-serif;
+  text-align: start; letter-spacing: normal; text-transform: none; word-spacing: normal;
+  -webkit-text-size-adjust: 100%;
+}
+:host([hidden]) { display: none; }
+*, ::before, ::after { box-sizing: border-box; }
+[hidden] { display: none !important; }
+h2, p, dl, dd, ol { margin: 0; padding: 0; }
+.icon {
+  flex: none; inline-size: 1.25em; block-size: 1.25em;
+  fill: none; stroke: currentColor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round;
+}
+.said {
+  position: absolute; inline-size: 1px; block-size: 1px; margin: -1px; overflow: hidden;
+  clip-path: inset(50%); white-space: nowrap;
+}
+
+button, summary, .switch { font: inherit; cursor: pointer; -webkit-tap-highlight-color: transparent; }
+button {
+  display: inline-flex; align-items: center; justify-content: center; gap: 10px;
+  min-block-size: 48px; padding: 10px 20px; border: 0; border-radius: 10px;
+  font-weight: 600; line-height: 1.25; color: inherit; background: none;
+  transition: background-color 120ms, transform 120ms;
+}
+button:active { transform: translateY(1px); }
+:focus-visible { outline: 3px solid var(--cv-focus); outline-offset: 2px; box-shadow: 0 0 0 2px var(--cv-focus-gap); }
+h2:focus, h2:focus-visible { outline: none; box-shadow: none; }
+
+.call {
+  max-inline-size: 100%; padding-inline: 20px 24px; border-radius: 999px;
+  color: var(--cv-on-brand); background: var(--cv-brand);
+}
+.call:hover, .main:hover { background: var(--cv-brand-hover); }
+.main { color: var(--cv-on-brand); background: var(--cv-brand); }
+.tonal { color: var(--cv-brand-text); background: var(--cv-brand-soft); box-shadow: inset 0 0 0 1.5px var(--cv-brand); }
+.tonal:hover { color: var(--cv-on-brand); background: var(--cv-brand); }
+.tonal:focus-visible { box-shadow: inset 0 0 0 1.5px var(--cv-brand), 0 0 0 2px var(--cv-focus-gap); }
+.tonal[aria-disabled="true"] { opacity: 0.6; cursor: progress; }
+.plain { align-self: center; min-block-size: 44px; color: var(--cv-ink-muted); font-weight: 500; }
+.plain:hover { color: var(--cv-ink); background: var(--cv-sunken); }
+.icon-only { min-block-size: 32px; min-inline-size: 32px; padding: 4px; color: var(--cv-brand-text); }
+.icon-only:hover { background: var(--cv-brand-soft); }
+`;
+
+const SURFACES = `
+.surface {
+  inline-size: min(440px, calc(100vw - 32px)); max-block-size: calc(100dvh - 32px);
+  padding: 0; border: 0; border-radius: 18px; overflow: auto; overscroll-behavior: contain;
+  color: var(--cv-ink); background: var(--cv-surface); box-shadow: var(--cv-shadow-2);
+}
+dialog.surface { margin: auto; }
+dialog.surface::backdrop { background: var(--cv-backdrop); }
+.dock {
+  position: fixed; z-index: 2147483000; inset: auto 20px 20px auto; margin: 0;
+  inline-size: min(360px, calc(100vw - 32px)); border: 1px solid var(--cv-line);
+}
+.panel { display: flex; flex-direction: column; gap: 16px; padding: 28px 28px 16px; }
+.panel.centred { align-items: center; text-align: center; padding-block-start: 36px; }
+.panel > .main:last-child { margin-block-end: 12px; }
+h2 { font-size: 23px; font-weight: 650; line-height: 1.25; letter-spacing: -0.01em; text-wrap: balance; }
+.lead { color: var(--cv-ink); text-wrap: pretty; }
+h2 + .lead { margin-block-start: -8px; }
+.aside { font-size: 14px; color: var(--cv-ink-muted); text-wrap: pretty; }
+
+.facts { display: grid; gap: 14px; padding: 16px; border-radius: 12px; background: var(--cv-sunken); }
+.facts > div { display: grid; grid-template-columns: 20px 1fr; column-gap: 12px; }
+dt { display: contents; font-size: 14px; color: var(--cv-ink-muted); }
+dt .icon { inline-size: 20px; block-size: 20px; margin-block-start: 1px; color: var(--cv-brand-text); }
+dd { grid-column: 2; font-weight: 550; overflow-wrap: anywhere; }
+.reference { display: flex; align-items: center; gap: 4px; }
+code { font: 500 13px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; }
+
+details { font-size: 14px; color: var(--cv-ink-muted); }
+summary { padding-block: 6px; color: var(--cv-brand-text); font-weight: 550; border-radius: 6px; }
+details p { padding-block: 4px 8px; }
+
+.switch { display: flex; align-items: center; gap: 12px; min-block-size: 44px; font-weight: 550; }
+.switch .icon { color: var(--cv-brand-text); }
+.switch span { flex: 1; }
+.switch input {
+  appearance: none; position: relative; flex: none; inline-size: 46px; block-size: 28px; margin: 0; cursor: pointer;
+  border: 2px solid var(--cv-line-control); border-radius: 999px; background: var(--cv-surface);
+  transition: background-color 120ms;
+}
+.switch input::before {
+  content: ""; position: absolute; inset: 4px auto auto 4px; inline-size: 16px; block-size: 16px;
+  border-radius: 50%; background: var(--cv-line-control); transition: transform 120ms;
+}
+.switch input:checked { border-color: var(--cv-brand); background: var(--cv-brand); }
+.switch input:checked::before { transform: translateX(18px); background: var(--cv-on-brand); }
+.choices { display: grid; gap: 10px; }
+
+.emblem {
+  display: inline-flex; gap: 10px; align-self: flex-start; padding: 14px; border-radius: 14px;
+  color: var(--cv-brand-text); background: var(--cv-brand-soft);
+}
+.centred .emblem { align-self: center; }
+.emblem .icon { inline-size: 28px; block-size: 28px; }
+.emblem.ok { color: var(--cv-ok-text); background: var(--cv-ok-soft); }
+.emblem.warn { color: var(--cv-warn-text); background: var(--cv-warn-soft); }
+.emblem.danger { color: var(--cv-danger-text); background: var(--cv-danger-soft); }
+.steps { display: grid; gap: 8px; padding-inline-start: 1.4em; }
+.steps li::marker { font-weight: 650; color: var(--cv-brand-text); }
+
+.rings { position: relative; display: grid; place-items: center; inline-size: 96px; block-size: 96px; color: var(--cv-on-brand); }
+.rings > * { grid-area: 1 / 1; }
+.rings span { inline-size: 56px; block-size: 56px; border-radius: 50%; background: var(--cv-brand); }
+.rings span:first-child { opacity: 0.25; animation: ring 1.8s ease-out infinite; }
+.rings .icon { position: relative; inline-size: 26px; block-size: 26px; }
+@keyframes ring { from { transform: scale(1); opacity: 0.4; } to { transform: scale(1.7); opacity: 0; } }
+`;
+
+const LIVE = `
+.live { gap: 14px; padding: 18px; }
+.live h2 { font-size: 17px; margin-block-start: -6px; }
+.bar { display: flex; align-items: center; justify-content: space-between; }
+.badge {
+  display: inline-flex; align-items: center; gap: 8px; padding: 3px 12px 3px 10px; border-radius: 999px;
+  font-size: 14px; font-weight: 600; color: var(--cv-ink-muted); background: var(--cv-sunken);
+}
+.badge .dot { inline-size: 10px; block-size: 10px; border-radius: 50%; border: 2px solid currentColor; }
+.badge.recorded { color: var(--cv-danger-text); background: var(--cv-danger-soft); }
+.recorded .dot { border: 0; background: var(--cv-danger); animation: breathe 2s ease-in-out infinite; }
+@keyframes breathe { 50% { opacity: 0.35; } }
+.time { font-weight: 600; font-variant-numeric: tabular-nums; }
+
+.stage {
+  position: relative; display: grid; place-items: center; aspect-ratio: 16 / 9; overflow: hidden;
+  border-radius: 12px; color: var(--cv-on-stage); background: var(--cv-stage);
+}
+.stage video { inline-size: 100%; block-size: 100%; object-fit: cover; transform: scaleX(-1); }
+.no-picture video { display: none; }
+.no-picture { aspect-ratio: 4; }
+.tag {
+  position: absolute; inset: auto auto 10px 10px; display: inline-flex; align-items: center; gap: 8px;
+  padding: 2px 10px; border-radius: 999px; font-size: 14px; font-weight: 550;
+  color: var(--cv-on-stage); background: rgb(0 0 0 / 62%);
+}
+.no-picture .tag { position: static; gap: 14px; font-size: 16px; background: none; }
+.meter { display: inline-flex; align-items: center; gap: 3px; block-size: 16px; }
+.meter span { inline-size: 3px; block-size: 6px; border-radius: 3px; background: currentColor; opacity: 0.4; transition: block-size 90ms; }
+.meter span.on { block-size: 14px; opacity: 1; }
+.no-picture .meter { block-size: 32px; gap: 5px; }
+.no-picture .meter span { inline-size: 5px; block-size: 10px; }
+.no-picture .meter span.on { block-size: 30px; }
+.is-muted .meter { opacity: 0.3; }
+
+.trouble {
+  display: flex; align-items: start; gap: 10px; padding: 10px 12px; border-radius: 10px; font-size: 14px;
+  color: var(--cv-warn-text); background: var(--cv-warn-soft);
+}
+.controls { display: flex; justify-content: center; gap: 14px; }
+.control {
+  inline-size: 56px; block-size: 56px; padding: 0; border-radius: 50%;
+  color: var(--cv-ink); background: var(--cv-sunken); box-shadow: inset 0 0 0 1px var(--cv-line-control);
+}
+.control .icon { inline-size: 24px; block-size: 24px; }
+.control:hover { background: var(--cv-line); }
+.control.off { color: var(--cv-surface); background: var(--cv-ink); }
+.control.off .icon:first-child, .control:not(.off, .danger) .icon:nth-child(2) { display: none; }
+.control.danger { inline-size: 76px; border-radius: 999px; color: var(--cv-on-danger); background: var(--cv-danger); box-shadow: none; }
+.control.danger:hover { background: var(--cv-danger-hover); }
+.control:focus-visible { box-shadow: 0 0 0 2px var(--cv-focus-gap); }
+`;
+
+const CIRCUMSTANCES = `
+@media (max-width: 480px) {
+  .surface {
+    inline-size: 100vw; max-inline-size: 100vw; border-radius: 20px 20px 0 0;
+    padding-block-end: env(safe-area-inset-bottom); max-block-size: calc(100dvh - 24px);
+  }
+  dialog.surface { margin: auto 0 0; }
+  .dock { inset: auto 0 0; border-inline: 0; border-block-end: 0; }
+  .panel { padding: 24px 20px 12px; }
+  .live { padding: 14px 16px 18px; }
+}
+@media (prefers-reduced-motion: no-preference) {
+  .surface { animation: rise 220ms cubic-bezier(0.2, 0, 0, 1); }
+  @keyframes rise { from { transform: translateY(16px); opacity: 0; } }
+}
+@media (prefers-reduced-motion: reduce) {
+  *, ::before, ::after { animation: none !important; transition: none !important; }
+}
+@media (forced-colors: active) {
+  button, .badge, .switch input { border: 1px solid; }
+  .meter span.on, .switch input::before { forced-color-adjust: none; background: CanvasText; }
+}
+`;
+
+/** @type {CSSStyleSheet | null} one sheet for all buttons of a page */
+let sheet = null;
+
+/** @returns {CSSStyleSheet} */
+export function styleSheet() {
+  if (sheet) return sheet;
+  sheet = new CSSStyleSheet();
+  sheet.replaceSync(BASE + SURFACES + LIVE + CIRCUMSTANCES);
+  return sheet;
+}
