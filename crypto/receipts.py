@@ -1,0 +1,154 @@
+"""Ledger leaves in their one canonical form, and receipts: leaves with their proofs, in one file.
+
+A receipt is checked with nothing but a verifier key that was pinned beforehand: no network, no
+database (FORMAT.md, Receipts).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from crypto.checkpoints import Checkpoint
+from crypto.errors import ParameterError, ReceiptError
+from crypto.notes import verify_proof
+from crypto.signers import NoteVerifier
+
+__all__ = [
+    "LEAF_LIMIT_BYTES",
+    "RECEIPT_LIMIT_CHARACTERS",
+    "LeafValue",
+    "ProvenEntry",
+    "Receipt",
+    "canonical_leaf",
+    "parse_leaf",
+    "verify_receipt",
+]
+
+LeafValue = str | int | bool
+
+LEAF_LIMIT_BYTES: Final = 65_536  # a leaf holds identifiers and hashes; the largest has about 1,000 bytes
+RECEIPT_LIMIT_CHARACTERS: Final = 10_000_000  # a receipt has a few entries of about 10,000 each
+_SAFE_INTEGER: Final = (1 << 53) - 1  # RFC 8785, 3.2.2.3: beyond it two JSON readers may differ
+_MEMBERS: Final = frozenset({"v", "request", "status", "entries"})
+_ENTRY_MEMBERS: Final = frozenset({"leaf", "proof"})
+_STATUSES: Final = frozenset({"pending", "complete"})
+
+
+def canonical_leaf(fields: Mapping[str, LeafValue]) -> bytes:
+    """The bytes of a leaf: JSON with sorted names, no spaces, ASCII only (a subset of RFC 8785).
+
+    Values are printable ASCII strings, integers below 2^53 and booleans; anything else is a
+    `ParameterError`, because two programs could write it in two ways.
+    """
+    for name, value in fields.items():
+        if not _is_leaf_text(name) or not _is_leaf_value(value):
+            raise ParameterError(f"leaf member {name!a} is not a printable ASCII string, integer or boolean")
+    leaf = json.dumps(dict(fields), sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    if len(leaf) > LEAF_LIMIT_BYTES:
+        raise ParameterError(f"a leaf has at most {LEAF_LIMIT_BYTES} bytes")
+    return leaf
+
+
+def parse_leaf(leaf: bytes) -> dict[str, LeafValue]:
+    """The members of a leaf; `ReceiptError` unless it is exactly what `canonical_leaf` writes."""
+    members = _parse_object(leaf)
+    fields: dict[str, LeafValue] = {
+        name: value for name, value in members.items() if isinstance(value, str | int)
+    }
+    try:
+        canonical = canonical_leaf(fields)
+    except ParameterError as cause:
+        raise ReceiptError("a leaf has a member it cannot have") from cause
+    if canonical != leaf:
+        raise ReceiptError("a leaf is not in its canonical form")
+    return fields
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenEntry:
+    """A leaf that is proven to be in the ledger, and the signed checkpoint that proves it."""
+
+    fields: dict[str, LeafValue]
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt whose entries are all proven. `request` and `status` are the file's own words.
+
+    Only `entries` is evidence: the two other fields are not signed, so whoever decides by them
+    must find the same said in a leaf.
+    """
+
+    request: str
+    status: str
+    entries: tuple[ProvenEntry, ...]
+
+
+def verify_receipt(receipt: bytes, verifiers: Sequence[NoteVerifier]) -> Receipt:
+    """The receipt, if each of its entries is proven under a checkpoint that every verifier signed.
+
+    Raises `ReceiptError` if the file or a leaf is malformed, or if two of its checkpoints tell
+    different stories; `ProofError` or `NoteError` if an entry is not proven.
+    """
+    if len(receipt) > RECEIPT_LIMIT_CHARACTERS:
+        raise ReceiptError("the receipt is too long")
+    document = _parse_object(receipt)
+    request, status, entries = document.get("request"), document.get("status"), document.get("entries")
+    if set(document) != _MEMBERS or document["v"] != 1 or document["v"] is True:
+        raise ReceiptError("not a receipt of version 1")
+    if (
+        not isinstance(request, str)
+        or status not in _STATUSES
+        or not isinstance(entries, list)
+        or not entries
+    ):
+        raise ReceiptError("a member of the receipt is malformed")
+    proven = tuple(_prove(entry, verifiers) for entry in entries)
+    roots = {(entry.checkpoint.origin, entry.checkpoint.size): entry.checkpoint.root for entry in proven}
+    for entry in proven:
+        if roots[entry.checkpoint.origin, entry.checkpoint.size] != entry.checkpoint.root:
+            raise ReceiptError(
+                "the ledger signed two different trees of one size: keep this file as evidence"
+            )
+    return Receipt(request=request, status=str(status), entries=proven)
+
+
+def _prove(entry: object, verifiers: Sequence[NoteVerifier]) -> ProvenEntry:
+    if not isinstance(entry, dict) or set(entry) != _ENTRY_MEMBERS:
+        raise ReceiptError("an entry of the receipt is malformed")
+    leaf, proof = entry["leaf"], entry["proof"]
+    if not isinstance(leaf, str) or not isinstance(proof, str) or not leaf.isascii():
+        raise ReceiptError("an entry of the receipt is malformed")
+    leaf_bytes = leaf.encode("ascii")
+    checkpoint = verify_proof(leaf_bytes, proof, verifiers)
+    return ProvenEntry(fields=parse_leaf(leaf_bytes), checkpoint=checkpoint)
+
+
+def _parse_object(text: bytes) -> dict[str, object]:
+    """A JSON object without repeated names; its values are not checked yet."""
+    try:
+        parsed = json.loads(text, object_pairs_hook=_unrepeated)
+    except (ValueError, RecursionError) as cause:
+        raise ReceiptError("not JSON") from cause
+    if not isinstance(parsed, dict):
+        raise ReceiptError("not a JSON object")
+    return parsed
+
+
+def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name is repeated")
+    return members
+
+
+def _is_leaf_text(value: str) -> bool:
+    return value.isascii() and value.isprintable()
+
+
+def _is_leaf_value(value: object) -> bool:
+    if isinstance(value, str):
+        return _is_leaf_text(value)
+    return isinstance(value, int) and -_SAFE_INTEGER <= value <= _SAFE_INTEGER
