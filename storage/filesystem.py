@@ -2,8 +2,8 @@
 
 Layout: the object ``legs/1/000007`` is the file ``legs/1/000007=``. The mark lets an object ``legs`` stand
 beside a folder ``legs``; no key has it. Unfinished objects are in ``.unfinished``, on the same file
-system, so that finishing one is a rename. Each is locked by its writer (flock): the next start tells a dead writer's
-file from a live one's and removes only the former.
+system, so that finishing one is a rename. Each is locked by its
+writer (flock): the next start tells a dead writer's file from a live one's and removes only the former.
 
 A put is: temporary file 0600, write, fsync, rename (or link, which refuses a taken name), fsync of the
 folders.

@@ -5,7 +5,8 @@ A store keeps opaque objects by key. It never looks into them and knows no keys,
 * **Keys.** An `ObjectKey` is 1 to 512 characters of ``a-z 0-9 / _ . -``, made of names of 1 to 200
   characters between slashes that begin with none of ``. _ -``. So a key is the same text in a
   URL, on a case-blind disk and in a log. A *prefix* is empty or ends with ``/``: ``legs/1/`` never means
-  ``legs/10/`` as well.* **Put is all or nothing.** Nobody sees half an object. When `put` returns, the object is durable (on disk
+  ``legs/10/`` as well.
+* **Put is all or nothing.** Nobody sees half an object. When `put` returns, the object is durable (on disk
   and in its directory, or acknowledged by the service), and ``sha256`` is of the bytes handed over, computed
   while they passed. When the body raises, the caller is cancelled or the store says no, nothing stays, not
   even an unfinished upload. Only `UnavailableError` leaves it open: `put` again, or `erase`, settles it.
