@@ -1,0 +1,90 @@
+// @ts-check
+/** Talking to the vault's API, and its problems in plain sentences. */
+
+import { knows, language, t } from "./words.js";
+
+const TIMEOUT_MS = 20_000; // longer than the server's own limits, so its answer wins; shorter than patience
+
+/** An answer that is not a success (RFC 9457), or no answer at all: then the status is 0. */
+export class Problem extends Error {
+  /**
+   * @param {number} status
+   * @param {Record<string, any>} body  the problem document, empty where there was none
+   * @param {number} retryAfterS
+   */
+  constructor(status, body = {}, retryAfterS = 0) {
+    super(`HTTP ${status} ${body.code ?? ""}`);
+    this.status = status;
+    this.code = String(body.code ?? "");
+    this.body = body;
+    this.retryAfterS = retryAfterS;
+  }
+
+  /** What happened and what to do, for a person. */
+  get sentence() {
+    const byStatus = { 0: "network", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 410: "erased" };
+    const code = knows("problem", this.code) ? this.code : /** @type {any} */ (byStatus)[this.status];
+    if (code) return t(`problem.${code}`, { seconds: this.retryAfterS || 5 });
+    const instance = this.body.instance;
+    return instance ? t("problem.other", { instance }) : t("problem.other_plain");
+  }
+}
+
+/**
+ * One request. JSON in, JSON out; raises Problem for everything else.
+ * @param {string} method
+ * @param {string} path
+ * @param {{body?: object, staySignedOut?: boolean, headers?: Record<string, string>}} [options]
+ *   staySignedOut: a 401 is the caller's to explain (the sign-in page)
+ * @returns {Promise<{status: number, body: any, headers: Headers}>}
+ */
+export async function api(method, path, { body, staySignedOut = false, headers = {} } = {}) {
+  const answer = await send(method, path, {
+    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: {
+      Accept: "application/json, application/problem+json",
+      "Accept-Language": language,
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...headers,
+    },
+  });
+  const parsed = await answer.json().catch(() => ({}));
+  if (answer.ok) return { status: answer.status, body: parsed, headers: answer.headers };
+  if (answer.status === 401 && !staySignedOut) goToSignIn("ended");
+  throw new Problem(answer.status, parsed, Number(answer.headers.get("Retry-After")) || 0);
+}
+
+/** @param {string} method @param {string} path @param {RequestInit} options */
+async function send(method, path, options) {
+  try {
+    return await fetch(path, {
+      method,
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...options,
+    });
+  } catch {
+    throw new Problem(0);
+  }
+}
+
+/**
+ * The sentence for anything caught: problems speak for themselves, a fault of this page is ours.
+ * @param {unknown} caught
+ */
+export function sentenceOf(caught) {
+  if (caught instanceof Problem) return caught.sentence;
+  console.error(caught);
+  return t("problem.other_plain");
+}
+
+/**
+ * Leave for the sign-in page, which says why and brings the person back here.
+ * @param {"ended" | "signed_out"} why
+ */
+export function goToSignIn(why) {
+  const query = new URLSearchParams({ why });
+  if (why === "ended") query.set("next", location.pathname + location.search);
+  location.assign(`/console/login?${query}`);
+}

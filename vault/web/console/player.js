@@ -1,0 +1,190 @@
+// @ts-check
+/** Playing one recording through a link that dies: native controls, the waveform, the time left. */
+
+import { api, sentenceOf, Problem } from "./api.js";
+import { el, note, say } from "./dom.js";
+import { LinkClock } from "./link.js";
+import { Waveform } from "./waveform.js";
+import { codecName, t } from "./words.js";
+
+const STEP_MS = 10_000;
+
+/**
+ * @typedef {{id: string, purpose: string, left_ms: number,
+ *   urls: {media: string, poster?: string, waveform?: string, manifest?: string}}} Access
+ * @typedef {{track: number | null, from_ms: number, to_ms: number, cause: string}} Gap
+ */
+
+/** The player of one recording, from the first link to the last. */
+export class Player {
+  /**
+   * @param {any} item  the recording, as the API lists it
+   * @param {Access} access
+   * @param {{renew: () => Promise<Access>, closed: () => void, erased: () => void}} answers
+   */
+  constructor(item, access, answers) {
+    this.item = item;
+    this.access = access;
+    this.answers = answers;
+    this.media = this.#makeMedia();
+    this.screen = el("div", { class: `screen screen-${this.media.localName}` }, this.media);
+    this.wave = new Waveform(this.media, item.duration_ms);
+    this.clock = new LinkClock({ renew: () => this.renew(), close: () => this.close(), ended: () => this.#ended() });
+    this.element = el("div", { class: "player card" }, this.screen, this.#bar());
+    this.resumeAtMs = 0;
+  }
+
+  #makeMedia() {
+    const isAudio = String(this.item.content_type).startsWith("audio/") || !this.#hasPicture();
+    const media = el(isAudio ? "audio" : "video", {
+      controls: true,
+      preload: "metadata",
+      // Downloads are exports: they have their own right and their own line in the ledger.
+      controlslist: "nodownload noremoteplayback",
+      playsinline: true,
+      "aria-label": t(isAudio ? "player.audio" : "player.video"),
+    });
+    media.addEventListener("error", () => this.#failed());
+    return media;
+  }
+
+  #hasPicture() {
+    const codecs = /** @type {string[]} */ (this.item.codecs ?? []);
+    return codecs.length === 0 || codecs.some((codec) => codec.toLowerCase() !== "opus");
+  }
+
+  #bar() {
+    const step = (/** @type {number} */ byMs, /** @type {string} */ label) =>
+      el("button", { type: "button", class: "quiet", onclick: () => this.seek(this.media.currentTime * 1000 + byMs) }, label);
+    return el(
+      "div",
+      { class: "player-bar" },
+      this.wave.element,
+      el("div", { class: "steps" }, step(-STEP_MS, t("player.back")), step(STEP_MS, t("player.forward"))),
+      this.clock.element,
+    );
+  }
+
+  /** Show the first picture and begin to count. */
+  start() {
+    this.#load();
+    this.clock.start(this.access.left_ms);
+    say(t("player.opened"));
+    this.media.focus({ preventScroll: true });
+  }
+
+  #load() {
+    const { media, poster } = this.access.urls;
+    if (this.media instanceof HTMLVideoElement && poster && this.item.has?.includes("thumb")) this.media.poster = poster;
+    this.media.src = media;
+    if (this.resumeAtMs) this.media.currentTime = this.resumeAtMs / 1000;
+    if (this.access.urls.waveform && this.item.has?.includes("wave")) this.wave.load(this.access.urls.waveform);
+  }
+
+  /** @param {number} atMs */
+  seek(atMs) {
+    const lastMs = (Number.isFinite(this.media.duration) ? this.media.duration * 1000 : this.item.duration_ms) || 0;
+    this.media.currentTime = Math.min(Math.max(0, atMs), lastMs) / 1000;
+  }
+
+  /** @param {Gap[]} gaps */
+  markGaps(gaps) {
+    this.wave.markGaps(gaps);
+  }
+
+  /** A new link for the same purpose; the place and the playing go on. */
+  async renew() {
+    const playing = !this.media.paused && !this.media.ended;
+    this.resumeAtMs = Math.max(this.resumeAtMs, this.media.currentTime * 1000);
+    try {
+      this.access = await this.answers.renew();
+    } catch (caught) {
+      if (caught instanceof Problem && caught.status === 410) this.answers.erased();
+      else this.#cover(note("danger", sentenceOf(caught), { label: t("shell.retry"), act: () => this.renew() }));
+      return;
+    }
+    this.#uncover();
+    this.#load();
+    this.resumeAtMs = 0;
+    if (playing) this.media.play().catch(() => {});
+    this.clock.start(this.access.left_ms);
+    say(t("link.renewed"));
+  }
+
+  /** Give the right back before its time. */
+  async close() {
+    this.stop();
+    await api("DELETE", `/v1/links/${this.access.id}`).catch(() => {}); // it dies by itself all the same
+    this.answers.closed();
+  }
+
+  stop() {
+    this.clock.stop();
+    this.media.pause();
+    this.media.removeAttribute("src");
+    this.media.load();
+    this.wave.destroy();
+  }
+
+  #ended() {
+    this.resumeAtMs = this.media.currentTime * 1000;
+    this.media.pause();
+    this.clock.stop();
+    const ended = el(
+      "div",
+      { class: "ended" },
+      el("h2", {}, t("link.ended_title")),
+      el("p", {}, t("link.ended_text")),
+      el("button", { type: "button", class: "primary", onclick: () => this.renew() }, t("link.renew_long")),
+    );
+    this.#cover(ended);
+    say(t("link.ended_title"));
+  }
+
+  /** @param {HTMLElement} instead */
+  #cover(instead) {
+    const focused = this.element.contains(document.activeElement);
+    this.screen.replaceChildren(this.media, el("div", { class: "cover" }, instead));
+    this.media.hidden = true;
+    this.clock.element.hidden = true;
+    if (focused) instead.querySelector("button")?.focus();
+  }
+
+  #uncover() {
+    const focused = this.screen.contains(document.activeElement);
+    this.screen.replaceChildren(this.media);
+    this.media.hidden = false;
+    this.clock.element.hidden = false;
+    if (focused) this.media.focus({ preventScroll: true });
+  }
+
+  /** The element says only that it failed; the API says why. */
+  async #failed() {
+    if (!this.media.getAttribute("src")) return;
+    const at = this.media.currentTime * 1000;
+    const why = await probe(this.access.urls.media);
+    if (why?.status === 410) this.answers.erased();
+    else if (why && [401, 403, 404].includes(why.status)) this.#ended();
+    else {
+      const unsupported = why === null && this.media.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
+      const codecs = (this.item.codecs ?? []).map(codecName).join(", ");
+      const sentence = unsupported ? t("player.unsupported", { codecs }) : t("player.failed");
+      this.#cover(note("danger", sentence, { label: t("shell.retry"), act: () => this.renew() }));
+    }
+    this.resumeAtMs = at;
+  }
+}
+
+/**
+ * Why the media path refuses, or null where it serves.
+ * @param {string} path
+ * @returns {Promise<Problem | null>}
+ */
+async function probe(path) {
+  try {
+    await api("GET", path, { headers: { Range: "bytes=0-0" }, staySignedOut: true });
+    return null;
+  } catch (caught) {
+    return caught instanceof Problem ? caught : null;
+  }
+}

@@ -1,0 +1,111 @@
+// @ts-check
+/** The proof of an erasure: how far it is, the receipt to take away, and how anyone verifies it. */
+
+import { api, sentenceOf } from "./api.js";
+import { el, facts, note, say } from "./dom.js";
+import { day, exact, named, t } from "./words.js";
+
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 15_000; // an erasure that takes days is not asked for every second
+
+/**
+ * @param {{erased_at?: string, deletion_request_id?: string}} known
+ * @param {boolean} mayRead  the role shows receipts
+ */
+export function receiptSection(known, mayRead) {
+  const place = el("div", { id: "receipt" });
+  const section = el(
+    "section",
+    { class: "card panel receipt", "aria-labelledby": "receipt-title" },
+    el("h2", { id: "receipt-title" }, t("receipt.title")),
+    place,
+  );
+  const when = known.erased_at ? [el("p", {}, t("receipt.erased_at", { date: day(known.erased_at) }))] : [];
+  if (!known.deletion_request_id || !mayRead) place.append(...when, el("p", { class: "muted" }, t("receipt.hidden")));
+  else follow(place, known.deletion_request_id);
+  return section;
+}
+
+/**
+ * Show the request, and ask again until it is complete: soon at first, then ever more rarely.
+ * @param {HTMLElement} place
+ * @param {string} id
+ */
+async function follow(place, id) {
+  let waitMs = FIRST_WAIT_MS;
+  let before = "";
+  for (;;) {
+    try {
+      const { body } = await api("GET", `/v1/deletion-requests/${id}`);
+      if (body.state !== before) place.replaceChildren(...progress(body));
+      if (before && body.state === "complete") say(t("receipt.complete_text"));
+      if (body.state === "complete") return;
+      before = body.state;
+    } catch (caught) {
+      const retry = { label: t("shell.retry"), act: () => follow(place, id) };
+      place.replaceChildren(note("danger", `${t("receipt.failed")} ${sentenceOf(caught)}`, retry));
+      return;
+    }
+    await new Promise((later) => setTimeout(later, waitMs));
+    await visible();
+    if (!place.isConnected) return;
+    waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 1.5);
+  }
+}
+
+/** A page in the background asks nothing. */
+async function visible() {
+  while (document.hidden) {
+    await new Promise((shown) => document.addEventListener("visibilitychange", shown, { once: true }));
+  }
+}
+
+/** @param {any} request */
+function progress(request) {
+  const live = request.items?.map((/** @type {any} */ item) => item.live_erased_at).filter(Boolean).sort().at(-1);
+  const steps = [
+    [t("receipt.requested"), request.requested_at],
+    [t("receipt.live"), live],
+    [t("receipt.completed"), request.completed_at],
+  ];
+  return [
+    el("p", {}, el("span", { class: `badge badge-${request.state}` }, t(`receipt.${request.state}`))),
+    el("p", {}, t(`receipt.${request.state}_text`)),
+    el("ol", { class: "steps-done" }, steps.map(([name, at]) => step(name, at))),
+    facts([
+      [t("receipt.reason"), named("reason", request.reason)],
+      [t("receipt.number"), el("code", {}, request.id)],
+    ]),
+    downloads(request),
+    howTo(request),
+  ];
+}
+
+/** @param {string} name @param {string | undefined} at */
+function step(name, at) {
+  const when = at ? el("time", { datetime: at }, exact(at)) : t("receipt.waiting");
+  return el("li", { class: at ? "is-done" : null }, el("span", { class: "step-name" }, name), el("span", { class: "muted small" }, when));
+}
+
+/** @param {any} request */
+function downloads(request) {
+  const path = request.receipt_url ?? `/v1/deletion-requests/${request.id}/receipt`;
+  return el(
+    "p",
+    { class: "downloads" },
+    el("a", { class: "button primary", href: path, download: `receipt-${request.id}.json` }, t("receipt.download")),
+    el("a", { class: "button secondary", href: "/v1/ledger/key", download: "callvault-ledger-key.txt" }, t("receipt.key")),
+  );
+}
+
+/** @param {any} request */
+function howTo(request) {
+  const command = `callvault receipt verify receipt-${request.id}.json --key callvault-ledger-key.txt`;
+  return el(
+    "div",
+    { class: "how" },
+    el("h3", {}, t("receipt.how_title")),
+    el("p", { class: "small" }, t("receipt.how")),
+    el("pre", { tabindex: "0", "aria-label": t("receipt.how_title"), role: "region" }, el("code", {}, command)),
+  );
+}

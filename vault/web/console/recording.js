@@ -1,0 +1,175 @@
+// @ts-check
+/** One recording: what it is, why it is opened, playing it, who saw it, erasing it. */
+
+import { clock, dateTime } from "../shared/i18n.js";
+import { Problem, api, sentenceOf } from "./api.js";
+import { accessHistory } from "./access.js";
+import { about, aboutManifest } from "./about.js";
+import { byId, el, note } from "./dom.js";
+import { eraseSection } from "./erase.js";
+import { Player } from "./player.js";
+import { purposeForm } from "./purpose.js";
+import { receiptSection } from "./receipt.js";
+import { language, named, t } from "./words.js";
+
+const WAIT_MS = 3000; // how often a recording that is not ready yet is asked for again
+
+const root = byId("recording");
+const id = root.dataset.id ?? "";
+const path = `/v1/media/${id}`;
+
+/** Everything one visit of this page knows. */
+const visit = {
+  /** @type {any} */ item: null,
+  /** @type {Set<string>} */ may: new Set(),
+  /** @type {Player | null} */ player: null,
+  /** @type {{refresh: () => void} | null} */ history: null,
+};
+
+/** @param {string} title @param {any} [item] */
+function heading(title, item) {
+  const badge = item && el("span", { class: `badge badge-${item.state}` }, named("state", item.state));
+  const button = item?.button_name && el("span", { class: "muted" }, item.button_name);
+  const duration = item?.duration_ms && el("span", { class: "muted" }, clock(item.duration_ms));
+  return el(
+    "header",
+    { class: "recording-head" },
+    el("h1", { id: "title", tabindex: "-1" }, title),
+    el("p", { class: "recording-sub" }, badge, button, duration),
+  );
+}
+
+async function refreshHistory() {
+  visit.history?.refresh();
+}
+
+/**
+ * A right to play: for one purpose and a short time. The time left is counted from the server's own clock,
+ * so a wrong clock on this machine does not shorten or lengthen what is shown.
+ * @param {string} purpose
+ */
+async function link(purpose) {
+  const { body, headers } = await api("POST", `${path}/links`, { body: { purpose } });
+  const sent = Date.parse(headers.get("Date") ?? "") || Date.now();
+  refreshHistory();
+  return { ...body, purpose, left_ms: Date.parse(body.expires_at) - sent };
+}
+
+/** @param {string} purpose */
+async function open(purpose) {
+  const access = await link(purpose);
+  const player = new Player(visit.item, access, { renew: () => link(purpose), closed: ask, erased: start });
+  visit.player = player;
+  byId("stage").replaceChildren(player.element);
+  player.start();
+  await aboutManifest(byId("about"), visit.item, access.urls.manifest, {
+    seek: (atMs) => player.seek(atMs),
+    gaps: (gaps) => player.markGaps(gaps),
+  });
+}
+
+function ask() {
+  visit.player?.stop();
+  visit.player = null;
+  byId("stage").replaceChildren(purposeForm(open));
+  byId("about").replaceChildren(...about(visit.item));
+}
+
+/** What stands where the player will be. */
+function stage() {
+  const { item, may } = visit;
+  if (item.state === "ready" && may.has("media:play")) return purposeForm(open);
+  if (item.state === "ready") return note("info", t("rec.no_play"));
+  setTimeout(again, WAIT_MS);
+  return note(item.state === "lost" ? "warn" : "info", t(`rec.wait_${item.state}`));
+}
+
+async function again() {
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", again, { once: true });
+    return;
+  }
+  const { body } = await api("GET", path).catch(() => ({ body: visit.item }));
+  if (body.state === visit.item.state && body.state !== "lost") setTimeout(again, WAIT_MS);
+  else if (body.state !== visit.item.state) start();
+}
+
+/** @param {string} label @param {string} id @param {...import("./dom.js").Child} children */
+function panel(label, id, ...children) {
+  return el(
+    "section",
+    { class: "card panel", "aria-labelledby": `${id}-title` },
+    el("h2", { id: `${id}-title` }, label),
+    el("div", { id }, ...children),
+  );
+}
+
+function history() {
+  if (!visit.may.has("media:history")) return null;
+  const made = accessHistory(path);
+  visit.history = made;
+  return made.element;
+}
+
+function showLive() {
+  const { item, may } = visit;
+  const title = t("rec.title", { date: dateTime(language, item.started_at ?? item.created_at) });
+  const erase = may.has("media:erase") && item.state !== "capturing" && eraseSection(path, item, erased);
+  root.replaceChildren(
+    heading(title, item),
+    el(
+      "div",
+      { class: "columns" },
+      el("section", { class: "stage", id: "stage", "aria-label": t("player.title") }, stage()),
+      el("aside", { class: "side", "aria-label": t("about.title") }, panel(t("about.title"), "about", ...about(item)), erase),
+      history(),
+    ),
+  );
+}
+
+/**
+ * After an erasure: nothing of the recording, its receipt instead.
+ * @param {{erased_at?: string, deletion_request_id?: string}} known
+ */
+function showErased(known) {
+  visit.player?.stop();
+  visit.player = null;
+  root.replaceChildren(
+    heading(t("rec.erased_title")),
+    el("div", { class: "columns" }, receiptSection(known, visit.may.has("erasure:read")), history()),
+  );
+}
+
+/** @param {string} requestId */
+function erased(requestId) {
+  showErased({ deletion_request_id: requestId });
+  byId("title").focus();
+}
+
+/** @param {unknown} caught */
+function showProblem(caught) {
+  if (caught instanceof Problem && caught.status === 410) return showErased(caught.body);
+  if (caught instanceof Problem && caught.status === 404) {
+    return root.replaceChildren(heading(t("rec.unknown_title")), note("info", t("rec.unknown_text")));
+  }
+  const retry = { label: t("shell.retry"), act: start };
+  return root.replaceChildren(heading(t("title.recording")), note("danger", `${t("rec.failed")} ${sentenceOf(caught)}`, retry));
+}
+
+async function start() {
+  root.setAttribute("aria-busy", "true");
+  try {
+    const me = await api("GET", "/v1/me");
+    visit.may = new Set(me.body.permissions);
+    visit.item = (await api("GET", path)).body;
+    const gone = visit.item.state === "erased" || visit.item.state === "erasing";
+    if (gone) showErased(visit.item);
+    else showLive();
+  } catch (caught) {
+    showProblem(caught);
+  } finally {
+    root.removeAttribute("aria-busy");
+  }
+}
+
+start();

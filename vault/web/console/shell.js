@@ -1,0 +1,31 @@
+// @ts-check
+/** What every page carries: the other language, and signing out. */
+
+import { Problem, api, goToSignIn, sentenceOf } from "./api.js";
+import { byId, note } from "./dom.js";
+
+const YEAR_S = 365 * 24 * 3600;
+
+/** @param {Event} event */
+function chooseLanguage(event) {
+  const wanted = /** @type {HTMLElement} */ (event.currentTarget).dataset.language;
+  // A preference, not a secret: the server reads it to render the page shells.
+  document.cookie = `callvault_language=${wanted}; Path=/; Max-Age=${YEAR_S}; SameSite=Lax`;
+  location.reload();
+}
+
+async function signOut() {
+  try {
+    await api("DELETE", "/v1/sessions/current", { staySignedOut: true });
+  } catch (caught) {
+    // 401: the session is gone already, which is what was asked for.
+    if (!(caught instanceof Problem) || caught.status !== 401) {
+      byId("content").prepend(note("danger", sentenceOf(caught)));
+      return;
+    }
+  }
+  goToSignIn("signed_out");
+}
+
+byId("language").addEventListener("click", chooseLanguage);
+document.getElementById("sign-out")?.addEventListener("click", signOut);

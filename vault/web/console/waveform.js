@@ -1,0 +1,123 @@
+// @ts-check
+/** The shape of the sound, to see where one is and to go elsewhere: by pointer and by keyboard. */
+
+import WaveSurfer from "../vendor/wavesurfer/wavesurfer.esm.js";
+import { clock, spokenDuration } from "../shared/i18n.js";
+import { el } from "./dom.js";
+import { language, t } from "./words.js";
+
+const ARROW_S = 5;
+const PAGE_S = 30;
+const LOUDEST = 255; // peaks are bytes
+const HEIGHT_PX = 72;
+
+/** A slider over a media element, drawn from peaks the server computed: the media itself is never read for it. */
+export class Waveform {
+  /**
+   * @param {HTMLMediaElement} media
+   * @param {number} durationMs
+   */
+  constructor(media, durationMs) {
+    this.media = media;
+    this.durationMs = durationMs;
+    /** @type {WaveSurfer | null} */ this.surfer = null;
+    this.canvas = el("div", { class: "wave-canvas" });
+    this.marks = el("div", { class: "wave-marks", "aria-hidden": "true" });
+    this.element = el(
+      "div",
+      { class: "wave", role: "slider", tabindex: "0", "aria-label": t("wave.label"), "aria-valuemin": "0", title: t("wave.hint"), hidden: true },
+      this.canvas,
+      this.marks,
+    );
+    this.element.addEventListener("keydown", (event) => this.#key(event));
+    for (const name of ["timeupdate", "seeking", "durationchange"]) media.addEventListener(name, () => this.#reflect());
+    this.scheme = matchMedia("(prefers-color-scheme: dark)");
+    this.recolour = () => this.surfer?.setOptions(colours());
+    this.scheme.addEventListener("change", this.recolour);
+    this.#reflect();
+  }
+
+  /** @param {string} path  of the peaks; without them the native controls remain */
+  async load(path) {
+    if (this.surfer) return;
+    const answer = await fetch(path, { credentials: "same-origin" }).catch(() => null);
+    if (!answer?.ok) return;
+    const wave = await answer.json();
+    if (this.surfer || !wave.peaks?.length) return;
+    this.element.hidden = false;
+    this.surfer = WaveSurfer.create({
+      container: this.canvas,
+      media: this.media,
+      peaks: [wave.peaks.map((/** @type {number} */ peak) => peak / LOUDEST)],
+      duration: (wave.duration_ms || this.durationMs) / 1000,
+      height: HEIGHT_PX,
+      barWidth: 2,
+      barGap: 1,
+      barRadius: 1,
+      barMinHeight: 1,
+      cursorWidth: 2,
+      normalize: true,
+      dragToSeek: true,
+      // Its stylesheet is inline, inside its own shadow root: the page's nonce lets in just that one.
+      cspNonce: document.querySelector("script[nonce]")?.nonce ?? "",
+      ...colours(),
+    });
+  }
+
+  /** @param {import("./player.js").Gap[]} gaps */
+  markGaps(gaps) {
+    this.marks.replaceChildren(
+      ...gaps.map(({ from_ms, to_ms }) => {
+        const mark = el("span", { class: "wave-gap", title: t("wave.gap") });
+        mark.style.left = `${(from_ms / this.durationMs) * 100}%`;
+        mark.style.width = `${(Math.max(0, to_ms - from_ms) / this.durationMs) * 100}%`;
+        return mark;
+      }),
+    );
+  }
+
+  destroy() {
+    this.scheme.removeEventListener("change", this.recolour);
+    this.surfer?.destroy();
+    this.surfer = null;
+    this.element.hidden = true;
+  }
+
+  #lengthS() {
+    return Number.isFinite(this.media.duration) ? this.media.duration : this.durationMs / 1000;
+  }
+
+  #reflect() {
+    const [now, total] = [this.media.currentTime * 1000, this.#lengthS() * 1000];
+    this.element.setAttribute("aria-valuemax", String(Math.round(total / 1000)));
+    this.element.setAttribute("aria-valuenow", String(Math.round(now / 1000)));
+    const spoken = { now: spokenDuration(language, now), total: spokenDuration(language, total) };
+    this.element.setAttribute("aria-valuetext", t("wave.value", spoken));
+    this.element.dataset.now = clock(now);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const [now, end] = [this.media.currentTime, this.#lengthS()];
+    /** @type {Record<string, number>} */
+    const targets = {
+      ArrowLeft: now - ARROW_S,
+      ArrowDown: now - ARROW_S,
+      ArrowRight: now + ARROW_S,
+      ArrowUp: now + ARROW_S,
+      PageDown: now - PAGE_S,
+      PageUp: now + PAGE_S,
+      Home: 0,
+      End: end,
+    };
+    if (event.altKey || event.ctrlKey || event.metaKey || !(event.key in targets)) return;
+    event.preventDefault();
+    this.media.currentTime = Math.min(Math.max(0, targets[event.key]), end);
+  }
+}
+
+/** The canvas cannot read custom properties: they are read for it, again when the scheme turns. */
+function colours() {
+  const read = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  return { waveColor: read("--cv-line-control"), progressColor: read("--cv-brand"), cursorColor: read("--cv-ink") };
+}
