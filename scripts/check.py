@@ -11,13 +11,16 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 BIN: Final = Path(sys.executable).parent
 
+# Tests that look at files only: the repository's habits, and that the documents agree with the code.
+RULES: Final = [folder for folder in ("tests/repo", "tests/docs") if (ROOT / folder).is_dir()]
+
 # The slowest first: it runs on one core while the others take turns on the second.
 STEPS: Final[dict[str, list[str]]] = {
     "mypy": [str(BIN / "mypy")],
     "ruff format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
     "ruff check": [str(BIN / "ruff"), "check", "--quiet", "."],
     "import layers": [str(BIN / "lint-imports"), "--no-cache"],
-    "repository rules": [sys.executable, "-m", "pytest", "-q", "-n0", "tests/repo"],
+    "repository rules": [sys.executable, "-m", "pytest", "-q", "-n0", *RULES],
 }
 
 

@@ -32,7 +32,7 @@ def test_every_module_has_its_test_file() -> None:
         and not path.startswith(MIGRATIONS)
         and not has_tests(path)
     ]
-    assert missing == []
+    assert not missing, "\n".join(missing)
 
 
 def test_every_exception_to_the_mirror_still_exists() -> None:
@@ -51,4 +51,4 @@ def test_every_test_has_a_sentence() -> None:
         if function.name.startswith("test_")
         and (not ast.get_docstring(function) or len(re.findall(r"[^_]+", function.name)) <= WORDS)
     ]
-    assert mute == []
+    assert not mute, "\n".join(mute)
