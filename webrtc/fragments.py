@@ -1,0 +1,265 @@
+"""Frames in, fragments out: what the recorder seals about once a second.
+
+The writer copies each frame once into one buffer of bounded size. Times come from the caller, so it needs
+neither a clock nor a task: the recorder asks `due` before each frame and on a timer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from webrtc.fragment_format import (
+    DEFAULT_LIMITS,
+    MAX_AUDIO_LEVEL,
+    MAX_RTP,
+    MAX_TIME_US,
+    WHOLE_LEG,
+    Event,
+    Fragment,
+    FragmentError,
+    FragmentLimits,
+    GapBegin,
+    GapCause,
+    GapEnd,
+    Loss,
+    SenderReport,
+    StoredFrame,
+    TrackEnded,
+    read_fragment,
+    write_event,
+    write_fragment,
+    write_head,
+)
+from webrtc.frames import EncodedFrame, MediaKind, TrackInfo
+
+__all__ = [
+    "Event",
+    "Fragment",
+    "FragmentError",
+    "FragmentLimits",
+    "FragmentPace",
+    "FragmentWriter",
+    "GapBegin",
+    "GapCause",
+    "GapEnd",
+    "Loss",
+    "SenderReport",
+    "StoredFrame",
+    "TrackEnded",
+    "read_fragment",
+    "write_fragment",
+]
+
+_RTP_WRAP: Final = 1 << 32
+_HEAD_BYTES: Final = 16 * 1024  # room kept for header and track table: 16 tracks of 72 bytes fit often
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentPace:
+    """When a fragment is closed: what is not closed is lost by a crash, what is closed costs an object."""
+
+    early_s: float = 0.8  # from here on a coming video keyframe closes, so that it opens the next fragment
+    usual_s: float = 1.0  # from here on the next audio frame (or any, if there is no audio) closes
+    latest_s: float = 1.2  # from here on anything closes
+    full_bytes: int = 1024 * 1024  # a burst closes early: the spool's objects stay small
+
+
+@dataclass(slots=True)
+class WriterCounts:
+    """What the writer did not store, for the recorder's metrics. Numbers only ever rise."""
+
+    over_limit: int = 0  # frames dropped because the fragment was full (nobody closed it)
+    paused: int = 0  # frames dropped because capture was paused
+    refused: int = 0  # frames that cannot be stored: empty, unknown track, values out of range
+
+
+class FragmentWriter:
+    """Collects one leg's frames and observations into fragments numbered from `first_number`.
+
+    Not thread-safe: it lives on the media loop. No method raises for what a sender may do; a frame that does
+    not fit is dropped, counted and declared as a loss. Memory is bounded by `limits.fragment_bytes`.
+    """
+
+    def __init__(
+        self,
+        *,
+        first_number: int = 0,
+        limits: FragmentLimits = DEFAULT_LIMITS,
+        pace: FragmentPace = FragmentPace(),
+    ) -> None:
+        self.counts = WriterCounts()
+        self._limits = limits
+        self._pace = pace
+        self._number = first_number
+        self._live: dict[int, TrackInfo] = {}
+        self._ended: set[int] = set()
+        self._last_rtp: dict[int, int] = {}
+        self._paused: dict[int, GapCause] = {}
+        self._plain = bytearray()
+        self._events = 0
+        self._opened_us: int | None = None
+        self._after_audio = False
+        self._over: dict[int, int] = {}
+        self._needs_keyframe: set[int] = set()
+
+    @property
+    def number(self) -> int:
+        """The number the fragment under collection will have."""
+        return self._number
+
+    @property
+    def is_empty(self) -> bool:
+        """True while there is nothing worth an object of the spool."""
+        return self._events == 0
+
+    @property
+    def plain_bytes(self) -> int:
+        """Bytes held at the moment."""
+        return len(self._plain)
+
+    def track_started(self, info: TrackInfo) -> None:
+        """A track joins the leg. One over the limit is not recorded: its frames count as refused."""
+        fits = len(self._live) < self._limits.tracks and 0 < info.id < _RTP_WRAP >> 16
+        if fits and info.clock_rate_hz == info.codec.clock_rate_hz and self._label_fits(info.mid):
+            self._live.setdefault(info.id, info)
+
+    def track_ended(self, track_id: int, reason: str) -> None:
+        """A track leaves the leg; it stays in the table of this fragment only."""
+        if track_id in self._live and track_id not in self._ended and self._label_fits(reason):
+            self._add(TrackEnded(track_id, reason))
+            self._ended.add(track_id)
+
+    def frame(self, track_id: int, frame: EncodedFrame) -> bool:
+        """Store one frame; False when it was dropped (`counts` says why)."""
+        if WHOLE_LEG in self._paused or track_id in self._paused:
+            self.counts.paused += 1
+            return False
+        stored = self._stored(track_id, frame)
+        if stored is None:
+            self.counts.refused += 1
+            return False
+        if not self._admit(stored):
+            self.counts.over_limit += 1
+            self._over[track_id] = stored.arrival_us
+            return False
+        if self._opened_us is None:
+            self._opened_us = stored.arrival_us
+        self._last_rtp[track_id] = frame.rtp_timestamp
+        self._after_audio = frame.kind is MediaKind.AUDIO
+        return True
+
+    def lost(self, track_id: int, packets: int, at_s: float) -> None:
+        """Packets of a track were given up."""
+        if track_id in self._live:
+            self._add(Loss(track_id, min(max(packets, 0), _RTP_WRAP - 1), _to_us(at_s)))
+
+    def sender_report(self, track_id: int, ntp_s: float, rtp_timestamp: int) -> None:
+        """The sender's clock. A 32-bit timestamp is unwrapped beside the track's last frame."""
+        last = self._last_rtp.get(track_id)
+        if track_id not in self._live or last is None:
+            return
+        turns = round((last - rtp_timestamp) / _RTP_WRAP)
+        self._add(SenderReport(track_id, _to_us(ntp_s), rtp_timestamp + turns * _RTP_WRAP))
+
+    def pause(self, at_s: float, *, track_id: int = WHOLE_LEG, cause: GapCause = GapCause.PAUSE) -> None:
+        """From now on frames of the track (default: of all) are dropped unseen, until `resume`."""
+        if track_id not in self._paused:
+            self._paused[track_id] = cause
+            self._note(GapBegin(track_id, cause, _to_us(at_s)))
+
+    def resume(self, at_s: float, *, track_id: int = WHOLE_LEG) -> None:
+        """Capture goes on. Ask the sender for a keyframe: video starts again with one."""
+        if self._paused.pop(track_id, None) is not None:
+            self._note(GapEnd(track_id, _to_us(at_s)))
+
+    def due(self, now_s: float, *, upcoming: EncodedFrame | None = None) -> bool:
+        """Whether to `close` now, before `upcoming` (if any); `now_s` is on the clock of `arrival_s`."""
+        if self._opened_us is None:
+            return self._events > self._limits.events // 2
+        if len(self._plain) >= self._pace.full_bytes or self._events > self._limits.events // 2:
+            return True
+        age_s = now_s - self._opened_us / 1e6
+        if age_s >= self._pace.latest_s:
+            return True
+        if upcoming is not None and upcoming.kind is MediaKind.VIDEO and upcoming.is_keyframe:
+            return age_s >= self._pace.early_s
+        has_audio = any(info.kind is MediaKind.AUDIO for info in self._live.values())
+        return age_s >= self._pace.usual_s and (self._after_audio or not has_audio)
+
+    def close(self) -> bytes:
+        """The plain fragment; the writer goes on with the next number and an empty buffer."""
+        for track_id, at_us in self._over.items():
+            self._append(write_event(Loss(track_id, 0, at_us)))
+        tracks = [self._live[track_id] for track_id in sorted(self._live)]
+        plain = write_head(self._number, tracks, self._events) + bytes(self._plain)
+        for track_id in self._ended:
+            del self._live[track_id]
+        self._ended.clear()
+        self._over.clear()
+        self._plain = bytearray()
+        self._events = 0
+        self._opened_us = None
+        self._number += 1
+        return plain
+
+    def _stored(self, track_id: int, frame: EncodedFrame) -> StoredFrame | None:
+        info = self._live.get(track_id)
+        if info is None or track_id in self._ended or info.codec is not frame.codec:
+            return None
+        if not 0 < len(frame.payload) <= self._limits.frame_bytes or abs(frame.rtp_timestamp) >= MAX_RTP:
+            return None
+        return StoredFrame(
+            track_id,
+            frame.rtp_timestamp,
+            _to_us(frame.arrival_s),
+            frame.payload,
+            frame.is_keyframe,
+            _picture_size(frame.width, frame.height),
+            None if frame.audio_level is None else min(max(frame.audio_level, 0), MAX_AUDIO_LEVEL),
+        )
+
+    def _admit(self, frame: StoredFrame) -> bool:
+        """Store a frame; after a dropped one, a video track waits for a keyframe."""
+        if frame.track_id in self._needs_keyframe and not frame.is_keyframe:
+            return False
+        if self._add(frame):
+            self._needs_keyframe.discard(frame.track_id)
+            return True
+        self._needs_keyframe.add(frame.track_id)
+        return False
+
+    def _add(self, event: Event) -> bool:
+        """Append within the limits; some room is left so that pauses and losses can always be told."""
+        if self._events >= self._limits.events - 4 * self._limits.tracks:
+            return False
+        plain = write_event(event)
+        if len(self._plain) + len(plain) + _HEAD_BYTES > self._limits.fragment_bytes:
+            return False
+        self._append(plain)
+        return True
+
+    def _note(self, event: GapBegin | GapEnd) -> None:
+        """A pause is told even in a full fragment, as long as the reader would accept it."""
+        if self._events < self._limits.events - self._limits.tracks:
+            self._append(write_event(event))
+
+    def _append(self, plain: bytes) -> None:
+        self._plain += plain
+        self._events += 1
+
+    def _label_fits(self, label: str) -> bool:
+        try:
+            return len(label.encode()) <= self._limits.label_bytes
+        except UnicodeEncodeError:
+            return False
+
+
+def _to_us(time_s: float) -> int:
+    return min(max(round(time_s * 1e6), 0), MAX_TIME_US - 1)
+
+
+def _picture_size(width: int | None, height: int | None) -> tuple[int, int] | None:
+    if not width or not height:
+        return None
+    return min(width, 0xFFFF), min(height, 0xFFFF)

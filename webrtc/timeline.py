@@ -1,0 +1,256 @@
+"""RTP timestamps, arrival times and sender reports of one leg's tracks, put on one media clock.
+
+How a frame gets its place:
+
+(1) A track's frames fall into *stretches* of at most two seconds, fewer where arrival and timestamps part.
+    Inside one, frames are exactly as far apart as their RTP timestamps say.
+(2) A *jump* (new SSRC, restarted encoder: the timestamp goes back, or leaves the arrival times by more than
+    `jump_us`) begins a new run; nothing before it says anything about what comes after.
+(3) Each stretch has an arrival offset: the least (arrival - RTP) of the next ten seconds, which is the frame
+    that waited least in the network. It moves only when it is off by more than `arrival_band_us`, so network
+    delay does not bend the clock, and a sender's wrong clock cannot wander away.
+(4) Sender reports say exactly how a track's RTP time lies on the sender's clock (RFC 3550, 6.4.1). Per run
+    their median is followed with a band of 1 ms. One number for the leg, taken from its first reported track,
+    puts the sender's clock on the arrival clock; so tracks with reports are exact to each other, and others
+    lie beside them by arrival. A report that contradicts arrival by more than `trust_us` is not believed.
+
+All of it is known only when the call is over, which is why fragments keep timestamps and not places.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import islice
+from statistics import median
+from typing import Final
+
+_US: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLimits:
+    """How far the observations may disagree before the timeline takes one side. All in microseconds."""
+
+    stretch_us: int = 2_000_000  # shorter: corrections chase jitter; longer: they come late
+    lookahead_us: int = 10_000_000  # whose least delay counts: a stall below it is not a new clock
+    jump_us: int = 10_000_000  # a burst after a stall stays below it; a new SSRC is minutes off
+    nudge_us: int = 10_000  # a timestamp that far back or repeated is a sender's slip, not a new clock
+    arrival_band_us: int = 100_000  # lips and voice part visibly above it; network delay moves less
+    report_band_us: int = 1_000  # browsers' reports scatter by 0.7 ms; following that would be jitter
+    report_step_us: int = 100_000  # the sender set its wall clock: not a movement of the media
+    trust_us: int = 2_000_000  # also bounds how far tracks part, so how much a writer must hold back
+    leg_band_us: int = 500_000  # sender's clock against ours: moves all tracks together, so it may be wide
+
+
+DEFAULT_TIMELINE: Final = TimelineLimits()
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Frames from `start` on that share one offset; times in us."""
+
+    start: int
+    begun_us: int  # arrival of the first frame
+    least_us: int  # least arrival minus RTP time
+    is_jump: bool
+
+
+class TrackClock:
+    """What one track tells about its clock, gathered frame by frame in constant time each."""
+
+    def __init__(self, rate_hz: int, limits: TimelineLimits) -> None:
+        self.rate_hz = rate_hz
+        self.rtp = array("q")
+        self.stretches: list[Stretch] = []
+        self.reports: list[tuple[int, int]] = []  # (frames before it, NTP us minus RTP us)
+        self.last_arrival_us = 0
+        self._limits = limits
+        self._nudge = limits.nudge_us * rate_hz // _US
+
+    def observe(self, rtp_timestamp: int, arrival_us: int) -> bool:
+        """Take one frame; False if its timestamp did not rise, so that it was moved behind the last."""
+        is_jump = parts = nudged = False
+        if self.rtp:
+            moved = rtp_timestamp - self.rtp[-1]
+            if -self._nudge <= moved <= 0:
+                nudged = True
+                rtp_timestamp -= moved - 1
+                moved = 1
+            apart_us = abs(moved * _US // self.rate_hz - (arrival_us - self.last_arrival_us))
+            is_jump = moved < 0 or apart_us > self._limits.jump_us
+            parts = is_jump or apart_us > self._limits.arrival_band_us
+        offset_us = arrival_us - rtp_timestamp * _US // self.rate_hz
+        last = self.stretches[-1] if self.stretches else None
+        if last is None or parts or arrival_us - last.begun_us >= self._limits.stretch_us:
+            self.stretches.append(Stretch(len(self.rtp), arrival_us, offset_us, is_jump or last is None))
+        elif offset_us < last.least_us:
+            last.least_us = offset_us
+        self.rtp.append(rtp_timestamp)
+        self.last_arrival_us = arrival_us
+        return not nudged
+
+    def report(self, ntp_us: int, rtp_timestamp: int) -> None:
+        """Take a sender report; one far from the last frame belongs to another stream and is ignored."""
+        if not self.rtp or ntp_us == 0:
+            return
+        if abs(rtp_timestamp - self.rtp[-1]) * _US // self.rate_hz <= self._limits.jump_us:
+            self.reports.append((len(self.rtp), ntp_us - rtp_timestamp * _US // self.rate_hz))
+
+
+@dataclass(frozen=True, slots=True)
+class _Offsets:
+    """Per stretch of one track: RTP to arrival clock, and RTP to the sender's clock where it is known."""
+
+    arrival_us: list[int]
+    sender_us: list[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedTrack:
+    """A track on the leg's clock: strictly rising ticks of its own RTP rate since the leg's zero."""
+
+    ticks: array[int]
+    is_exact: bool  # placed by sender reports throughout
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """All tracks of a leg on one clock. `zero_us` is the zero of it on the arrival clock."""
+
+    zero_us: int
+    tracks: list[PlacedTrack]
+
+
+def place(clocks: list[TrackClock], limits: TimelineLimits) -> Placement:
+    """Put the tracks on one clock whose zero is the first frame. Tracks without frames stay empty."""
+    offsets = [_Offsets(_arrival_offsets(clock, limits), _sender_offsets(clock, limits)) for clock in clocks]
+    leg = _LegClock(clocks, offsets, limits)
+    placed = [leg.place(clock, found) for clock, found in zip(clocks, offsets, strict=True)]
+    starts = [
+        clock.rtp[0] * _US // clock.rate_hz + shifts[0]
+        for clock, (shifts, _) in zip(clocks, placed, strict=True)
+        if clock.rtp
+    ]
+    zero_us = min(starts, default=0)
+    tracks = [
+        PlacedTrack(_ticks(clock, shifts, zero_us), is_exact)
+        for clock, (shifts, is_exact) in zip(clocks, placed, strict=True)
+    ]
+    return Placement(zero_us, tracks)
+
+
+def _arrival_offsets(clock: TrackClock, limits: TimelineLimits) -> list[int]:
+    """Step (3): the offset of each stretch by arrival."""
+    stretches = clock.stretches
+    offsets: list[int] = []
+    for at, stretch in enumerate(stretches):
+        least_us = stretch.least_us
+        for later in islice(stretches, at + 1, None):
+            if later.is_jump or later.begun_us - stretch.begun_us > limits.lookahead_us:
+                break
+            least_us = min(least_us, later.least_us)
+        moved = not offsets or stretch.is_jump or abs(least_us - offsets[-1]) > limits.arrival_band_us
+        offsets.append(least_us if moved else offsets[-1])
+    return offsets
+
+
+def _sender_offsets(clock: TrackClock, limits: TimelineLimits) -> list[int | None]:
+    """Step (4), first half: RTP to sender's clock for each stretch, None in runs without a report."""
+    found: list[int | None] = [None] * len(clock.stretches)
+    runs = [at for at, stretch in enumerate(clock.stretches) if stretch.is_jump]
+    for begin, end in zip(runs, [*runs[1:], len(found)], strict=True):
+        first = clock.stretches[begin].start
+        stop = clock.stretches[end].start if end < len(found) else len(clock.rtp)
+        reports = [(at, value) for at, value in clock.reports if first < at <= stop]
+        if reports:
+            found[begin:end] = _followed(clock.stretches[begin:end], reports, limits)
+    return found
+
+
+def _followed(
+    stretches: list[Stretch], reports: list[tuple[int, int]], limits: TimelineLimits
+) -> list[int | None]:
+    """The reports' median, followed with a band, for each stretch of one run."""
+    values = _without_steps([value for _, value in reports], limits.report_step_us)
+    smooth = [round(median(values[max(0, at - 2) : at + 3])) for at in range(len(values))]
+    places = [at for at, _ in reports]
+    current = smooth[0]
+    followed: list[int | None] = []
+    for stretch in stretches:
+        latest = smooth[max(0, bisect_right(places, stretch.start) - 1)]
+        if abs(latest - current) > limits.report_band_us:
+            current = latest
+        followed.append(current)
+    return followed
+
+
+def _without_steps(values: list[int], step_us: int) -> list[int]:
+    """Take steps of the sender's wall clock out: they move no sound and no picture."""
+    base = 0
+    even: list[int] = []
+    for value in values:
+        if even and abs(value - base - even[-1]) > step_us:
+            base = value - even[-1]
+        even.append(value - base)
+    return even
+
+
+class _LegClock:
+    """Step (4), second half: the sender's clock on the arrival clock, one value for all tracks."""
+
+    def __init__(self, clocks: list[TrackClock], offsets: list[_Offsets], limits: TimelineLimits) -> None:
+        self._limits = limits
+        self._from_us: list[int] = []
+        self._shift_us: list[int] = []
+        for clock, found in zip(clocks, offsets, strict=True):
+            if any(value is not None for value in found.sender_us):
+                self._follow(clock, found)
+                break
+
+    def _follow(self, clock: TrackClock, found: _Offsets) -> None:
+        for stretch, arrival_us, sender_us in zip(
+            clock.stretches, found.arrival_us, found.sender_us, strict=True
+        ):
+            if sender_us is None:
+                continue
+            shift_us = arrival_us - sender_us
+            if not self._shift_us or abs(shift_us - self._shift_us[-1]) > self._limits.leg_band_us:
+                self._from_us.append(stretch.begun_us)
+                self._shift_us.append(shift_us)
+
+    def place(self, clock: TrackClock, found: _Offsets) -> tuple[list[int], bool]:
+        """RTP to leg clock for each stretch, and whether reports placed all of them."""
+        shifts: list[int] = []
+        is_exact = bool(self._shift_us)
+        for stretch, arrival_us, sender_us in zip(
+            clock.stretches, found.arrival_us, found.sender_us, strict=True
+        ):
+            exact_us = None
+            if sender_us is not None and self._shift_us:
+                at = max(0, bisect_right(self._from_us, stretch.begun_us) - 1)
+                exact_us = sender_us + self._shift_us[at]
+            if exact_us is None or abs(exact_us - arrival_us) > self._limits.trust_us:
+                is_exact = False
+                exact_us = arrival_us
+            shifts.append(exact_us)
+        return shifts, is_exact
+
+
+def _ticks(clock: TrackClock, shifts: list[int], zero_us: int) -> array[int]:
+    """Ticks since zero, strictly rising: where a correction goes back, frames wait one tick each."""
+    ticks = array("q")
+    starts = [stretch.start for stretch in clock.stretches]
+    last = -1
+    for start, stop, shift_us in zip(starts, [*starts[1:], len(clock.rtp)], shifts, strict=True):
+        shift = round((shift_us - zero_us) * clock.rate_hz / _US)
+        rest = clock.rtp[start:stop]
+        at = 0
+        while at < len(rest) and rest[at] + shift <= last:
+            last += 1
+            ticks.append(last)
+            at += 1
+        ticks.extend(array("q", [stamp + shift for stamp in rest[at:]]))
+        last = ticks[-1]
+    return ticks
