@@ -43,7 +43,7 @@ def pytest_make_collect_report(
     report = yield
     if report.outcome == "skipped" and all_required():
         report.outcome = "failed"
-        report.longrepr = f"skipped although CALLVAULT_TEST_REQUIRE_ALL=1: {report.longrepr}"  # type: ignore[assignment]
+        report.longrepr = f"skipped although CALLVAULT_TEST_REQUIRE_ALL=1: {report.longrepr}"
     return report
 
 

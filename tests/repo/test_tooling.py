@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # its stubs are one more package
 
 from tests.repo import tree
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]  # it brings no types
 import pytest
 
 from tests.servers.postgres import Postgres, postgres_server
