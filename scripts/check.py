@@ -14,7 +14,7 @@ BIN: Final = Path(sys.executable).parent
 # Tests that look at files only: the repository's habits, and that the documents agree with the code.
 RULES: Final = [folder for folder in ("tests/repo", "tests/docs") if (ROOT / folder).is_dir()]
 
-# Tests and tools are typed as strictly as the program. They are folders without __init__.py, hence the options.
+# Tests and tools are typed as strictly as the program; folders without __init__.py need the options below.
 TYPED: Final = ("vault", "crypto", "webrtc", "storage", "tests", "scripts", "benchmarks")
 
 # The slowest first: it runs on one core while the others take turns on the second.

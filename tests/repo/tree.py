@@ -12,7 +12,19 @@ VENDORED = "vault/web/vendor/"
 
 def files(*suffixes: str) -> list[str]:
     """List the paths of files that are or could be committed, relative to the root; by suffix when given."""
-    argv = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    # A clone may belong to another user than the one who tests it, as in some CI.
+    argv = [
+        "git",
+        "-c",
+        "safe.directory=*",
+        "-C",
+        str(ROOT),
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "-z",
+    ]
     listed = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split("\0")
     wanted = sorted({path for path in listed if path and path.endswith(suffixes or "")})
     return [path for path in wanted if (ROOT / path).is_file()]
