@@ -16,6 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from crypto.receipts import LeafValue, canonical_leaf
 from vault.clock import to_text
 from vault.errors import LedgerBrokenError
 from vault.model import uuid_of
@@ -25,8 +26,6 @@ RESERVED: Final = frozenset({"v", "n", "type", "time", "tenant", "object", "acto
 BLIND_BYTES: Final = 16  # a sibling's hash in somebody else's proof must not be guessable
 ENTRY_KEY_BYTES: Final = 32
 _FACT_NAME: Final = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
-
-Fact = str | int | bool
 
 
 class EntryType(StrEnum):
@@ -69,7 +68,7 @@ class Entry:
     tenant_id: str | None = None
     object_id: str | None = None
     actor_id: str | None = None
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, LeafValue] = field(default_factory=dict)
     detail: Mapping[str, Any] = field(default_factory=dict)
     detail_key: str | None = None
 
@@ -100,10 +99,10 @@ def detail_commitment(entry_key: bytes, detail: Mapping[str, Any]) -> str:
 
 def make_leaf(entry: Entry, *, at: datetime, actor: str, blind: Blind) -> str:
     """Write an entry's leaf; ``actor`` is a pseudonym or ``system``."""
-    for name, value in entry.facts.items():
-        if name in RESERVED or not _FACT_NAME.match(name) or not isinstance(value, str | int | bool):
+    for name in entry.facts:
+        if name in RESERVED or not _FACT_NAME.match(name):
             raise LedgerBrokenError(f"a program error: {name} cannot be a fact of a leaf")
-    return canonical(
+    leaf = canonical_leaf(
         {
             **entry.facts,
             "v": LEAF_VERSION,
@@ -116,3 +115,4 @@ def make_leaf(entry: Entry, *, at: datetime, actor: str, blind: Blind) -> str:
             "detail": detail_commitment(blind.entry_key, entry.detail) if entry.detail else "",
         }
     )
+    return leaf.decode("ascii")

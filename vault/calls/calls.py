@@ -1,0 +1,345 @@
+"""A call from the pressed button to its end, as the tables know it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.calls.buttons import Buttons
+from vault.calls.notice import Language, Notice
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.db.tables import buttons, calls, consents, legs
+from vault.errors import ConflictError, ConsentMissingError, InvalidError, NotFoundError, NoticeChangedError
+from vault.keys.blobs import Blobs
+from vault.keys.store import KeyStore
+from vault.ledger.leaf import Entry, EntryType
+from vault.ledger.log import Ledger
+from vault.model import CALL_MOVES, CallState, ConsentChoice, Id, LegState, is_id, new_id, require_move
+from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
+
+PERSONAL_PART: Final = "call-personal"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What the page knows about its visitor, if anything; sealed at once under the call's own key."""
+
+    reference: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+    def given(self) -> dict[str, str]:
+        """Return what was told."""
+        told = {"reference": self.reference, "name": self.name, "email": self.email, "phone": self.phone}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCall:
+    """A call that exists; the visitor has been told ``notice`` and nothing is captured yet."""
+
+    id: Id
+    tenant_id: Id
+    state: CallState
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A call as its visitor and the tenant's people may see it."""
+
+    id: Id
+    tenant_id: Id
+    button_id: Id
+    state: CallState
+    language: str
+    media: tuple[str, ...]
+    created_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+    consent: ConsentChoice | None
+    records: bool
+    retention_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """What the widget asks for; ``media`` is in the order audio, video."""
+
+    button_id: str
+    origin: str | None
+    language: Language
+    media: tuple[str, ...]
+    visitor: Visitor
+    page_url: str | None
+
+
+class Calls:
+    """Opens calls, takes the visitor's answer to the notice, ends calls."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        blobs: Blobs,
+        ledger: Ledger,
+        buttons_: Buttons,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._blobs = blobs
+        self._ledger = ledger
+        self._buttons = buttons_
+        self._clock = clock
+
+    async def open(self, asked: OpenCall) -> OpenedCall:
+        """Make a call; raises OriginRefusedError for a page that is not on the button's list.
+
+        The call's key comes first: what the page told about the visitor is never stored unsealed.
+        """
+        button = await self._buttons.public(asked.button_id)
+        button.admit_origin(asked.origin)
+        if not set(asked.media) <= set(button.media):
+            raise InvalidError("this button does not offer what was asked for; ask for less")
+        notice = button.notice(asked.language, asked.media)
+        call_id = new_id("call")
+        await self._keys.create_data_key(tenant_id=button.tenant_id, object_id=call_id)
+        personal = asked.visitor.given() | ({"page_url": asked.page_url} if asked.page_url else {})
+        row: dict[str, Any] = {
+            "id": call_id,
+            "tenant_id": button.tenant_id,
+            "button_id": button.id,
+            "state": CallState.OPEN.value,
+            "language": asked.language,
+            "media": list(asked.media),
+            "notice_version": notice.version,
+            "notice_hash": notice.hash,
+            "created_at": self._clock.now(),
+        }
+        row |= await self._sealed(button.tenant_id, call_id, personal)
+        async with self._database.write() as connection:
+            await connection.execute(insert(calls).values(row))
+            await self._ledger.append(
+                connection,
+                Entry(
+                    EntryType.CALL_OPENED,
+                    tenant_id=button.tenant_id,
+                    object_id=call_id,
+                    facts={"notice_version": notice.version, "notice_hash": notice.hash},
+                ),
+            )
+        return OpenedCall(call_id, button.tenant_id, CallState.OPEN, notice)
+
+    async def answer_notice(
+        self, call_id: str, choice: ConsentChoice, *, notice_hash: str, language: str, by: Principal
+    ) -> Id:
+        """Record the visitor's answer; it is in the ledger before anything can be captured.
+
+        The first answer counts: repeating it is harmless, another one is a ConflictError.
+        """
+        require(by, Permission.CALL_JOIN)
+        async with self._database.write() as connection:
+            call = await self._own(connection, call_id, by)
+            if call.notice_hash != notice_hash:
+                raise NoticeChangedError("this is not the notice of this call; show it again")
+            before = await self._consent(connection, call_id)
+            if before is not None:
+                if before.choice != choice:
+                    raise ConflictError("the notice has been answered already")
+                return Id(before.id)
+            return await self._record_consent(connection, call, choice, language)
+
+    async def view(self, call_id: str, *, by: Principal) -> CallView:
+        """Show a call to its visitor or its tenant; NotFoundError for everybody else."""
+        require(by, Permission.CALL_READ)
+        async with self._database.read() as connection:
+            call = await self._own(connection, call_id, by)
+            return await self._view(connection, call)
+
+    async def ready_for_leg(self, call_id: str, *, by: Principal) -> CallView:
+        """Return the call a leg may join; raises ConsentMissingError, ConflictError where it may not."""
+        require(by, Permission.CALL_JOIN)
+        async with self._database.read() as connection:
+            view = await self._view(connection, await self._own(connection, call_id, by))
+        if view.state is CallState.ENDED:
+            raise ConflictError("this call has ended; press the button again")
+        if view.consent is None:
+            raise ConsentMissingError("the notice has not been answered; answer it, then join")
+        return view
+
+    async def leg_joined(self, call: CallView, leg_id: Id, by: Principal) -> None:
+        """Write the row of a leg that is being set up; one leg at a time per visitor."""
+        async with self._database.write() as connection:
+            open_states = (LegState.CONNECTING.value, LegState.LIVE.value)
+            running = await connection.execute(
+                select(legs.c.id).where(legs.c.call_id == call.id, legs.c.state.in_(open_states)).limit(1)
+            )
+            if running.first() is not None:
+                raise ConflictError("this call has a leg already; end it first")
+            await connection.execute(
+                insert(legs).values(
+                    id=leg_id,
+                    tenant_id=call.tenant_id,
+                    call_id=call.id,
+                    role=by.role.value,
+                    state=LegState.CONNECTING.value,
+                    created_at=self._clock.now(),
+                )
+            )
+
+    async def leg_connected(self, call_id: Id, leg_id: Id) -> None:
+        """Media keys are agreed: the leg and its call are live."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(legs)
+                .where(legs.c.id == leg_id, legs.c.state == LegState.CONNECTING.value)
+                .values(state=LegState.LIVE.value, connected_at=self._clock.now())
+            )
+            await connection.execute(
+                update(calls)
+                .where(calls.c.id == call_id, calls.c.state == CallState.OPEN.value)
+                .values(state=CallState.LIVE.value)
+            )
+
+    async def leg_ended(self, call_id: Id, leg_id: Id, *, reason: str) -> None:
+        """End a leg; with the last one the call ends too. Repeating it is harmless."""
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(legs)
+                .where(legs.c.id == leg_id, legs.c.state != LegState.ENDED.value)
+                .values(state=LegState.ENDED.value, ended_at=now, end_reason=reason)
+            )
+            running = await connection.execute(
+                select(legs.c.id)
+                .where(legs.c.call_id == call_id, legs.c.state != LegState.ENDED.value)
+                .limit(1)
+            )
+            if running.first() is None:
+                await self._end(connection, call_id, reason=reason)
+
+    async def end_interrupted(self) -> Sequence[Id]:
+        """At start: end every leg and call that a crash left open; returns the calls that were ended."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(legs.c.id, legs.c.call_id).where(legs.c.state != LegState.ENDED.value)
+            )
+            open_legs = [(Id(row.id), Id(row.call_id)) for row in rows]
+        for leg_id, call_id in open_legs:
+            await self.leg_ended(call_id, leg_id, reason="interrupted")
+        return [call_id for _, call_id in open_legs]
+
+    async def personal(self, call_id: str, *, by: Principal) -> Mapping[str, Any]:
+        """Open what the page told about the visitor; empty where it told nothing or it was erased."""
+        require(by, Permission.MEDIA_PLAY)
+        async with self._database.read() as connection:
+            call = await self._own(connection, call_id, by)
+        if call.personal is None or call.erased_at is not None:
+            return {}
+        return await self._blobs.open(
+            call.personal, tenant_id=call.tenant_id, object_id=call.id, part=PERSONAL_PART
+        )
+
+    async def _sealed(self, tenant_id: Id, call_id: Id, personal: Mapping[str, str]) -> dict[str, bytes]:
+        if not personal:
+            return {}
+        sealed = {
+            "personal": await self._blobs.seal(
+                tenant_id=tenant_id, object_id=call_id, part=PERSONAL_PART, value=personal
+            )
+        }
+        if "reference" in personal:
+            sealed["visitor_index"] = await self._blobs.index(tenant_id=tenant_id, text=personal["reference"])
+        return sealed
+
+    async def _record_consent(
+        self, connection: AsyncConnection, call: Row[Any], choice: ConsentChoice, language: str
+    ) -> Id:
+        consent_id = new_id("con")
+        await connection.execute(
+            insert(consents).values(
+                id=consent_id,
+                tenant_id=call.tenant_id,
+                call_id=call.id,
+                choice=choice.value,
+                language=language,
+                notice_version=call.notice_version,
+                notice_hash=call.notice_hash,
+                channel="widget",
+                at=self._clock.now(),
+            )
+        )
+        given = choice is ConsentChoice.ACCEPTED
+        await self._ledger.append(
+            connection,
+            Entry(
+                EntryType.CONSENT_GIVEN if given else EntryType.CONSENT_REFUSED,
+                tenant_id=call.tenant_id,
+                object_id=call.id,
+                actor_id=call.id,
+                facts={
+                    "language": language,
+                    "notice_version": call.notice_version,
+                    "notice_hash": call.notice_hash,
+                },
+            ),
+        )
+        return consent_id
+
+    async def _own(self, connection: AsyncConnection, call_id: str, by: Principal) -> Row[Any]:
+        if not is_id(call_id, "call"):
+            raise NotFoundError("there is no such thing here")
+        row = (await connection.execute(select(calls).where(calls.c.id == call_id))).first()
+        if row is None:
+            raise NotFoundError("there is no such thing here")
+        require_same_tenant(by, row.tenant_id)
+        require_own_call(by, row.id)
+        return row
+
+    async def _consent(self, connection: AsyncConnection, call_id: str) -> Row[Any] | None:
+        return (await connection.execute(select(consents).where(consents.c.call_id == call_id))).first()
+
+    async def _view(self, connection: AsyncConnection, call: Row[Any]) -> CallView:
+        button = (
+            await connection.execute(
+                select(buttons.c.records, buttons.c.retention_days).where(buttons.c.id == call.button_id)
+            )
+        ).one()
+        consent = await self._consent(connection, call.id)
+        return CallView(
+            id=call.id,
+            tenant_id=call.tenant_id,
+            button_id=call.button_id,
+            state=CallState(call.state),
+            language=call.language,
+            media=tuple(call.media),
+            created_at=call.created_at,
+            ended_at=call.ended_at,
+            end_reason=call.end_reason,
+            consent=None if consent is None else ConsentChoice(consent.choice),
+            records=button.records,
+            retention_days=button.retention_days,
+        )
+
+    async def _end(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> None:
+        call = (await connection.execute(select(calls).where(calls.c.id == call_id))).one()
+        if call.state == CallState.ENDED:
+            return
+        to = require_move(CALL_MOVES, CallState(call.state), CallState.ENDED)
+        await connection.execute(
+            update(calls)
+            .where(calls.c.id == call_id)
+            .values(state=to.value, ended_at=self._clock.now(), end_reason=reason)
+        )
+        await self._ledger.append(
+            connection,
+            Entry(
+                EntryType.CALL_ENDED, tenant_id=call.tenant_id, object_id=call_id, facts={"reason": reason}
+            ),
+        )

@@ -1,0 +1,1 @@
+"""Recordings: captured sealed, finished once, described, played through links."""

@@ -1,0 +1,215 @@
+"""Frames of one leg, cut into fragments, sealed in memory, stored about once a second.
+
+The sink's methods run on the media loop and only copy. One task per capture seals and stores, in order. What
+the store cannot take yet waits sealed, up to a limit; past it the newest fragment is dropped and the loss is
+declared, so that neither memory nor the disk ever holds more, and nothing is ever held in the clear.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import structlog
+
+from crypto.keys import DataKey
+from crypto.streaming import seal
+from storage.errors import StorageError
+from storage.store import ObjectStore
+from vault.clock import Clock
+from vault.errors import VaultError
+from vault.media.places import SPOOL_SEGMENT_BYTES, spool_associated, spool_key
+from vault.model import Id
+from webrtc.fragments import FragmentPace, FragmentWriter
+from webrtc.frames import EncodedFrame, TrackInfo
+
+log = structlog.get_logger(__name__)
+
+TICK_S: Final = 0.2  # how late a fragment may close when no frame comes to close it
+RETRY_S: Final = 0.5  # between two tries of a store that does not answer
+LAST_TRIES_S: Final = 20.0  # at the end of a call: how long a stored end is worth waiting for
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A recording that exists: its row, its key, its first ledger entry are durable."""
+
+    tenant_id: Id
+    media_id: Id
+    leg_id: Id
+    key: DataKey
+
+
+class Begins(Protocol):
+    """Makes the recording's row and key when the first fragment is there to be kept."""
+
+    async def __call__(self) -> Begun:
+        """Return the recording; raises VaultError where it cannot be begun."""
+        ...
+
+
+@dataclass(slots=True)
+class CaptureCounts:
+    """What became of the fragments; numbers only rise."""
+
+    stored: int = 0
+    stored_bytes: int = 0
+    dropped: int = 0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Sealed fragments in the order they were closed."""
+
+    fragments: deque[tuple[int, bytes]] = field(default_factory=deque)
+    held_bytes: int = 0
+
+
+class Capture:
+    """The recorder of one leg; a ``webrtc.frames.FrameSink``.
+
+    ``begin`` is awaited once, when the first fragment closes: a leg that never sends leaves no trace.
+    ``request_keyframe`` asks the sender to start a picture that can be decoded.
+    """
+
+    def __init__(
+        self,
+        begin: Begins,
+        store: ObjectStore,
+        clock: Clock,
+        *,
+        fragment_s: float,
+        spill_bytes: int,
+        request_keyframe: Callable[[], None],
+    ) -> None:
+        self.counts = CaptureCounts()
+        self.begun: Begun | None = None
+        self._begin = begin
+        self._store = store
+        self._clock = clock
+        self._spill_bytes = spill_bytes
+        self._request_keyframe = request_keyframe
+        self._writer = FragmentWriter(
+            pace=FragmentPace(early_s=0.8 * fragment_s, usual_s=fragment_s, latest_s=1.2 * fragment_s)
+        )
+        self._plain: deque[tuple[int, bytes]] = deque()
+        self._plain_bytes = 0
+        self._waiting = _Waiting()
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    # --- the sink, on the media loop ------------------------------------------------------------------------
+
+    def track_started(self, info: TrackInfo) -> None:
+        """Write the track into the table of the next fragment."""
+        self._writer.track_started(info)
+
+    def frame(self, track_id: int, frame: EncodedFrame) -> None:
+        """Copy one frame into the fragment under collection."""
+        if self._writer.due(self._clock.monotonic(), upcoming=frame):
+            self._cut()
+        self._writer.frame(track_id, frame)
+
+    def lost(self, track_id: int, packets: int, at_s: float) -> None:
+        """Note packets that never came."""
+        self._writer.lost(track_id, packets, at_s)
+
+    def sender_report(self, track_id: int, ntp_s: float, rtp_timestamp: int) -> None:
+        """Note the sender's clock."""
+        self._writer.sender_report(track_id, ntp_s, rtp_timestamp)
+
+    def track_ended(self, track_id: int, reason: str) -> None:
+        """Note that no frame of the track follows."""
+        self._writer.track_ended(track_id, reason)
+
+    # --- the task -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Store fragments until ``close``; returns when the last one is stored or given up."""
+        while not self._closing:
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                if self._writer.due(self._clock.monotonic()):
+                    self._cut()
+            self._wake.clear()
+            await self._store_waiting()
+        await self._store_the_rest()
+
+    def close(self) -> None:
+        """Cut what is there and let ``run`` come to its end."""
+        if not self._closing:
+            self._closing = True
+            if not self._writer.is_empty:
+                self._cut()
+            self._wake.set()
+
+    def _cut(self) -> None:
+        number = self._writer.number
+        plain = self._writer.close()
+        if self._plain_bytes + self._waiting.held_bytes + len(plain) > self._spill_bytes:
+            # The missing number declares the loss; the picture can only go on from a new keyframe.
+            self.counts.dropped += 1
+            self._request_keyframe()
+        else:
+            self._plain.append((number, plain))
+            self._plain_bytes += len(plain)
+        self._wake.set()
+
+    async def _store_waiting(self) -> bool:
+        """Seal and store what waits, oldest first; False where the store did not take it."""
+        try:
+            await self._seal_all()
+            while self._waiting.fragments:
+                number, sealed = self._waiting.fragments[0]
+                await self._put(number, sealed)
+                self._waiting.fragments.popleft()
+                self._waiting.held_bytes -= len(sealed)
+                self.counts.stored += 1
+                self.counts.stored_bytes += len(sealed)
+        except (StorageError, VaultError) as error:
+            self.counts.failures += 1
+            log.warning(
+                "capture.store_failed", error=type(error).__name__, waiting=len(self._waiting.fragments)
+            )
+            await asyncio.sleep(RETRY_S)
+            return not self._waiting.fragments and not self._plain
+        return True
+
+    async def _seal_all(self) -> None:
+        while self._plain:
+            if self.begun is None:
+                self.begun = await self._begin()
+            number, plain = self._plain.popleft()
+            self._plain_bytes -= len(plain)
+            sealed = seal(
+                self.begun.key,
+                plain,
+                associated_data=spool_associated(
+                    tenant_id=self.begun.tenant_id,
+                    media_id=self.begun.media_id,
+                    leg_id=self.begun.leg_id,
+                    number=number,
+                ),
+                segment_bytes=SPOOL_SEGMENT_BYTES,
+            )
+            self._waiting.fragments.append((number, sealed))
+            self._waiting.held_bytes += len(sealed)
+
+    async def _put(self, number: int, sealed: bytes) -> None:
+        if self.begun is None:  # sealed fragments exist only after begin
+            return
+        key = spool_key(tenant_id=self.begun.tenant_id, media_id=self.begun.media_id, number=number)
+        await self._store.put(key, sealed)
+
+    async def _store_the_rest(self) -> None:
+        """After the call: try for a bounded time, then give up what the store would not take."""
+        deadline_s = self._clock.monotonic() + LAST_TRIES_S
+        while not await self._store_waiting():
+            if self._clock.monotonic() > deadline_s:
+                self.counts.dropped += len(self._waiting.fragments) + len(self._plain)
+                log.error("capture.end_lost", fragments=len(self._waiting.fragments) + len(self._plain))
+                return

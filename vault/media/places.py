@@ -1,0 +1,55 @@
+"""Where a recording's sealed bytes lie, and what each is bound to (docs/FORMAT.md, objects).
+
+Keys are made of random identifiers only: a bucket listing tells nothing about anyone.
+"""
+
+from typing import Final
+
+from crypto.streaming import media_associated_data
+from storage.store import ObjectKey
+from vault.model import Part, uuid_of
+
+FINAL_SEGMENT_BYTES: Final = 64 * 1024  # a seek opens at most two segments, tags cost 0.02 %
+SPOOL_SEGMENT_BYTES: Final = 64 * 1024  # a fragment is one object, read whole
+
+
+def spool_prefix(*, tenant_id: str, media_id: str) -> str:
+    """Name the folder of a recording's fragments."""
+    return f"spool/{uuid_of(tenant_id)}/{uuid_of(media_id)}/"
+
+
+def spool_key(*, tenant_id: str, media_id: str, number: int) -> ObjectKey:
+    """Name one fragment; keys sort in the order of the fragments."""
+    return ObjectKey(f"{spool_prefix(tenant_id=tenant_id, media_id=media_id)}{number:08d}")
+
+
+def spool_associated(*, tenant_id: str, media_id: str, leg_id: str, number: int) -> bytes:
+    """Bind a sealed fragment to its recording, leg and place, so that none can be moved or repeated."""
+    return media_associated_data(
+        tenant=uuid_of(tenant_id),
+        object_id=uuid_of(media_id),
+        part=f"spool-{uuid_of(leg_id)}-{number}",
+        gen=1,
+        segment_bytes=SPOOL_SEGMENT_BYTES,
+    )
+
+
+def media_prefix(*, tenant_id: str, media_id: str) -> str:
+    """Name the folder of everything that is kept of a media item."""
+    return f"media/{uuid_of(tenant_id)}/{uuid_of(media_id)}/"
+
+
+def part_key(*, tenant_id: str, media_id: str, gen: int, part: Part) -> ObjectKey:
+    """Name one finished part."""
+    return ObjectKey(f"{media_prefix(tenant_id=tenant_id, media_id=media_id)}{gen}/{part.value}")
+
+
+def part_associated(*, tenant_id: str, media_id: str, gen: int, part: Part) -> bytes:
+    """Bind a finished part to its media item and generation."""
+    return media_associated_data(
+        tenant=uuid_of(tenant_id),
+        object_id=uuid_of(media_id),
+        part=part.value,
+        gen=gen,
+        segment_bytes=FINAL_SEGMENT_BYTES,
+    )
