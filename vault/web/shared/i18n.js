@@ -43,7 +43,16 @@ export function languageWishes(element) {
  */
 export function translator(table, language) {
   const sentences = table[language];
-  return (key, values = {}) => fill(sentences[key] ?? table.en[key] ?? key, values);
+  const typeset = language === "fr" ? frenchSpaces : (/** @type {string} */ sentence) => sentence;
+  return (key, values = {}) => fill(typeset(sentences[key] ?? table.en[key] ?? key), values);
+}
+
+/**
+ * French puts a space before its tall punctuation and inside its quotes; it must not break the line there.
+ * @param {string} sentence
+ */
+function frenchSpaces(sentence) {
+  return sentence.replace(/ ([?!;:»%€])/g, "\u00a0$1").replace(/« /g, "«\u00a0");
 }
 
 /**

@@ -16,6 +16,7 @@
 import { chooseLanguage, languageWishes, translator } from "../shared/i18n.js";
 import { VaultApi } from "./api.js";
 import { Call } from "./call.js";
+import { MOVES } from "./states.js";
 import { SENTENCES } from "./strings.js";
 import { styleSheet } from "./styles.js";
 import { View } from "./view.js";
@@ -66,9 +67,9 @@ export class CallButton extends HTMLElement {
     if (name === "button") void this.#greet();
   }
 
-  /** Opens the notice, as a press does. */
+  /** Opens the notice, as a press does; during a call, leads back to it. */
   press() {
-    if (!["idle", "ended", "failed"].includes(this.#call.model.state)) return;
+    if (!MOVES[this.#call.model.state].includes("asking")) return this.#view.focus();
     void this.#call.ask(this.getAttribute("button") ?? "", () => this.#wish());
   }
 

@@ -4,7 +4,7 @@
 import { clock } from "../shared/i18n.js";
 import { h, icon } from "./dom.js";
 import { loudness } from "./media.js";
-import { said, title } from "./panels.js";
+import { title } from "./panels.js";
 
 /** @typedef {import("./call.js").Model} Model */
 /** @typedef {import("./view.js").Scene} Scene */
@@ -85,16 +85,15 @@ function stageOf({ t }) {
  * @param {Scene} scene
  */
 function controlsOf(model, { t, actions, say }) {
-  const microphone = toggle("mic", "micOff", (muted) => {
+  const microphone = toggle("mic", "micOff", t("live.microphone"), (muted) => {
     actions.mute(muted);
     say(t(muted ? "live.muted" : "live.unmuted"));
   });
-  const camera = toggle("camera", "cameraOff", (off) => {
+  const camera = toggle("camera", "cameraOff", t("live.camera"), (off) => {
     void actions.switchCamera(!off);
     say(t(off ? "live.camera_is_off" : "live.camera_is_on"));
   });
-  const hangUp = h("button", { type: "button", class: "control danger", click: actions.hangUp }, icon("hangUp"), said(t("live.hang_up")));
-  hangUp.title = t("live.hang_up");
+  const hangUp = control("hang-up", [icon("phone")], t("live.hang_up"), actions.hangUp);
   const show = (/** @type {Model} */ now) => {
     microphone.show(now.muted, t(now.muted ? "live.unmute" : "live.mute"));
     camera.show(!now.cameraOn, t(now.cameraOn ? "live.camera_off" : "live.camera_on"));
@@ -103,21 +102,33 @@ function controlsOf(model, { t, actions, say }) {
 }
 
 /**
- * A button whose words say what it will do; its picture shows how things are.
+ * A round picture with a word below it.
+ * @param {string} name
+ * @param {SVGElement[]} pictures
+ * @param {string} word
+ * @param {() => void} act
+ */
+function control(name, pictures, word, act) {
+  const round = h("span", { class: "round" }, ...pictures);
+  return h("button", { type: "button", class: `control ${name}`, click: act }, round, word);
+}
+
+/**
+ * A control that is on or off. Its spoken name is what pressing does, and holds the word shown below it;
+ * its picture shows how things are.
  * @param {import("./dom.js").IconName} on
  * @param {import("./dom.js").IconName} off
+ * @param {string} word
  * @param {(isOff: boolean) => void} act
  */
-function toggle(on, off, act) {
+function toggle(on, off, word, act) {
   let isOff = false;
-  const label = said("");
-  const pictures = [icon(on), icon(off)];
-  const node = h("button", { type: "button", class: "control", click: () => act(!isOff) }, ...pictures, label);
-  const show = (/** @type {boolean} */ nowOff, /** @type {string} */ words) => {
+  const node = control("toggle", [icon(on), icon(off)], word, () => act(!isOff));
+  const show = (/** @type {boolean} */ nowOff, /** @type {string} */ name) => {
     isOff = nowOff;
     node.classList.toggle("off", nowOff);
-    setText(label, words);
-    node.title = words;
+    node.setAttribute("aria-label", name);
+    node.title = name;
   };
   return { node, show };
 }

@@ -43,7 +43,8 @@ h2:focus, h2:focus-visible { outline: none; box-shadow: none; }
   max-inline-size: 100%; padding-inline: 20px 24px; border-radius: 999px;
   color: var(--cv-on-brand); background: var(--cv-brand);
 }
-.call:hover, .main:hover { background: var(--cv-brand-hover); }
+.call.busy { color: var(--cv-brand-text); background: var(--cv-brand-soft); box-shadow: inset 0 0 0 1.5px var(--cv-brand); }
+.call:not(.busy):hover, .main:hover { background: var(--cv-brand-hover); }
 .main { color: var(--cv-on-brand); background: var(--cv-brand); }
 .tonal { color: var(--cv-brand-text); background: var(--cv-brand-soft); box-shadow: inset 0 0 0 1.5px var(--cv-brand); }
 .tonal:hover { color: var(--cv-on-brand); background: var(--cv-brand); }
@@ -102,6 +103,7 @@ details p { padding-block: 4px 8px; }
 .switch input:checked { border-color: var(--cv-brand); background: var(--cv-brand); }
 .switch input:checked::before { transform: translateX(18px); background: var(--cv-on-brand); }
 .choices { display: grid; gap: 10px; }
+.choices .tonal { justify-content: flex-start; text-align: start; }
 
 .emblem {
   display: inline-flex; gap: 10px; align-self: flex-start; padding: 14px; border-radius: 14px;
@@ -162,18 +164,22 @@ const LIVE = `
   display: flex; align-items: start; gap: 10px; padding: 10px 12px; border-radius: 10px; font-size: 14px;
   color: var(--cv-warn-text); background: var(--cv-warn-soft);
 }
-.controls { display: flex; justify-content: center; gap: 14px; }
+.controls { display: flex; justify-content: center; gap: 4px; }
 .control {
-  inline-size: 56px; block-size: 56px; padding: 0; border-radius: 50%;
-  color: var(--cv-ink); background: var(--cv-sunken); box-shadow: inset 0 0 0 1px var(--cv-line-control);
+  flex-direction: column; gap: 6px; min-inline-size: 92px; padding: 4px 4px 6px; border-radius: 14px;
+  font-size: 13px; font-weight: 500; color: var(--cv-ink);
 }
-.control .icon { inline-size: 24px; block-size: 24px; }
-.control:hover { background: var(--cv-line); }
-.control.off { color: var(--cv-surface); background: var(--cv-ink); }
-.control.off .icon:first-child, .control:not(.off, .danger) .icon:nth-child(2) { display: none; }
-.control.danger { inline-size: 76px; border-radius: 999px; color: var(--cv-on-danger); background: var(--cv-danger); box-shadow: none; }
-.control.danger:hover { background: var(--cv-danger-hover); }
-.control:focus-visible { box-shadow: 0 0 0 2px var(--cv-focus-gap); }
+.round {
+  display: grid; place-items: center; inline-size: 56px; block-size: 56px; border-radius: 999px;
+  background: var(--cv-sunken); box-shadow: inset 0 0 0 1px var(--cv-line-control);
+}
+.round .icon { inline-size: 24px; block-size: 24px; }
+.control:hover .round { background: var(--cv-line); }
+.toggle.off .round { color: var(--cv-surface); background: var(--cv-ink); }
+.toggle.off .icon:first-child, .toggle:not(.off) .icon:last-child { display: none; }
+.hang-up .round { inline-size: 76px; color: var(--cv-on-danger); background: var(--cv-danger); box-shadow: none; }
+.hang-up:hover .round { background: var(--cv-danger-hover); }
+.hang-up .icon { transform: rotate(135deg); }
 `;
 
 const CIRCUMSTANCES = `

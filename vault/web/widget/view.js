@@ -69,6 +69,11 @@ export class View {
     root.append(this.#button, this.#dialog, this.#dock);
   }
 
+  /** Brings the keyboard to the open panel: pressing the button again during a call finds the call. */
+  focus() {
+    this.#surface.querySelector("h2")?.focus();
+  }
+
   /** @param {string} words what the button says when the page gives it no words of its own */
   label(words) {
     this.#label.textContent = words;
@@ -85,6 +90,8 @@ export class View {
     const name = [model.state, model.notice !== null, model.deviceFailure].join();
     if (name === this.#shown) return this.#panel?.update?.(model);
     this.#shown = name;
+    this.#button.classList.toggle("busy", model.state === "live");
+    this.#button.title = model.state === "live" ? this.#scene.t("idle.busy") : "";
     this.#panel?.close?.();
     this.#panel = null;
     if (model.state === "idle") return this.#closeAll();
