@@ -65,7 +65,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def postgres_url(postgres: Postgres) -> Iterator[str]:
-    """An empty database of that server, as an SQLAlchemy URL for asyncpg."""
+def postgres_database(postgres: Postgres) -> Iterator[str]:
+    """An empty database of that server, as the URL that `database.url` takes, with its password."""
     with postgres.database() as url:
         yield url

@@ -30,9 +30,9 @@ class Postgres:
     pid: int
     psql: str
 
-    def url(self, database: str = "postgres", driver: str = "postgresql+asyncpg") -> str:
-        """Return an SQLAlchemy URL of one database."""
-        return f"{driver}://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str = "postgres") -> str:
+        """Return the URL of one database, password in it."""
+        return f"postgresql://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run one statement with psql and return its rows, columns parted by ``|``."""
@@ -43,7 +43,7 @@ class Postgres:
                 "-v",
                 "ON_ERROR_STOP=1",
                 "-d",
-                self.url(database, "postgresql"),
+                self.url(database),
                 "-c",
                 statement,
             ],
@@ -56,7 +56,7 @@ class Postgres:
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """Give the block an empty database and its SQLAlchemy URL; it is dropped afterwards, used or not."""
+        """Give the block an empty database and its URL; it is dropped afterwards, used or not."""
         name = f"t_{secrets.token_hex(6)}"
         self.sql(f'CREATE DATABASE "{name}"')
         try:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.postgres
 async def test_a_fresh_database_answers_and_is_gone_afterwards(postgres: Postgres) -> None:
     """Each test has an empty database of its own and leaves nothing behind."""
     with postgres.database() as url:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=10)
+        connection = await asyncpg.connect(url, timeout=10)
         try:
             assert (
                 await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
