@@ -24,6 +24,8 @@ want setpriv util-linux
 want ip iproute2
 want fc-match fontconfig
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+# Playwright brings a Node.js of its own, which is linked against this library.
+ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || missing="$missing libatomic1"
 ls /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf >/dev/null 2>&1 || missing="$missing fonts-dejavu-core"
 
 [ -n "$missing" ] || exit 0
