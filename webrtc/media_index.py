@@ -131,6 +131,7 @@ class FrameGate:
     def __init__(self) -> None:
         self.dropped: dict[int, int] = {}
         self._open: set[int] = set()  # video tracks whose last keyframe still serves
+        self._with_sets: set[int] = set()  # H.264 tracks whose parameter sets are known
         self._tracks: dict[int, TrackInfo] = {}
         self._next_number: int | None = None
 
@@ -157,16 +158,19 @@ class FrameGate:
         self.dropped[frame.track_id] = self.dropped.get(frame.track_id, 0) + 1
         return False
 
-    def break_off(self, track_id: int) -> None:
-        """Frames are missing here: video of the track (or of all) waits for a keyframe."""
-        if track_id == WHOLE_LEG:
-            self._open.clear()
-        self._open.discard(track_id)
+    def note(self, event: Event) -> None:
+        """Where an event says that frames are missing, video of the track (or of all) awaits a keyframe."""
+        if isinstance(event, GapBegin | Loss):
+            if event.track_id == WHOLE_LEG:
+                self._open.clear()
+            self._open.discard(event.track_id)
 
     def _has_sets(self, info: TrackInfo, frame: StoredFrame) -> bool:
-        if info.codec is not Codec.H264 or frame.track_id in self._open:
-            return True
-        return h264_parameter_sets(frame.payload) is not None
+        if info.codec is Codec.H264 and info.id not in self._with_sets:
+            if h264_parameter_sets(frame.payload) is None:
+                return False
+            self._with_sets.add(info.id)
+        return True
 
 
 class MediaIndex:
@@ -232,6 +236,7 @@ class MediaIndex:
             track.pictures.append(SizeChange(len(track), *size, sets))
 
     def _note(self, event: Event) -> None:
+        self.gate.note(event)
         match event:
             case SenderReport():
                 self._all[event.track_id].clock.report(event.ntp_us, event.rtp_timestamp)
@@ -241,7 +246,6 @@ class MediaIndex:
                 self._all[event.track_id].ended = event.reason
             case GapBegin():
                 self.open_gaps[event.track_id] = event
-                self.gate.break_off(event.track_id)
                 for track in self._all.values():
                     if event.track_id in {WHOLE_LEG, track.info.id}:
                         track.marks[len(track)] = event.cause
@@ -319,8 +323,8 @@ class FrameFeed:
                 slot = self._slots.get(event.track_id)
                 if self._gate.admit(event) and slot is not None:
                     self._waiting[slot].append(event.payload)
-            elif isinstance(event, GapBegin):
-                self._gate.break_off(event.track_id)
+            else:
+                self._gate.note(event)
         return self._ready()
 
     def _ready(self) -> Iterator[tuple[int, bytes]]:

@@ -52,12 +52,12 @@ class WebmWriter:
     Raises `ContainerError` at once if the index holds another codec.
     """
 
-    media_type: Final = "video/webm"
     suffix: Final = "webm"
 
     def __init__(self, index: MediaIndex) -> None:
         if any(track.info.codec is Codec.H264 for track in index.tracks) or not index.tracks:
             raise ContainerError("a WebM file holds VP8 and Opus: write this index as MP4")
+        self.media_type = f"{index.tracks[-1].info.kind}/webm"  # pictures come last
         self._tracks = index.tracks
         self._times = [times_ms(track) for track in index.tracks]
         self._clusters = _layout(self._tracks, self._times)

@@ -86,7 +86,7 @@ class Scene:
 def audio(
     seconds: float, *, from_s: float = 0.0, rtp: int = 3_000_000_000, delay_s: float = 0.02
 ) -> list[Sent]:
-    """A 440 Hz tone in Opus packets of 20 ms; the first begins `from_s` into the scene, each `delay_s` late."""
+    """A 440 Hz tone in Opus packets of 20 ms; the first at `from_s` into the scene, each `delay_s` late."""
     return [
         Sent(AUDIO, _sound(payload, rtp + at * 960, ATTACHED_S + from_s + at * 0.02 + delay_s))
         for at, (payload, _) in enumerate(opus_packets(round(seconds * 50)))
