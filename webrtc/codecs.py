@@ -1,0 +1,126 @@
+"""Which codec of an m-line we take, and what the answer says about it.
+
+One codec per m-line, so it cannot change in mid-call. VP8 before H.264: its picture size may change.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from webrtc.frames import Codec
+from webrtc.sdp_lines import malformed
+
+if TYPE_CHECKING:
+    from webrtc.sdp_lines import Section
+
+RTPMAP: Final = re.compile(r"(\d{1,3}) ([A-Za-z0-9_.-]{1,40})/(\d{1,6})(?:/(\d{1,2}))?")
+PAYLOAD_TYPE: Final = re.compile(r"\d{1,3}")
+PROFILE: Final = re.compile(r"[0-9A-Fa-f]{6}")
+
+# By rtpmap name, clock rate and channels (RFC 7741, 6.2.1; RFC 6184, 8.2.1; RFC 7587, 7).
+KNOWN: Final = {
+    ("VP8", "90000", None): Codec.VP8,
+    ("H264", "90000", None): Codec.H264,
+    ("OPUS", "48000", "2"): Codec.OPUS,
+}
+PREFERENCE: Final = {"audio": (Codec.OPUS,), "video": (Codec.VP8, Codec.H264)}
+FEEDBACK: Final = {
+    "audio": ("transport-cc",),
+    "video": ("nack", "nack pli", "transport-cc"),
+}
+
+# A payload type in this range would look like RTCP (RFC 5761, 4).
+RTCP_LOOKALIKES: Final = range(64, 96)
+MAX_PAYLOAD_TYPE: Final = 127
+DEFAULT_H264_PROFILE: Final = "42e01f"  # constrained baseline 3.1, what WebRTC takes for granted
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The codec of one m-line."""
+
+    codec: Codec
+    payload_type: int
+    rtx_payload_type: int | None
+    format_parameters: str
+    feedback: tuple[str, ...]
+
+
+def choose(section: Section) -> Choice | None:
+    """The codec we take from an m-line, or None if it has none of ours."""
+    types = _payload_types(section)
+    maps = {}
+    for value in section.all("rtpmap"):
+        match = RTPMAP.fullmatch(value)
+        if match is None:
+            raise malformed("an rtpmap of the offer cannot be read")
+        if int(match[1]) in types:
+            maps[int(match[1])] = (match[2].upper(), match[3], match[4])
+    formats = _format_parameters(section)
+    for codec in PREFERENCE[section.kind]:
+        for payload_type in types:
+            known = KNOWN.get(maps.get(payload_type, ("", "", None)))
+            if known is codec and _is_usable(codec, formats.get(payload_type, {})):
+                return Choice(
+                    codec,
+                    payload_type,
+                    _resend_type(payload_type, maps, formats),
+                    _answered_parameters(codec, formats.get(payload_type, {})),
+                    _answered_feedback(section, payload_type),
+                )
+    return None
+
+
+def _payload_types(section: Section) -> list[int]:
+    types = []
+    for each in section.formats.split():
+        if not PAYLOAD_TYPE.fullmatch(each) or int(each) > MAX_PAYLOAD_TYPE:
+            raise malformed("an m-line of the offer names a payload type that is no number below 128")
+        types.append(int(each))
+    return [each for each in types if each not in RTCP_LOOKALIKES]
+
+
+def _format_parameters(section: Section) -> dict[int, dict[str, str]]:
+    formats: dict[int, dict[str, str]] = {}
+    for value in section.all("fmtp"):
+        payload_type, _, parameters = value.partition(" ")
+        if PAYLOAD_TYPE.fullmatch(payload_type):
+            pairs = (each.strip().partition("=") for each in parameters.split(";"))
+            formats[int(payload_type)] = {name.lower(): text for name, _, text in pairs if name}
+    return formats
+
+
+def _is_usable(codec: Codec, parameters: dict[str, str]) -> bool:
+    """H.264 only with packetization mode 1, which every browser offers (RFC 7742, 6.2)."""
+    if codec is not Codec.H264:
+        return True
+    profile = parameters.get("profile-level-id", DEFAULT_H264_PROFILE)
+    return parameters.get("packetization-mode") == "1" and PROFILE.fullmatch(profile) is not None
+
+
+def _resend_type(
+    payload_type: int, maps: dict[int, tuple[str, str, str | None]], formats: dict[int, dict[str, str]]
+) -> int | None:
+    """The payload type in which this one is resent (RFC 4588, 8.6)."""
+    for each, (name, _, _) in maps.items():
+        if name == "RTX" and formats.get(each, {}).get("apt") == str(payload_type):
+            return each
+    return None
+
+
+def _answered_parameters(codec: Codec, parameters: dict[str, str]) -> str:
+    if codec is Codec.H264:
+        profile = parameters.get("profile-level-id", DEFAULT_H264_PROFILE).lower()
+        return f"level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={profile}"
+    return "minptime=10;useinbandfec=1" if codec is Codec.OPUS else ""
+
+
+def _answered_feedback(section: Section, payload_type: int) -> tuple[str, ...]:
+    offered = {
+        value
+        for scope, _, value in (each.partition(" ") for each in section.all("rtcp-fb"))
+        if scope in {"*", str(payload_type)}
+    }
+    return tuple(each for each in FEEDBACK[section.kind] if each in offered)

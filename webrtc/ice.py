@@ -1,0 +1,213 @@
+"""ICE of one leg: aioice's connection with our guard in front and our addresses under it.
+
+Three rules differ from the library's defaults. We never send to an address that the other side merely named:
+only its own authenticated check makes a pair (so browsers must reach us at our address: that is what a public
+address is for). Sources that no peer can own (multicast, link-local, unspecified) make no pair. And ports are
+bound on the addresses and in the range of the settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import random
+import secrets
+import socket
+import string
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from aioice import ice as aioice_ice
+from aioice.candidate import Candidate, candidate_foundation, candidate_priority
+from aiortc import RTCIceGatherer
+
+from webrtc.errors import NoAddressError
+from webrtc.guard import DatagramGuard, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aioice import stun
+
+    from webrtc.guard import Address
+    from webrtc.limits import GuardLimits, IceSettings
+
+logger = logging.getLogger(__name__)
+
+ICE_CHARS: Final = string.ascii_letters + string.digits
+UFRAG_CHARS: Final = 16  # 95 bits: a stranger cannot name us by guessing (RFC 8445, 5.3 asks for 24)
+PASSWORD_CHARS: Final = 32
+PORT_TRIES: Final = 64  # of a range; then it is taken as full
+
+_State = aioice_ice.CandidatePair.State
+
+
+def ice_string(length: int) -> str:
+    """Random ICE characters from the system's secure source."""
+    return "".join(secrets.choice(ICE_CHARS) for _ in range(length))
+
+
+def may_be_a_peer(host: str) -> bool:
+    """Whether a packet's source address can be a peer's own."""
+    address = ipaddress.ip_address(host)
+    return not (address.is_multicast or address.is_unspecified or address.is_link_local)
+
+
+class GuardedProtocol(aioice_ice.StunProtocol):
+    """One UDP socket of a leg. Nothing reaches the library that the guard did not pass."""
+
+    receiver: GuardedConnection
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        """Sort a datagram and hand it on; never raises."""
+        try:
+            self.receiver.take(data, (addr[0], addr[1]), self)  # type: ignore[arg-type]
+        except Exception as error:  # noqa: BLE001 - one datagram must not end a call
+            self.receiver.contain(error)
+
+    def pass_stun(self, datagram: bytes, source: Address) -> None:
+        """Give a STUN message to the library."""
+        super().datagram_received(datagram, source)
+
+
+class GuardedConnection(aioice_ice.Connection):
+    """The controlled ICE agent of one leg.
+
+    `on_media(datagram, now_s)` is called for each RTP or RTCP datagram of a checked peer, on the loop.
+    """
+
+    def __init__(self, settings: IceSettings, limits: GuardLimits) -> None:
+        super().__init__(
+            ice_controlling=False,
+            local_username=ice_string(UFRAG_CHARS),
+            local_password=ice_string(PASSWORD_CHARS),
+        )
+        self.guard = DatagramGuard(limits, ufrag=self.local_username)
+        self.on_media: Callable[[bytes, float], None] | None = None
+        self.last_heard_s = 0.0
+        self.contained = 0
+        self._settings = settings
+        self._limits = limits
+
+    # what comes in
+
+    def take(self, datagram: bytes, source: Address, protocol: GuardedProtocol) -> None:
+        """Judge a datagram and hand it on."""
+        now_s = time.monotonic()
+        verdict = self.guard.judge(
+            datagram, source, now_s=now_s, questions=protocol.transactions, queued=self._queue.qsize()
+        )
+        if verdict is Verdict.MEDIA:
+            self.last_heard_s = now_s
+            if self.on_media is not None:
+                self.on_media(datagram, now_s)
+        elif verdict is Verdict.DTLS:
+            self.last_heard_s = now_s
+            self.data_received(datagram, 1)
+        elif verdict is Verdict.STUN:
+            if self.guard.is_open(source):
+                self.last_heard_s = now_s
+            protocol.pass_stun(datagram, source)
+
+    def contain(self, error: Exception) -> None:
+        """Count an exception of the receive path; the first of a leg is logged, without its text."""
+        self.contained += 1
+        if self.contained == 1:
+            logger.warning("a datagram raised %s and was dropped", type(error).__name__)
+
+    def check_incoming(self, message: stun.Message, addr: Address, protocol: aioice_ice.StunProtocol) -> None:
+        """Follow an authentic check of the peer, unless it is one address too many or no peer's."""
+        known = any(pair.remote_addr == addr for pair in self._check_list)
+        if not known and (len(self._check_list) >= self._limits.pairs or not may_be_a_peer(addr[0])):
+            return
+        self.guard.expect(addr)
+        super().check_incoming(message, addr, protocol)
+
+    def check_state(self, pair: aioice_ice.CandidatePair, state: _State) -> None:
+        """Open the guard to an address once our check of it succeeded."""
+        super().check_state(pair, state)
+        if state is _State.SUCCEEDED:
+            for datagram in self.guard.open(pair.remote_addr):
+                self.data_received(datagram, 1)
+        elif state is _State.FAILED:
+            self.guard.forget(pair.remote_addr)
+
+    # what goes out
+
+    def send_now(self, datagram: bytes) -> bool:
+        """Send to the chosen pair at once; False when there is none."""
+        pair = self._nominated.get(1)
+        if pair is None or self._closing:
+            return False
+        pair.protocol.transport.sendto(datagram, pair.remote_addr)
+        return True
+
+    def cut(self) -> None:
+        """Close the sockets without another word, when closing took too long."""
+        for protocol in self._protocols:
+            protocol.transport.abort()
+
+    # where we listen
+
+    async def get_component_candidates(
+        self,
+        component: int,
+        addresses: list[str],
+        timeout: int = 5,  # noqa: ARG002, ASYNC109 - the library's signature
+    ) -> list[Candidate]:
+        """Bind one socket on each address of the settings and describe them."""
+        candidates = []
+        for address in self._settings.addresses or addresses:
+            protocol = await self._bind(address)
+            if protocol is None:
+                continue
+            host, port = protocol.transport.get_extra_info("sockname")[:2]
+            shown = self._settings.announced or host
+            protocol.local_candidate = Candidate(
+                foundation=candidate_foundation("host", "udp", shown),
+                component=component,
+                transport="udp",
+                priority=candidate_priority(component, "host"),
+                host=shown,
+                port=port,
+                type="host",
+            )
+            self._protocols.append(protocol)
+            candidates.append(protocol.local_candidate)
+        if not candidates:
+            raise NoAddressError(
+                "no UDP port could be bound: check the listening addresses and the port range"
+            )
+        return candidates
+
+    async def _bind(self, address: str) -> GuardedProtocol | None:
+        loop = asyncio.get_running_loop()
+        for port in self._ports():
+            try:
+                transport, protocol = await loop.create_datagram_endpoint(
+                    lambda: GuardedProtocol(self), local_addr=(address, port)
+                )
+            except OSError:
+                continue
+            endpoint = transport.get_extra_info("socket")
+            if endpoint is not None:
+                endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._settings.receive_buffer_bytes)
+            return protocol
+        return None
+
+    def _ports(self) -> list[int]:
+        if self._settings.ports is None:
+            return [0]
+        first, last = self._settings.ports
+        every = range(first, last + 1)
+        return random.sample(every, min(PORT_TRIES, len(every)))
+
+
+class LegGatherer(RTCIceGatherer):
+    """aiortc's gatherer on our connection, with no STUN or TURN server."""
+
+    def __init__(self, settings: IceSettings, limits: GuardLimits) -> None:
+        super().__init__(iceServers=[])
+        self.connection = GuardedConnection(settings, limits)
+        self._connection = self.connection

@@ -1,0 +1,81 @@
+"""Every limit of the network half, with its reason. All are settings; the defaults suit calls of people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLimits:
+    """How much an offer may ask of the parser, which runs on the media loop."""
+
+    size_bytes: int = 64 * 1024  # browsers send 5 to 12 KiB; far above is an attack on the parser
+    lines: int = 1500  # Chromium with every codec has about 250
+    line_bytes: int = 2048  # the longest honest line is a candidate or fmtp, below 300
+    media: int = 6  # one audio, one video, a data channel and some to reject
+    candidates: int = 64  # ten interfaces with v4, v6 and reflexive ones; they are counted, never contacted
+    fragment_bytes: int = 8 * 1024  # a trickle request carries a handful of candidates
+
+
+@dataclass(frozen=True, slots=True)
+class GuardLimits:
+    """How much strangers may ask of a leg's UDP port."""
+
+    datagram_bytes: int = 2048  # an Ethernet frame and some; larger ones are not WebRTC
+    stranger_checks_per_s: float = 5.0  # STUN without our name: a few are answered, so that errors show
+    stranger_checks_burst: int = 10
+    named_checks_per_s: float = (
+        50.0  # checks naming us from new addresses: browsers send one per 50 ms at most
+    )
+    named_checks_burst: int = 50
+    pairs: int = 32  # addresses a peer may be seen at; each costs up to seven checks of ours
+    queued_datagrams: int = 64  # DTLS waiting for the handshake: five flights of a large certificate
+    held_datagrams: int = 8  # DTLS that came between the peer's check and ours: its first flight
+
+
+@dataclass(frozen=True, slots=True)
+class TapLimits:
+    """How long and how much the receiver waits for missing packets."""
+
+    held_video_packets: int = 1024  # half a second at 20 Mbit/s
+    held_audio_packets: int = 64  # half a second is 25
+    video_wait_s: float = 0.5  # longer: the recording lags; shorter: a far peer's resend comes too late
+    audio_wait_s: float = 0.4
+    nack_interval_s: float = 0.03  # first guess of the round trip, then measured
+    nack_interval_max_s: float = 0.2
+    nacks_per_packet: int = 12  # a link that loses twelve resends in a row will lose the next
+    keyframe_interval_s: float = 0.2  # a floor between requests: each keyframe costs the sender a burst
+    keyframe_retry_s: float = 1.0  # an unanswered request is sent again
+    sequence_jump: int = 3000  # RFC 3550, A.1 MAX_DROPOUT: beyond it the sender restarted
+    sources_per_leg: int = 16  # audio, video and resends with some changes of source
+    frame_bytes: int = 4 * 1024 * 1024  # a 1080p keyframe is 300 kB; larger is an attack on memory
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLimits:
+    """How long a leg may take and keep silent."""
+
+    setup_timeout_s: float = 15.0  # from the answer to media keys; below 10 a far mobile may fail
+    stalled_after_s: float = 5.0  # consent checks come at least every 6 s even when muted
+    dead_after_s: float = 15.0  # longer: a killed browser holds its leg; shorter: a lift ends calls
+    close_timeout_s: float = 2.0  # the DTLS goodbye is best effort; sockets are cut after it
+    gather_timeout_s: float = 2.0  # binding local ports is immediate
+    feedback_interval_s: float = 0.1  # transport-cc; browsers adapt to 50 to 250 ms
+    report_interval_s: float = 1.0  # RTCP receiver reports
+    offer: OfferLimits = field(default_factory=OfferLimits)
+    guard: GuardLimits = field(default_factory=GuardLimits)
+    tap: TapLimits = field(default_factory=TapLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class IceSettings:
+    """Where legs listen. Empty `addresses` means each address of the machine that is not loopback.
+
+    `announced` replaces the bound address in the answer (a public address in front of a 1:1 NAT).
+    `ports` is an inclusive range to bind in, or None for any the system gives.
+    """
+
+    addresses: tuple[str, ...] = ()
+    announced: str | None = None
+    ports: tuple[int, int] | None = None
+    receive_buffer_bytes: int = 1024 * 1024  # over a second of one leg if the loop stalls

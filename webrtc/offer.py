@@ -1,0 +1,82 @@
+"""What is left of an offer after the gate: plain values, everything else is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from webrtc.frames import Codec
+    from webrtc.rtp import ExtensionIds
+
+
+class DtlsRole(StrEnum):
+    """Our side of the DTLS handshake, as the answer's `a=setup` says it (RFC 8842, 5.2)."""
+
+    SERVER = "passive"
+    CLIENT = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A hash of the peer's certificate: the algorithm's SDP name and upper-case hex pairs with colons."""
+
+    algorithm: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedMedia:
+    """An m-line we take media from.
+
+    `sources` are the SSRCs it declared, `rtx_sources` maps its resending SSRCs to what they resend.
+    `feedback` holds the rtcp-fb values to answer, `format_parameters` the fmtp or nothing, `extensions` pairs
+    of id and URI.
+    """
+
+    mid: str
+    codec: Codec
+    payload_type: int
+    rtx_payload_type: int | None
+    sends: bool
+    format_parameters: str = ""
+    feedback: tuple[str, ...] = ()
+    sources: tuple[int, ...] = ()
+    rtx_sources: dict[int, int] = field(default_factory=dict)
+    extensions: tuple[tuple[int, str], ...] = ()
+    reduced_size: bool = False
+
+    @property
+    def payload_types(self) -> tuple[int, ...]:
+        """Every payload type of this m-line."""
+        return (
+            (self.payload_type,)
+            if self.rtx_payload_type is None
+            else (self.payload_type, self.rtx_payload_type)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMedia:
+    """An m-line that is answered with port 0."""
+
+    kind: str
+    protocol: str
+    formats: str
+    mid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A checked offer. `media` keeps the order of m-lines, which the answer repeats (RFC 8829, 5.3.1)."""
+
+    media: tuple[AcceptedMedia | RefusedMedia, ...]
+    accepted: tuple[AcceptedMedia, ...]
+    is_bundled: bool
+    ufrag: str
+    password: str
+    fingerprints: tuple[Fingerprint, ...]
+    our_role: DtlsRole
+    extensions: ExtensionIds
+    candidates: int

@@ -1,0 +1,286 @@
+"""One leg's connection: an offer in, an answer out, encoded frames to whoever is attached, one end.
+
+The leg is a receive-only endpoint put together from the library's parts: ICE agent, DTLS transport and SRTP
+session. SDP, media and feedback are ours. One task lives as long as the leg: it connects within the deadline,
+keeps the rhythm of the reports, notices silence, and cleans up; whoever closes the leg waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiortc import RTCIceParameters, RTCIceTransport
+
+from webrtc.answer import HostCandidate, LocalTransport, write_answer
+from webrtc.dtls import LegCertificate, LegDtls
+from webrtc.errors import FragmentRefusedError, RenegotiationRefusedError
+from webrtc.frames import TrackEnd
+from webrtc.ice import LegGatherer
+from webrtc.lifecycle import CloseReason, PeerState, move
+from webrtc.sdp import read_offer
+from webrtc.stats import PeerStats, collect
+from webrtc.tap import Tap
+from webrtc.trickle import read_fragment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from webrtc.frames import FrameSink
+    from webrtc.limits import IceSettings, PeerLimits
+    from webrtc.offer import Offer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What an answered leg is made of."""
+
+    offer: Offer
+    gatherer: LegGatherer
+    ice: RTCIceTransport
+    dtls: LegDtls
+    tap: Tap
+
+
+class Peer:
+    """One leg. `on_closed(reason)` is called once, on the loop, when an answered leg has ended.
+
+    `on_connected()` is called once, on the loop, when the media keys are agreed; it must not raise.
+
+    A leg whose offer was refused never began: `on_closed` is not called for it.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: PeerLimits,
+        ice: IceSettings,
+        on_closed: Callable[[CloseReason], None],
+        on_connected: Callable[[], None] | None = None,
+        name: str = "leg",
+    ) -> None:
+        self.state = PeerState.NEW
+        self.is_stalled = False
+        self.etag = secrets.token_urlsafe(12)
+        self.close_reason: CloseReason | None = None
+        self._limits = limits
+        self._ice_settings = ice
+        self._on_closed = on_closed
+        self._on_connected = on_connected
+        self._name = name
+        self._parts: _Parts | None = None
+        self._sink: FrameSink | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
+        self._candidates = 0
+        self._connected_s = 0.0
+        self._answered_s = 0.0
+
+    # signalling
+
+    async def answer(self, offer_sdp: str) -> str:
+        """Answer an offer and begin to connect.
+
+        Raises OfferRefusedError for an offer the gate refuses, RenegotiationRefusedError for a second one,
+        NoAddressError if no port can be bound.
+        """
+        if self.state is not PeerState.NEW or self._parts is not None:
+            raise RenegotiationRefusedError("this leg has its answer: open a new leg for a new offer")
+        limits = self._limits
+        offer = read_offer(offer_sdp, limits.offer)
+        gatherer = LegGatherer(self._ice_settings, limits.guard)
+        ice = RTCIceTransport(gatherer)
+        certificate = LegCertificate.generateCertificate()
+        self._parts = parts = _Parts(
+            offer,
+            gatherer,
+            ice,
+            LegDtls(ice, certificate),
+            Tap(offer, limits.tap, gatherer.connection.send_now),
+        )
+        if self._sink is not None:
+            parts.tap.attach(self._sink)
+        try:
+            async with asyncio.timeout(limits.gather_timeout_s):
+                await gatherer.gather()
+        except BaseException:
+            self.state = move(self.state, PeerState.CLOSED)
+            await gatherer.connection.close()
+            raise
+        gatherer.connection.on_media = parts.tap.take
+        self.state = move(self.state, PeerState.ANSWERED)
+        self._answered_s = time.monotonic()
+        self._task = asyncio.create_task(self._live(parts), name=f"{self._name}-connection")
+        return write_answer(offer, _local(gatherer, certificate))
+
+    async def trickle(self, fragment: str) -> None:
+        """Take a trickled fragment of the peer.
+
+        Raises FragmentRefusedError for a broken or excessive one, IceRestartRefusedError for new credentials.
+        """
+        if self._parts is None or self.state is PeerState.CLOSED:
+            raise FragmentRefusedError("the leg is not open: there is nothing to add candidates to")
+        limits = self._limits.offer
+        found = read_fragment(fragment, self._parts.offer, limits)
+        self._candidates += found.candidates
+        if self._candidates > limits.candidates:
+            raise FragmentRefusedError(f"over {limits.candidates} candidates were sent: they are not needed")
+
+    # media
+
+    def attach(self, sink: FrameSink) -> None:
+        """Give the frames that follow to `sink`, also before the leg is answered; asks for a keyframe."""
+        self._sink = sink
+        if self._parts is not None:
+            self._parts.tap.attach(sink)
+
+    def detach(self) -> None:
+        """Drop the frames that follow, at once and without memory."""
+        self._sink = None
+        if self._parts is not None:
+            self._parts.tap.detach()
+
+    def request_keyframe(self) -> None:
+        """Ask the peer for a keyframe of each video track, at most every `keyframe_interval_s`."""
+        if self._parts is not None and self.state is PeerState.CONNECTED:
+            self._parts.tap.request_keyframe()
+
+    def stats(self) -> PeerStats:
+        """What happened so far; numbers only, fit for logs and metrics."""
+        parts = self._parts
+        return collect(
+            state=self.state,
+            is_stalled=self.is_stalled,
+            setup_s=self._connected_s - self._answered_s if self._connected_s else None,
+            connection=parts.gatherer.connection if parts else None,
+            dtls=parts.dtls if parts else None,
+            tap=parts.tap if parts else None,
+        )
+
+    # the end
+
+    async def close(self, reason: CloseReason = CloseReason.HANGUP) -> None:
+        """End the leg and wait until nothing of it is left; the first reason counts."""
+        if self._task is None:
+            self.state = PeerState.CLOSED
+            return
+        self._end(reason)
+        await asyncio.shield(self._task)
+
+    def _end(self, reason: CloseReason) -> None:
+        if self.close_reason is None:
+            self.close_reason = reason
+        self._ending.set()
+
+    # the life of an answered leg
+
+    async def _live(self, parts: _Parts) -> None:
+        """Connect, keep watch until something ends the leg, then take it down and tell why."""
+        parts.dtls.on("statechange", lambda: self._dtls_changed(parts))
+        try:
+            await self._connect(parts)
+            await self._watch(parts)
+        except asyncio.CancelledError:
+            self._end(CloseReason.SHUTDOWN)
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect ends this leg only
+            logger.warning("a leg failed: %s", type(error).__name__)
+            self._end(CloseReason.FAILED)
+        finally:
+            await self._take_down(parts)
+
+    async def _connect(self, parts: _Parts) -> None:
+        connecting = asyncio.create_task(self._agree(parts), name=f"{self._name}-handshake")
+        ending = asyncio.create_task(self._ending.wait(), name=f"{self._name}-ending")
+        try:
+            await asyncio.wait(
+                {connecting, ending},
+                timeout=self._limits.setup_timeout_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if connecting.done():
+                await connecting
+            elif not self._ending.is_set():
+                self._end(CloseReason.SETUP_TIMEOUT)
+        finally:
+            for task in (connecting, ending):
+                task.cancel()
+            await asyncio.gather(connecting, ending, return_exceptions=True)
+
+    async def _agree(self, parts: _Parts) -> None:
+        """ICE, then DTLS, then the media keys go to the tap."""
+        await parts.ice.start(RTCIceParameters(parts.offer.ufrag, parts.offer.password))
+        if parts.ice.state == "completed":
+            await parts.dtls.agree(parts.offer)
+        if parts.dtls.state != "connected":
+            self._end(CloseReason.HANDSHAKE_FAILED)
+            return
+        parts.tap.start(*parts.dtls.media_keys)
+        parts.gatherer.connection.last_heard_s = self._connected_s = time.monotonic()
+        self.state = move(self.state, PeerState.CONNECTED)
+        if self._on_connected is not None:
+            self._on_connected()
+
+    async def _watch(self, parts: _Parts) -> None:
+        limits = self._limits
+        report_s = time.monotonic()
+        while not self._ending.is_set():
+            try:
+                async with asyncio.timeout(limits.feedback_interval_s):
+                    await self._ending.wait()
+            except TimeoutError:
+                now_s = time.monotonic()
+                parts.tap.send_feedback()
+                if now_s - report_s >= limits.report_interval_s:
+                    report_s = now_s
+                    parts.tap.send_report(now_s)
+                self._listen(parts, now_s)
+
+    def _listen(self, parts: _Parts, now_s: float) -> None:
+        silent_s = now_s - parts.gatherer.connection.last_heard_s
+        self.is_stalled = silent_s >= self._limits.stalled_after_s
+        if silent_s >= self._limits.dead_after_s:
+            self._end(CloseReason.SILENT)
+        elif parts.ice.state == "failed":
+            self._end(CloseReason.CONSENT_LOST)
+
+    def _dtls_changed(self, parts: _Parts) -> None:
+        if parts.dtls.state == "closed":
+            self._end(CloseReason.CONSENT_LOST if parts.ice.state == "failed" else CloseReason.PEER_LEFT)
+
+    async def _take_down(self, parts: _Parts) -> None:
+        """Tell the tracks' end, say goodbye, free the sockets; in bounded time, and then tell the reason."""
+        reason = self.close_reason or CloseReason.FAILED
+        ours = reason in {CloseReason.HANGUP, CloseReason.SHUTDOWN}
+        self.is_stalled = False
+        try:
+            parts.tap.end(TrackEnd.STOPPED if ours else TrackEnd.TRANSPORT)
+            async with asyncio.timeout(self._limits.close_timeout_s):
+                await parts.dtls.stop()
+                await parts.ice.stop()
+        except Exception as error:  # noqa: BLE001 - whatever fails here, the sockets are cut and the end is told
+            logger.warning("closing a leg raised %s; its sockets are cut", type(error).__name__)
+            parts.gatherer.connection.cut()
+        finally:
+            parts.gatherer.connection.on_media = None
+            self.state = move(self.state, PeerState.CLOSED)
+            try:
+                self._on_closed(reason)
+            except Exception as error:  # noqa: BLE001 - the listener's defect ends nothing here
+                logger.warning("the listener of a leg's end raised %s", type(error).__name__)
+
+
+def _local(gatherer: LegGatherer, certificate: LegCertificate) -> LocalTransport:
+    connection = gatherer.connection
+    return LocalTransport(
+        connection.local_username,
+        connection.local_password,
+        certificate.fingerprint(),
+        [HostCandidate(c.foundation, c.priority, c.host, c.port) for c in connection.local_candidates],
+    )

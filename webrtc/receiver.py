@@ -1,0 +1,291 @@
+"""One accepted m-line: its packets to frames, and what is asked of the sender on the way.
+
+No decoder, no thread. While nobody is attached a packet is only counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from webrtc import rtcp
+from webrtc.assembly import OpusAssembler
+from webrtc.frames import Codec, EncodedFrame, MediaKind, TrackEnd, TrackInfo
+from webrtc.h264 import H264Assembler
+from webrtc.sequencer import Sequencer, SequencerLimits
+from webrtc.source import Reception, TrackClock
+from webrtc.vp8 import Vp8Assembler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from webrtc.assembly import Assembler, Picture
+    from webrtc.limits import TapLimits
+    from webrtc.offer import AcceptedMedia
+    from webrtc.outlet import Outlet
+    from webrtc.rtcp import ReportBlock, SenderClock
+    from webrtc.rtp import RtpPacket
+
+RTX_HEADER_BYTES = 2  # the original sequence number (RFC 4588, 4)
+
+
+@dataclass(slots=True)
+class ReceiverCounts:
+    """What happened on one m-line so far."""
+
+    packets: int = 0
+    resent: int = 0
+    payload_bytes: int = 0
+    frames: int = 0
+    keyframes: int = 0
+    lost: int = 0
+    unusable: int = 0
+    nacks: int = 0
+    keyframe_requests: int = 0
+    sources: int = 0
+    refused: int = 0  # of a payload type or source that is not this m-line's
+
+
+def _sequencer_limits(limits: TapLimits, kind: MediaKind) -> SequencerLimits:
+    is_video = kind is MediaKind.VIDEO
+    return SequencerLimits(
+        wait_s=limits.video_wait_s if is_video else limits.audio_wait_s,
+        held=limits.held_video_packets if is_video else limits.held_audio_packets,
+        jump=limits.sequence_jump,
+        nack_interval_s=limits.nack_interval_s,
+        nack_interval_max_s=limits.nack_interval_max_s,
+        nacks_per_packet=limits.nacks_per_packet,
+    )
+
+
+class PassthroughReceiver:
+    """Receives one m-line. `send(rtcp)` sends at once; `our_ssrc` is where our RTCP comes from."""
+
+    def __init__(
+        self,
+        media: AcceptedMedia,
+        info: TrackInfo,
+        limits: TapLimits,
+        outlet: Outlet,
+        *,
+        our_ssrc: int,
+        send: Callable[[bytes], object],
+    ) -> None:
+        self.media = media
+        self.info = info
+        self.counts = ReceiverCounts()
+        self._limits = limits
+        self._outlet = outlet
+        self._our_ssrc = our_ssrc
+        self._send = send
+        self._clock = TrackClock(info.clock_rate_hz)
+        self._reception: Reception | None = None
+        self._retired: set[int] = set()
+        self._report: SenderClock | None = None
+        self._keyframe_asked_s = -limits.keyframe_retry_s
+        self._keyframe_urgent = False
+        self._listening = False
+        self._restart()
+
+    def _restart(self) -> None:
+        """Start with an empty sequence and, for video, wait for a keyframe."""
+        self._sequencer = Sequencer(_sequencer_limits(self._limits, self.info.kind))
+        self._restarts_seen = 0
+        self._assembler = self._new_assembler()
+        self._keyframe_urgent = True
+
+    def _new_assembler(self) -> Assembler:
+        if self.info.codec is Codec.VP8:
+            return Vp8Assembler(self._emit, self._limits.frame_bytes)
+        if self.info.codec is Codec.H264:
+            return H264Assembler(self._emit, self._limits.frame_bytes)
+        return OpusAssembler(self._emit, self._limits.frame_bytes)
+
+    # packets in
+
+    def push(self, packet: RtpPacket, now_s: float) -> bool:
+        """Take a packet of this m-line; False if it is none of its."""
+        if packet.payload_type == self.media.payload_type:
+            return self._push_media(packet, now_s)
+        if packet.payload_type == self.media.rtx_payload_type:
+            return self._push_resent(packet, now_s)
+        self.counts.refused += 1
+        return False
+
+    def _push_media(self, packet: RtpPacket, now_s: float) -> bool:
+        reception = self._reception
+        if reception is None or reception.ssrc != packet.ssrc:
+            if packet.ssrc in self._retired:
+                self.counts.refused += 1
+                return False
+            reception = self._change_source(packet.ssrc, now_s)
+        counts = self.counts
+        counts.packets += 1
+        counts.payload_bytes += len(packet.payload)
+        reception.add(packet, now_s)
+        self._follow(packet, now_s)
+        return True
+
+    def _push_resent(self, packet: RtpPacket, now_s: float) -> bool:
+        """Unwrap a resent packet (RFC 4588, 4) of the current source."""
+        if self._reception is None or len(packet.payload) < RTX_HEADER_BYTES:
+            return True  # padding that probes the path, or before the first packet
+        original = self.media.rtx_sources.get(packet.ssrc, self._reception.ssrc)
+        if original != self._reception.ssrc:
+            return True
+        self.counts.resent += 1
+        sequence = int.from_bytes(packet.payload[:RTX_HEADER_BYTES], "big")
+        if len(packet.payload) > RTX_HEADER_BYTES:
+            resent = packet._replace(
+                ssrc=original, sequence=sequence, payload=packet.payload[RTX_HEADER_BYTES:]
+            )
+            self._follow(resent, now_s)
+        return True
+
+    def _change_source(self, ssrc: int, now_s: float) -> Reception:
+        """Go on with another source of the same track; what the old one still owes is given up."""
+        if self._reception is not None:
+            self._give_up(now_s, everything=True)
+            self._retired.add(self._reception.ssrc)
+            self._outlet.lost(self.info, 0, now_s)
+        self.counts.sources += 1
+        self._reception = Reception(ssrc, self.info.clock_rate_hz)
+        self._report = None
+        self._clock.new_source()
+        self._restart()
+        return self._reception
+
+    def _follow(self, packet: RtpPacket, now_s: float) -> None:
+        """Put a packet in its place and give out the frames it completes."""
+        if not self._outlet.is_attached:
+            return
+        if not self._listening:
+            self._listening = True
+            self._restart()
+        sequencer, assembler = self._sequencer, self._assembler
+        ready = sequencer.push(packet, now_s)
+        if sequencer.restarts != self._restarts_seen:
+            self._restarts_seen = sequencer.restarts
+            self._lost(0, now_s)
+        for each in ready:
+            assembler.push(each, now_s)
+        if sequencer.has_gap:
+            self._give_up(now_s)
+            self._ask(now_s)
+        if assembler.needs_keyframe:
+            self._want_keyframe(now_s)
+
+    # frames out
+
+    def _emit(self, picture: Picture, packet: RtpPacket, now_s: float) -> None:
+        stamp = self._clock.place(packet.timestamp, now_s)
+        if stamp is None:
+            self.counts.unusable += 1
+            return
+        self.counts.frames += 1
+        self.counts.keyframes += picture.is_keyframe
+        frame = EncodedFrame(
+            self.info.kind,
+            self.info.codec,
+            stamp,
+            now_s,
+            picture.payload,
+            picture.is_keyframe,
+            picture.width,
+            picture.height,
+            packet.audio_level,
+        )
+        self._outlet.frame(self.info, frame, self._located_report())
+
+    def _located_report(self) -> tuple[SenderClock, int] | None:
+        stamp = None if self._report is None else self._clock.locate(self._report.rtp_timestamp)
+        return None if self._report is None or stamp is None else (self._report, stamp)
+
+    def _lost(self, packets: int, now_s: float) -> None:
+        self.counts.lost += packets
+        self._assembler.broken()
+        self._keyframe_urgent = True
+        self._outlet.lost(self.info, packets, now_s)
+
+    # time
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether `tick` has something to do."""
+        return self._listening and self._sequencer.has_gap
+
+    def tick(self, now_s: float) -> None:
+        """Give up what waited too long, ask again for what may still come."""
+        self._give_up(now_s)
+        self._ask(now_s)
+        if self._assembler.needs_keyframe:
+            self._want_keyframe(now_s)
+
+    def pause(self) -> None:
+        """Forget what is in hand: nobody takes frames."""
+        self._listening = False
+        self._restart()
+
+    def _give_up(self, now_s: float, *, everything: bool = False) -> None:
+        while True:
+            lost, ready = self._sequencer.give_up(now_s, everything=everything)
+            if not lost:
+                return
+            self._lost(lost, now_s)
+            for packet in ready:
+                self._assembler.push(packet, now_s)
+
+    def _ask(self, now_s: float) -> None:
+        asked = self._sequencer.to_ask(now_s)
+        if asked and self._reception is not None:
+            self.counts.nacks += len(asked)
+            self._send(rtcp.nack(self._our_ssrc, self._reception.ssrc, asked))
+
+    def _want_keyframe(self, now_s: float) -> None:
+        """Ask for a keyframe: soon for a new reason, else every retry interval while none comes."""
+        if self._reception is None or self.info.kind is MediaKind.AUDIO:
+            return
+        limits = self._limits
+        wait_s = limits.keyframe_interval_s if self._keyframe_urgent else limits.keyframe_retry_s
+        if now_s - self._keyframe_asked_s >= wait_s:
+            self._keyframe_asked_s = now_s
+            self._keyframe_urgent = False
+            self.counts.keyframe_requests += 1
+            self._send(rtcp.picture_loss(self._our_ssrc, self._reception.ssrc))
+
+    def request_keyframe(self, now_s: float) -> None:
+        """Ask for a keyframe for someone else's reasons; the floor between requests holds."""
+        self._keyframe_urgent = True
+        self._want_keyframe(now_s)
+
+    # reports
+
+    def sender_report(self, report: SenderClock, now_s: float) -> None:
+        """Take the sender's clock; told on if it is the current source's."""
+        if self._reception is None or report.ssrc != self._reception.ssrc:
+            return
+        self._reception.reported(report, now_s)
+        self._report = report
+        located = self._located_report()
+        if located is not None:
+            self._outlet.clock(self.info, *located)
+
+    def goodbye(self, ssrc: int, now_s: float) -> None:
+        """Wait no longer for packets of a source that stopped; it may start again (a camera switched off)."""
+        if self._listening and self._reception is not None and self._reception.ssrc == ssrc:
+            self._give_up(now_s, everything=True)
+
+    def report(self, now_s: float) -> ReportBlock | None:
+        """This m-line's block of the next receiver report."""
+        return None if self._reception is None else self._reception.block(now_s)
+
+    def end(self, reason: TrackEnd, now_s: float) -> None:
+        """Give out what is complete and tell the end."""
+        if self._listening and self._outlet.is_attached:
+            self._give_up(now_s, everything=True)
+        self._outlet.ended(self.info, reason)
+
+    @property
+    def unusable(self) -> int:
+        """Frames that came but could not be used."""
+        return self.counts.unusable + self._assembler.unusable

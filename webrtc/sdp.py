@@ -1,0 +1,250 @@
+"""The gate for offers: what passes is small, complete and of one meaning; the rest is refused with a reason.
+
+Nothing of the offer's text goes to a library. Candidates are counted and dropped: the peer's own checks make
+the pair, so an offer cannot point us at an address.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from webrtc.codecs import choose
+from webrtc.errors import OfferFault, OfferRefusedError
+from webrtc.offer import AcceptedMedia, DtlsRole, Fingerprint, Offer, RefusedMedia
+from webrtc.rtp import AUDIO_LEVEL_URI, MID_URI, TRANSPORT_CC_URI, ExtensionIds
+from webrtc.sdp_lines import malformed, split_sections
+
+if TYPE_CHECKING:
+    from webrtc.limits import OfferLimits
+    from webrtc.sdp_lines import Section
+
+TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,32}")
+UFRAG: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")  # RFC 8839, 5.4
+PASSWORD: Final = re.compile(r"[A-Za-z0-9+/]{22,256}")
+EXTMAP: Final = re.compile(r"(\d{1,3})(?:/[a-z]+)? (\S{1,256})(?: .*)?")
+SSRC: Final = re.compile(r"(\d{1,10})(?: .*)?")
+CANDIDATE: Final = re.compile(
+    r"[A-Za-z0-9+/]{1,32} \d{1,5} \S{1,16} \d{1,10} \S{1,255} \d{1,5} typ [a-z]+(?: .*)?"
+)
+
+MEDIA_PROTOCOLS: Final = frozenset({"UDP/TLS/RTP/SAVPF", "RTP/SAVPF"})
+DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
+SENDING: Final = frozenset({"sendrecv", "sendonly"})
+STRONG_HASHES: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
+WANTED_EXTENSIONS: Final = frozenset({MID_URI, AUDIO_LEVEL_URI, TRANSPORT_CC_URI})
+MAX_EXTENSION_ID: Final = 255
+MAX_SSRC: Final = 0xFFFFFFFF
+MAX_SOURCES: Final = 16  # declared by one m-line: two per layer
+MAX_FINGERPRINTS: Final = 4
+
+
+def read_offer(text: str, limits: OfferLimits) -> Offer:
+    """Check an offer. Raises OfferRefusedError, and nothing else, for one we do not answer."""
+    session, sections = split_sections(text, limits)
+    if session.has("ice-lite"):
+        raise OfferRefusedError(
+            OfferFault.ICE_LITE,
+            "the offer is from an ICE-lite agent: send the checks yourself, as full ICE does",
+        )
+    candidates = _count_candidates([session, *sections], limits)
+    media = _sort_media(sections)
+    accepted = [(s, m) for s, m in zip(sections, media, strict=True) if isinstance(m, AcceptedMedia)]
+    if not any(each.sends for _, each in accepted):
+        raise OfferRefusedError(
+            OfferFault.NO_MEDIA, "the offer sends nothing: make a track sendonly or sendrecv"
+        )
+    group = _bundle(session)
+    _check_bundle(group, [each for _, each in accepted])
+    tagged = next((s for s in sections if s.first("mid") == group[0]), None) if group else None
+    transport = [accepted[0][0], session] + ([tagged] if tagged is not None else [])
+    ufrag, password = _credentials(transport)
+    return Offer(
+        media=tuple(media),
+        accepted=tuple(each for _, each in accepted),
+        is_bundled=bool(group),
+        ufrag=ufrag,
+        password=password,
+        fingerprints=_fingerprints(transport),
+        our_role=_role(transport),
+        extensions=_extension_ids([each for _, each in accepted]),
+        candidates=candidates,
+    )
+
+
+def _count_candidates(sections: list[Section], limits: OfferLimits) -> int:
+    candidates = [value for section in sections for value in section.all("candidate")]
+    if len(candidates) > limits.candidates:
+        raise OfferRefusedError(
+            OfferFault.TOO_MANY_CANDIDATES,
+            f"the offer has over {limits.candidates} candidates: leave them out, they are not needed",
+        )
+    if not all(map(CANDIDATE.fullmatch, candidates)):
+        raise malformed("a candidate of the offer cannot be read: leave candidates out, they are not needed")
+    return len(candidates)
+
+
+# the m-lines
+
+
+def _sort_media(sections: list[Section]) -> list[AcceptedMedia | RefusedMedia]:
+    """Take the first audio and the first video m-line; all others are answered with port 0."""
+    media: list[AcceptedMedia | RefusedMedia] = []
+    taken: set[str] = set()
+    mids: set[str] = set()
+    for number, section in enumerate(sections):
+        mid = section.first("mid")
+        if mid is not None and (not TOKEN.fullmatch(mid) or mid in mids):
+            raise malformed("the offer's mids must be short tokens and differ from one another")
+        is_off = section.port == 0 and not section.has("bundle-only")
+        if section.kind in taken or section.kind not in {"audio", "video"} or is_off:
+            media.append(RefusedMedia(section.kind, section.protocol, section.formats, mid))
+        else:
+            taken.add(section.kind)
+            media.append(_accept(section, mid or str(number)))
+        mids.add(mid or str(number))
+    return media
+
+
+def _accept(section: Section, mid: str) -> AcceptedMedia:
+    if section.protocol not in MEDIA_PROTOCOLS:
+        raise malformed("audio and video must be offered as UDP/TLS/RTP/SAVPF")
+    if not section.has("rtcp-mux"):
+        raise OfferRefusedError(
+            OfferFault.RTCP_MUX_REQUIRED, "offer a=rtcp-mux in each m-line (RFC 8834, 4.5)"
+        )
+    choice = choose(section)
+    if choice is None:
+        wanted = "Opus" if section.kind == "audio" else "VP8, or H.264 with packetization-mode=1"
+        raise OfferRefusedError(
+            OfferFault.UNSUPPORTED_CODEC, f"no {section.kind} codec of the offer is supported: offer {wanted}"
+        )
+    directions = [name for name, _ in section.attributes if name in DIRECTIONS]
+    if len(directions) > 1:
+        raise malformed("an m-line of the offer has more than one direction")
+    sources, resending = _sources(section)
+    return AcceptedMedia(
+        mid=mid,
+        codec=choice.codec,
+        payload_type=choice.payload_type,
+        rtx_payload_type=choice.rtx_payload_type,
+        sends=not directions or directions[0] in SENDING,  # RFC 8866, 6.7: none means sendrecv
+        format_parameters=choice.format_parameters,
+        feedback=choice.feedback,
+        sources=sources,
+        rtx_sources=resending,
+        extensions=_extensions(section),
+        reduced_size=section.has("rtcp-rsize"),
+    )
+
+
+def _sources(section: Section) -> tuple[tuple[int, ...], dict[int, int]]:
+    """The declared SSRCs (RFC 5576, 4.1) and which of them resend which (FID groups, RFC 4588, 8.7)."""
+    found = []
+    for value in section.all("ssrc"):
+        match = SSRC.fullmatch(value)
+        if match is None or int(match[1]) > MAX_SSRC:
+            raise malformed("an ssrc attribute of the offer cannot be read")
+        found.append(int(match[1]))
+    sources = tuple(dict.fromkeys(found))
+    if len(sources) > MAX_SOURCES:
+        raise malformed(f"an m-line of the offer declares over {MAX_SOURCES} sources")
+    resending = {}
+    for value in section.all("ssrc-group"):
+        semantics, *members = value.split()
+        if semantics == "FID" and len(members) == 2 and all(map(str.isdecimal, members)):  # noqa: PLR2004 - a pair
+            resending[int(members[1])] = int(members[0])
+    return sources, {each: of for each, of in resending.items() if each in sources and of in sources}
+
+
+def _extensions(section: Section) -> tuple[tuple[int, str], ...]:
+    found: dict[str, int] = {}
+    for value in section.all("extmap"):
+        match = EXTMAP.fullmatch(value)
+        if match is None or not 0 < int(match[1]) <= MAX_EXTENSION_ID:
+            raise malformed("an extmap of the offer cannot be read")
+        if match[2] in WANTED_EXTENSIONS:
+            found.setdefault(match[2], int(match[1]))
+    return tuple((number, uri) for uri, number in found.items())
+
+
+def _extension_ids(accepted: list[AcceptedMedia]) -> ExtensionIds:
+    """One map for the bundle; an id means the same in each of its m-lines (RFC 8843, 9.1)."""
+    by_uri: dict[str, int] = {}
+    for media in accepted:
+        for number, uri in media.extensions:
+            if by_uri.setdefault(uri, number) != number:
+                raise malformed("an extmap id of the offer differs between bundled m-lines")
+    if len(set(by_uri.values())) != len(by_uri):
+        raise malformed("two header extensions of the offer share an id")
+    return ExtensionIds(
+        mid=by_uri.get(MID_URI, 0),
+        audio_level=by_uri.get(AUDIO_LEVEL_URI, 0),
+        transport_cc=by_uri.get(TRANSPORT_CC_URI, 0),
+    )
+
+
+# the transport under them
+
+
+def _bundle(session: Section) -> list[str]:
+    groups = [value.split() for value in session.all("group")]
+    return next((members[1:] for members in groups if members and members[0] == "BUNDLE"), [])
+
+
+def _check_bundle(group: list[str], accepted: list[AcceptedMedia]) -> None:
+    if (group or len(accepted) > 1) and not all(each.mid in group for each in accepted):
+        raise OfferRefusedError(
+            OfferFault.BUNDLE_REQUIRED,
+            "audio and video must share one transport: offer a=group:BUNDLE with both",
+        )
+
+
+def _first(transport: list[Section], name: str) -> str | None:
+    """An attribute of the shared transport: of our first m-line, else the session, else the tagged m-line."""
+    return next((value for section in transport if (value := section.first(name)) is not None), None)
+
+
+def _credentials(transport: list[Section]) -> tuple[str, str]:
+    ufrag, password = _first(transport, "ice-ufrag"), _first(transport, "ice-pwd")
+    if ufrag is None or password is None or not UFRAG.fullmatch(ufrag) or not PASSWORD.fullmatch(password):
+        raise OfferRefusedError(
+            OfferFault.ICE_CREDENTIALS, "the offer needs a=ice-ufrag and a=ice-pwd as RFC 8839, 5.4 has them"
+        )
+    return ufrag, password
+
+
+def _fingerprints(transport: list[Section]) -> tuple[Fingerprint, ...]:
+    values = next((found for section in transport if (found := section.all("fingerprint"))), [])
+    if not values:
+        raise OfferRefusedError(
+            OfferFault.FINGERPRINT_REQUIRED,
+            "the offer has no a=fingerprint: media must be encrypted (RFC 8827)",
+        )
+    if len(values) > MAX_FINGERPRINTS:
+        raise malformed(f"the offer has over {MAX_FINGERPRINTS} fingerprints")
+    strong = []
+    for value in values:
+        algorithm, _, digest = value.partition(" ")
+        size = STRONG_HASHES.get(algorithm.lower())
+        if size is None:
+            continue
+        if not re.fullmatch(rf"[0-9A-Fa-f]{{2}}(:[0-9A-Fa-f]{{2}}){{{size - 1}}}", digest):
+            raise malformed("a fingerprint of the offer is not of its algorithm's length")
+        strong.append(Fingerprint(algorithm.lower(), digest.upper()))
+    if not strong:
+        raise OfferRefusedError(
+            OfferFault.WEAK_FINGERPRINT,
+            "the offer's fingerprints are too weak: use sha-256, sha-384 or sha-512",
+        )
+    return tuple(strong)
+
+
+def _role(transport: list[Section]) -> DtlsRole:
+    """Serve where the offer leaves the choice: browsers then agree on AES-256-GCM for the media."""
+    setup = _first(transport, "setup")
+    if setup in {"actpass", "active"}:
+        return DtlsRole.SERVER
+    if setup == "passive":
+        return DtlsRole.CLIENT
+    raise malformed("the offer needs a=setup:actpass, active or passive")

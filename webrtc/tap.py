@@ -1,0 +1,202 @@
+"""All media of a leg: decrypts, routes to the m-lines, and sends what the receivers ask of the sender.
+
+It stands beside the library's receive loop, not in it: the guard hands RTP and RTCP of checked peers here at
+once, so there is no queue to fill and no task to wake per packet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pylibsrtp
+
+from webrtc import rtcp
+from webrtc.feedback import TransportFeedback
+from webrtc.frames import TrackEnd, TrackInfo
+from webrtc.outlet import Outlet
+from webrtc.receiver import PassthroughReceiver
+from webrtc.rtp import parse_rtp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from webrtc.frames import FrameSink
+    from webrtc.limits import TapLimits
+    from webrtc.offer import Offer
+    from webrtc.rtp import RtpPacket
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class TapCounts:
+    """What happened to the leg's media datagrams."""
+
+    early: int = 0  # before the media keys were agreed
+    forged: int = 0  # not authentic under the media keys, or replayed
+    malformed: int = 0
+    unrouted: int = 0  # of no m-line, or one source too many
+    raised: int = 0  # defects of ours, contained
+
+
+class Tap:
+    """The media side of one leg. `send(datagram)` sends an encrypted datagram to the peer at once."""
+
+    def __init__(self, offer: Offer, limits: TapLimits, send: Callable[[bytes], object]) -> None:
+        self.counts = TapCounts()
+        self.outlet = Outlet()
+        self._limits = limits
+        self._ids = offer.extensions
+        self._send_datagram = send
+        self._ssrc = secrets.randbits(32)
+        self._inbound: pylibsrtp.Session | None = None
+        self._outbound: pylibsrtp.Session | None = None
+        self._feedback = TransportFeedback(self._ssrc)
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+        self.receivers = [
+            PassthroughReceiver(
+                media,
+                TrackInfo(number, media.codec.kind, media.codec, media.codec.clock_rate_hz, media.mid),
+                limits,
+                self.outlet,
+                our_ssrc=self._ssrc,
+                send=self._send_rtcp,
+            )
+            for number, media in enumerate(offer.accepted, start=1)
+        ]
+        self._by_mid = {receiver.media.mid.encode(): receiver for receiver in self.receivers}
+        self._by_ssrc: dict[int, PassthroughReceiver] = {
+            ssrc: receiver for receiver in self.receivers for ssrc in receiver.media.sources
+        }
+
+    def start(self, inbound: pylibsrtp.Session, outbound: pylibsrtp.Session) -> None:
+        """Begin to decrypt with the agreed media keys."""
+        self._inbound, self._outbound = inbound, outbound
+
+    # in
+
+    def take(self, datagram: bytes, now_s: float) -> None:
+        """Take one SRTP or SRTCP datagram of the checked peer."""
+        if self._inbound is None or self._ended:
+            self.counts.early += 1
+            return
+        try:
+            if rtcp.is_rtcp(datagram):
+                self._take_rtcp(self._inbound.unprotect_rtcp(datagram), now_s)
+                return
+            plain = self._inbound.unprotect(datagram)
+        except pylibsrtp.Error:
+            self.counts.forged += 1
+            return
+        packet = parse_rtp(plain, self._ids)
+        if packet is None:
+            self.counts.malformed += 1
+            return
+        if packet.transport_sequence is not None:
+            self._feedback.add(packet.transport_sequence, now_s)
+        receiver = self._by_ssrc.get(packet.ssrc) or self._route(packet)
+        if receiver is None:
+            self.counts.unrouted += 1
+            return
+        receiver.push(packet, now_s)
+        if self._timer is None and receiver.has_gap:
+            self._arm()
+
+    def _route(self, packet: RtpPacket) -> PassthroughReceiver | None:
+        """Find the m-line of a new source: by its name, else by payload type (RFC 8843, 9.2)."""
+        if len(self._by_ssrc) >= self._limits.sources_per_leg:
+            return None
+        found = self._by_mid.get(packet.mid) if packet.mid is not None else None
+        if found is None:
+            owners = [r for r in self.receivers if packet.payload_type in r.media.payload_types]
+            if len(owners) != 1:
+                return None
+            found = owners[0]
+        self._by_ssrc[packet.ssrc] = found
+        return found
+
+    def _take_rtcp(self, plain: bytes, now_s: float) -> None:
+        for item in rtcp.read_rtcp(plain):
+            receiver = self._by_ssrc.get(item.ssrc)
+            if receiver is None:
+                continue
+            if isinstance(item, rtcp.SenderClock):
+                receiver.sender_report(item, now_s)
+            else:
+                receiver.goodbye(item.ssrc, now_s)
+
+    # out
+
+    def _send_rtcp(self, plain: bytes) -> None:
+        if self._outbound is not None and not self._ended:
+            self._send_datagram(self._outbound.protect_rtcp(plain))
+
+    def send_feedback(self) -> None:
+        """Send the arrivals since the last call, for the sender's bandwidth estimate."""
+        packet = self._feedback.take(self._main_source())
+        if packet is not None:
+            self._send_rtcp(packet)
+
+    def send_report(self, now_s: float) -> None:
+        """Send a receiver report on every track."""
+        blocks = [block for receiver in self.receivers if (block := receiver.report(now_s)) is not None]
+        if blocks:
+            self._send_rtcp(rtcp.receiver_report(self._ssrc, blocks))
+
+    def _main_source(self) -> int:
+        return next(iter(self._by_ssrc), 0)
+
+    # who takes the frames
+
+    def attach(self, sink: FrameSink) -> None:
+        """Give the frames that follow to `sink`; video starts at a keyframe, which is asked for."""
+        self.outlet.attach(sink)
+        self.request_keyframe()
+
+    def detach(self) -> None:
+        """Drop the frames that follow, from the next packet on."""
+        self.outlet.detach()
+        for receiver in self.receivers:
+            receiver.pause()
+
+    def request_keyframe(self) -> None:
+        """Ask the sender of each video track for a keyframe."""
+        for receiver in self.receivers:
+            receiver.request_keyframe(time.monotonic())
+
+    # time
+
+    def _arm(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._limits.nack_interval_s, self._tick)
+
+    def _tick(self) -> None:
+        """Serve open gaps; the timer runs only while there are any."""
+        self._timer = None
+        now_s = time.monotonic()
+        try:
+            for receiver in self.receivers:
+                if receiver.has_gap:
+                    receiver.tick(now_s)
+        except Exception as error:  # noqa: BLE001 - one odd packet must not stop the timer of a call
+            self.counts.raised += 1
+            logger.warning("serving a gap raised %s", type(error).__name__)
+        if any(receiver.has_gap for receiver in self.receivers):
+            self._arm()
+
+    def end(self, reason: TrackEnd) -> None:
+        """Give out what is complete and tell the end of each track; nothing is taken afterwards."""
+        if self._ended:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        now_s = time.monotonic()
+        for receiver in self.receivers:
+            receiver.end(reason, now_s)
+        self._ended = True
