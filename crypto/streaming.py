@@ -144,7 +144,8 @@ class RangeOpener:
         """
         stop = self.layout.sealed_start(first_segment) + len(sealed)
         is_last = stop == self.layout.sealed_bytes
-        if not 0 <= first_segment < self.layout.segments or not (is_last or self._ends_segment(stop)):
+        is_inside = 0 <= first_segment < self.layout.segments and len(sealed) > 0
+        if not is_inside or not (is_last or self._ends_segment(stop)):
             raise TamperedStreamError("the sealed bytes are not whole segments of this stream")
         return self._reader(first_segment).read_all(sealed, is_last=is_last)
 
