@@ -94,17 +94,7 @@ def verify_receipt(receipt: bytes, verifiers: Sequence[NoteVerifier]) -> Receipt
     """
     if len(receipt) > RECEIPT_LIMIT_CHARACTERS:
         raise ReceiptError("the receipt is too long")
-    document = _parse_object(receipt)
-    request, status, entries = document.get("request"), document.get("status"), document.get("entries")
-    if set(document) != _MEMBERS or document["v"] != 1 or document["v"] is True:
-        raise ReceiptError("not a receipt of version 1")
-    if (
-        not isinstance(request, str)
-        or status not in _STATUSES
-        or not isinstance(entries, list)
-        or not entries
-    ):
-        raise ReceiptError("a member of the receipt is malformed")
+    request, status, entries = _receipt_members(_parse_object(receipt))
     proven = tuple(_prove(entry, verifiers) for entry in entries)
     roots = {(entry.checkpoint.origin, entry.checkpoint.size): entry.checkpoint.root for entry in proven}
     for entry in proven:
@@ -112,7 +102,20 @@ def verify_receipt(receipt: bytes, verifiers: Sequence[NoteVerifier]) -> Receipt
             raise ReceiptError(
                 "the ledger signed two different trees of one size: keep this file as evidence"
             )
-    return Receipt(request=request, status=str(status), entries=proven)
+    return Receipt(request=request, status=status, entries=proven)
+
+
+def _receipt_members(document: dict[str, object]) -> tuple[str, str, list[object]]:
+    if set(document) != _MEMBERS or type(document["v"]) is not int or document["v"] != 1:
+        raise ReceiptError("not a receipt of version 1")
+    request, status, entries = document["request"], document["status"], document["entries"]
+    if not isinstance(request, str) or not _is_leaf_text(request):
+        raise ReceiptError("the receipt does not name its request")
+    if not isinstance(status, str) or status not in _STATUSES:
+        raise ReceiptError("the receipt has no known status")
+    if not isinstance(entries, list) or not entries:
+        raise ReceiptError("the receipt has no entries")
+    return request, status, entries
 
 
 def _prove(entry: object, verifiers: Sequence[NoteVerifier]) -> ProvenEntry:
