@@ -1,7 +1,7 @@
 """A publisher of calls for tests, kill loops and benchmarks: stock aiortc sending encoded media.
 
-In a test: `async with Publisher(PublisherPlan()) as publisher: offer = await publisher.offer()`, hand the
-offer over, `await publisher.accept(answer)`. From the command line, against WHIP addresses (one leg per pair):
+In a test: `async with Publisher(PublisherPlan()) as publisher`, hand over `await publisher.offer()`, then
+`await publisher.accept(answer)`. From the command line, against WHIP addresses (one leg per pair):
 
     python tests/webrtc/publisher.py --leg URL TOKEN [--leg URL TOKEN ...] --seconds 10 --codec vp8
 
