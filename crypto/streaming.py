@@ -66,7 +66,11 @@ def seal(
     associated_data: bytes,
     segment_bytes: int = DEFAULT_SEGMENT_BYTES,
 ) -> bytes:
-    """The whole sealed stream of `plain`; twice the same plain gives two unlike streams."""
+    """The whole sealed stream of `plain`; twice the same plain gives two unlike streams.
+
+    Meant for fragments and other small things: beyond some megabytes the fresh memory for the result
+    costs as much as the cipher, and a `Sealer` fed in pieces is faster.
+    """
     return Sealer(key, associated_data=associated_data, segment_bytes=segment_bytes).write_all(plain)
 
 
@@ -78,7 +82,7 @@ class Opener(Uncopied):
     it is all.
     """
 
-    __slots__ = ("_associated_data", "_head", "_key", "_reader", "_segment_bytes")
+    __slots__ = ("_associated_data", "_header", "_key", "_reader", "_segment_bytes")
 
     def __init__(
         self, key: DataKey, *, associated_data: bytes, segment_bytes: int = DEFAULT_SEGMENT_BYTES
@@ -87,21 +91,21 @@ class Opener(Uncopied):
         self._key = key
         self._associated_data = associated_data
         self._segment_bytes = segment_bytes
-        self._head = b""
+        self._header = b""
         self._reader: SegmentReader | None = None
 
     def update(self, sealed: bytes | bytearray | memoryview) -> bytes:
         """The plain bytes that these sealed bytes complete, often none."""
         if self._reader is not None:
             return self._reader.update(sealed)
-        self._head += bytes(sealed)
-        if len(self._head) < HEADER_BYTES:
-            return b""
-        header, rest = self._head[:HEADER_BYTES], memoryview(self._head)[HEADER_BYTES:]
-        cipher = SegmentCipher(self._key.reveal(), header, associated_data=self._associated_data)
-        self._reader = SegmentReader(cipher, segment_bytes=self._segment_bytes)
-        self._head = b""
-        return self._reader.update(rest)
+        with memoryview(sealed).cast("B") as view:
+            missing = HEADER_BYTES - len(self._header)
+            self._header += bytes(view[:missing])
+            if len(self._header) < HEADER_BYTES:
+                return b""
+            cipher = SegmentCipher(self._key.reveal(), self._header, associated_data=self._associated_data)
+            self._reader = SegmentReader(cipher, segment_bytes=self._segment_bytes)
+            return self._reader.update(view[missing:])
 
     def finish(self) -> bytes:
         """The last plain bytes; raises `TamperedStreamError` if the stream was cut anywhere."""
