@@ -71,6 +71,7 @@ class Capture:
     """The recorder of one leg; a ``webrtc.frames.FrameSink``.
 
     ``begin`` is awaited once, when the first fragment closes: a leg that never sends leaves no trace.
+    ``first_s`` is the monotonic time of the first frame: where the recording's clock begins.
     ``request_keyframe`` asks the sender to start a picture that can be decoded.
     """
 
@@ -86,6 +87,7 @@ class Capture:
     ) -> None:
         self.counts = CaptureCounts()
         self.begun: Begun | None = None
+        self.first_s: float | None = None
         self._begin = begin
         self._store = store
         self._clock = clock
@@ -99,6 +101,8 @@ class Capture:
         self._waiting = _Waiting()
         self._wake = asyncio.Event()
         self._closing = False
+        self._abandoned = False
+        self._done = asyncio.Event()
 
     # --- the sink, on the media loop ------------------------------------------------------------------------
 
@@ -108,6 +112,8 @@ class Capture:
 
     def frame(self, track_id: int, frame: EncodedFrame) -> None:
         """Copy one frame into the fragment under collection."""
+        if self.first_s is None:
+            self.first_s = frame.arrival_s
         if self._writer.due(self._clock.monotonic(), upcoming=frame):
             self._cut()
         self._writer.frame(track_id, frame)
@@ -128,16 +134,35 @@ class Capture:
 
     async def run(self) -> None:
         """Store fragments until ``close``; returns when the last one is stored or given up."""
-        while not self._closing:
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                if self._writer.due(self._clock.monotonic()):
-                    self._cut()
-            self._wake.clear()
-            await self._store_waiting()
-        await self._store_the_rest()
+        try:
+            while not self._closing:
+                await self._turn()
+            if not self._abandoned:
+                await self._store_the_rest()
+        finally:
+            self._done.set()
+
+    async def _turn(self) -> None:
+        try:
+            async with asyncio.timeout(TICK_S):
+                await self._wake.wait()
+        except TimeoutError:
+            if self._writer.due(self._clock.monotonic()):
+                self._cut()
+        self._wake.clear()
+        await self._store_waiting()
+
+    def abandon(self) -> None:
+        """Throw away what is not stored yet and let ``run`` end: the recording is being erased."""
+        self._abandoned = self._closing = True
+        self._plain.clear()
+        self._waiting.fragments.clear()
+        self._plain_bytes = self._waiting.held_bytes = 0
+        self._wake.set()
+
+    async def done(self) -> None:
+        """Wait until ``run`` has ended: from then on nothing more is put into the store."""
+        await self._done.wait()
 
     def close(self) -> None:
         """Cut what is there and let ``run`` come to its end."""
@@ -150,6 +175,8 @@ class Capture:
     def _cut(self) -> None:
         number = self._writer.number
         plain = self._writer.close()
+        if self._abandoned:
+            return
         if self._plain_bytes + self._waiting.held_bytes + len(plain) > self._spill_bytes:
             # The missing number declares the loss; the picture can only go on from a new keyframe.
             self.counts.dropped += 1
@@ -166,6 +193,8 @@ class Capture:
             while self._waiting.fragments:
                 number, sealed = self._waiting.fragments[0]
                 await self._put(number, sealed)
+                if self._abandoned:
+                    return True
                 self._waiting.fragments.popleft()
                 self._waiting.held_bytes -= len(sealed)
                 self.counts.stored += 1

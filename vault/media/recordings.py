@@ -39,8 +39,8 @@ class Recordings:
         self._ledger = ledger
         self._clock = clock
 
-    async def begin(self, leg: LegToRecord) -> Begun:
-        """Make key, row and first ledger entry of a recording, in this order.
+    async def begin(self, leg: LegToRecord, *, age_s: float) -> Begun:
+        """Make key, row and first ledger entry of a recording, in this order; it began ``age_s`` ago.
 
         A crash in between leaves a key that opens nothing; the row never stands without its key.
         """
@@ -59,7 +59,7 @@ class Recordings:
                     gen=1,
                     state=MediaState.CAPTURING.value,
                     created_at=now,
-                    started_at=now,
+                    started_at=now - timedelta(seconds=age_s),
                     codecs=[],
                     recovered=False,
                     retain_until=now + timedelta(days=leg.retention_days),

@@ -92,6 +92,12 @@ class KeysSettings(Section):
     provider: Literal["file"] = Field(
         "file", description="Who wraps tenant keys. `file`: a key ring on this machine."
     )
+    backup_days: int = Field(
+        7,
+        ge=0,
+        le=7,
+        description="Days you keep backups of the key store; receipts add them to the date they promise.",
+    )
     key_file: Path = Field(
         Path("./keys/root.key"),
         description="The key ring of the file provider, mode 0600, in a directory of its own.",

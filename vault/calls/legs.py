@@ -1,0 +1,292 @@
+"""The legs this process carries: peer connections, their captures, and the end that always finalises.
+
+A leg's life is one task. It waits for the peer to close, whatever the reason, then closes the capture, ends
+the rows and hands the recording to the finisher. Whoever asks a leg to end only asks its peer to close.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from storage.store import ObjectStore
+from vault.calls.calls import Calls, CallView
+from vault.clock import Clock
+from vault.errors import (
+    BusyError,
+    ConflictError,
+    MalformedError,
+    NotFoundError,
+    OfferRefusedError,
+    PreconditionFailedError,
+    VaultError,
+)
+from vault.media.capture import Begun, Capture
+from vault.media.recordings import LegToRecord, Recordings
+from vault.model import ConsentChoice, Id, new_id
+from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
+from vault.settings import MediaSettings, RecordingSettings
+from webrtc.errors import (
+    FragmentRefusedError,
+    IceRestartRefusedError,
+    WebrtcError,
+)
+from webrtc.errors import OfferRefusedError as GateRefusedError
+from webrtc.lifecycle import CloseReason
+from webrtc.limits import IceSettings, OfferLimits, PeerLimits
+from webrtc.peer import Peer
+
+log = structlog.get_logger(__name__)
+
+BUSY_RETRY_S: Final = 10  # a full node: calls last minutes, somebody hangs up soon
+
+
+@dataclass(slots=True)
+class LiveLeg:
+    """One leg that is being carried; ``task`` ends when everything about it is final."""
+
+    id: Id
+    call: CallView
+    principal_id: Id
+    peer: Peer
+    ends: "Ends"
+    capture: Capture | None
+    task: asyncio.Task[None] | None = None
+
+
+class Ends:
+    """What a peer tells of its life, as something that can be waited for."""
+
+    def __init__(self) -> None:
+        self.reason: CloseReason | None = None
+        self._connected = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    def connected(self) -> None:
+        """The media keys are agreed."""
+        self._connected.set()
+
+    def closed(self, reason: CloseReason) -> None:
+        """The leg has ended."""
+        self.reason = reason
+        self._closed.set()
+        self._connected.set()
+
+    async def until_connected(self) -> bool:
+        """Wait for the one or the other; True when media may flow."""
+        await self._connected.wait()
+        return self.reason is None
+
+    async def until_closed(self) -> CloseReason:
+        """Wait for the end and tell why."""
+        await self._closed.wait()
+        return self.reason or CloseReason.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the signalling answers: the SDP, and the leg's entity tag."""
+
+    leg_id: Id
+    sdp: str
+    etag: str
+
+
+class Legs:
+    """Takes offers, carries legs, ends them; ``on_ended`` hears of each recording to be finished."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        recordings: Recordings,
+        store: ObjectStore,
+        clock: Clock,
+        *,
+        media: MediaSettings,
+        recording: RecordingSettings,
+        on_ended: Callable[[Id], None],
+    ) -> None:
+        self._calls = calls
+        self._recordings = recordings
+        self._store = store
+        self._clock = clock
+        self._media = media
+        self._recording = recording
+        self._on_ended = on_ended
+        self._legs: dict[Id, LiveLeg] = {}
+        self._draining = False
+
+    @property
+    def live(self) -> int:
+        """How many legs are carried now."""
+        return len(self._legs)
+
+    async def join(self, call_id: str, offer: str, *, by: Principal) -> Answered:
+        """Answer an offer with a new leg; raises OfferRefusedError, BusyError and what the call says.
+
+        The order matters: the notice is answered, there is room, the offer is acceptable, the row is
+        written; only then does the other side learn where to send.
+        """
+        call = await self._calls.ready_for_leg(call_id, by=by)
+        if self._draining or len(self._legs) >= self._media.max_legs:
+            raise BusyError(
+                "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
+            )
+        leg_id = new_id("leg")
+        leg = self._make(leg_id, call, by)
+        self._legs[leg_id] = leg  # counted before the first wait, so that a rush cannot pass the limit
+        try:
+            answer = await self._answer(leg, offer)
+            await self._calls.leg_joined(call, leg_id, by)
+        except BaseException:
+            del self._legs[leg_id]
+            await leg.peer.close(CloseReason.FAILED)
+            raise
+        leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg_id}")
+        return Answered(leg_id, answer, leg.peer.etag)
+
+    async def trickle(
+        self, call_id: str, leg_id: str, fragment: str, *, if_match: str, by: Principal
+    ) -> None:
+        """Take the other side's candidates (RFC 9725, 4.3); the tag must be this session's."""
+        leg = self._own(call_id, leg_id, by)
+        if if_match not in {"*", leg.peer.etag}:
+            raise PreconditionFailedError("this leg has another ICE session; use the ETag of its answer")
+        try:
+            await leg.peer.trickle(fragment)
+        except IceRestartRefusedError as cause:
+            raise ConflictError("this leg cannot change its network; open a new leg") from cause
+        except FragmentRefusedError as cause:
+            raise MalformedError("the fragment is not one this leg can take (RFC 8840)") from cause
+
+    async def hang_up(self, call_id: str, leg_id: str, *, by: Principal) -> None:
+        """End a leg and wait until its rows are final; NotFoundError for one that is not carried."""
+        leg = self._own(call_id, leg_id, by)
+        await leg.peer.close(CloseReason.HANGUP)
+        if leg.task is not None:
+            await asyncio.shield(leg.task)
+
+    async def stop_capture(self, media_id: str) -> None:
+        """Stop recording into a media item that is to be erased, and wait until nothing is under way."""
+        for leg in list(self._legs.values()):
+            capture = leg.capture
+            if capture is not None and capture.begun is not None and capture.begun.media_id == media_id:
+                leg.peer.detach()
+                capture.abandon()
+                await capture.done()
+
+    def drain(self) -> None:
+        """Take no further leg."""
+        self._draining = True
+
+    async def aclose(self) -> None:
+        """End every leg and wait until each is final."""
+        self.drain()
+        legs = list(self._legs.values())
+        await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
+        await asyncio.gather(*(leg.task for leg in legs if leg.task is not None))
+
+    def _make(self, leg_id: Id, call: CallView, by: Principal) -> LiveLeg:
+        ends = Ends()
+        peer = Peer(
+            limits=self._limits(),
+            ice=self._ice(),
+            on_closed=ends.closed,
+            on_connected=ends.connected,
+            name=leg_id,
+        )
+        capture = None
+        if call.consent is ConsentChoice.ACCEPTED and call.records:
+            capture = self._capture(leg_id, call, peer)
+            peer.attach(capture)
+        return LiveLeg(leg_id, call, by.id, peer, ends, capture)
+
+    def _capture(self, leg_id: Id, call: CallView, peer: Peer) -> Capture:
+        to_record = LegToRecord(call.tenant_id, call.id, leg_id, call.button_id, call.retention_days)
+
+        async def begin() -> Begun:
+            now_s = self._clock.monotonic()
+            return await self._recordings.begin(to_record, age_s=now_s - (capture.first_s or now_s))
+
+        capture = Capture(
+            begin,
+            self._store,
+            self._clock,
+            fragment_s=self._recording.fragment_s,
+            spill_bytes=self._recording.spill_bytes,
+            request_keyframe=peer.request_keyframe,
+        )
+        return capture
+
+    async def _answer(self, leg: LiveLeg, offer: str) -> str:
+        try:
+            return await leg.peer.answer(offer)
+        except GateRefusedError as cause:
+            raise OfferRefusedError(str(cause), reason=cause.code.value) from cause
+        except WebrtcError as cause:
+            raise BusyError("the media side could not set up a leg; try again") from cause
+
+    async def _carry(self, leg: LiveLeg) -> None:
+        """Carry one leg from its answer to its end."""
+        capturing = None
+        if leg.capture is not None:
+            capturing = asyncio.create_task(leg.capture.run(), name=f"capture-{leg.id}")
+        reason = CloseReason.FAILED
+        try:
+            reason = await self._until_closed(leg)
+        finally:
+            await self._finalise(leg, capturing, reason)
+
+    async def _until_closed(self, leg: LiveLeg) -> CloseReason:
+        if await leg.ends.until_connected():
+            await self._calls.leg_connected(leg.call.id, leg.id)
+        try:
+            async with asyncio.timeout(self._media.max_call_s):
+                return await leg.ends.until_closed()
+        except TimeoutError:
+            await leg.peer.close(CloseReason.HANGUP)
+            return await leg.ends.until_closed()
+
+    async def _finalise(self, leg: LiveLeg, capturing: Awaitable[None] | None, reason: CloseReason) -> None:
+        try:
+            if leg.capture is not None and capturing is not None:
+                leg.capture.close()
+                await capturing
+                await self._end_recording(leg.capture, reason)
+            await self._calls.leg_ended(leg.call.id, leg.id, reason=reason.value)
+        except VaultError as error:
+            # The rows stay open; the next start ends them, as after a crash.
+            log.error("leg.finalise_failed", leg=leg.id, error=type(error).__name__)
+        finally:
+            self._legs.pop(leg.id, None)
+
+    async def _end_recording(self, capture: Capture, reason: CloseReason) -> None:
+        if capture.begun is not None and await self._recordings.end(
+            capture.begun.media_id, reason=reason.value
+        ):
+            self._on_ended(capture.begun.media_id)
+
+    def _own(self, call_id: str, leg_id: str, by: Principal) -> LiveLeg:
+        require(by, Permission.CALL_JOIN)
+        leg = self._legs.get(Id(leg_id))
+        if leg is None or leg.call.id != call_id:
+            raise NotFoundError("there is no such thing here")
+        require_same_tenant(by, leg.call.tenant_id)
+        require_own_call(by, leg.call.id)
+        return leg
+
+    def _limits(self) -> PeerLimits:
+        return PeerLimits(
+            setup_timeout_s=self._media.setup_deadline_s,
+            stalled_after_s=self._media.stalled_after_s,
+            dead_after_s=self._media.dead_after_s,
+            offer=OfferLimits(size_bytes=self._media.max_offer_bytes),
+        )
+
+    def _ice(self) -> IceSettings:
+        ports = (self._media.port_first, self._media.port_last) if self._media.port_first else None
+        return IceSettings(
+            addresses=self._media.addresses, announced=self._media.announced_address or None, ports=ports
+        )

@@ -1,0 +1,116 @@
+"""Poster and peaks, made by a sandboxed child: the only place that decodes what a stranger sent.
+
+The child (``vault.media.derive_child``) gets the finished file through a pipe and gives JSON back. It has a
+limit on memory, CPU time and open files, may create no file, and loses the network where the kernel lets it.
+Nothing is ever written to disk. A child that fails costs the recording its poster and peaks, nothing else.
+"""
+
+import asyncio
+import base64
+import json
+import sys
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from vault.errors import DerivationError
+
+OUTPUT_LIMIT_BYTES: Final = 8 * 1024 * 1024  # four hours of peaks and a poster are under 1 MiB
+GRACE_S: Final = 20.0  # after the last byte: how long the child may take to answer
+POSTER_TYPE: Final = "image/webp"
+# Isolated mode ignores the environment and the working directory; our own path is handed over instead.
+_CHILD: Final = (
+    "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from vault.media.derive_child import main; main()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What the child made; None where the recording has no picture, or no sound."""
+
+    poster_webp: bytes | None
+    peaks: tuple[int, ...] | None
+    peaks_per_s: int
+
+
+class Derivation:
+    """One child. Use it as ``async with``; ``feed`` the file in order, then ``result``."""
+
+    def __init__(self, media_type: str, *, memory_bytes: int, cpu_s: float) -> None:
+        self._arguments = [media_type, str(memory_bytes), str(max(1, round(cpu_s)))]
+        self._process: asyncio.subprocess.Process | None = None
+        self._output: asyncio.Task[bytes] | None = None
+        self._refused = False
+
+    async def __aenter__(self) -> Self:
+        """Start the child with an empty environment and nothing but its three pipes."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-c",
+            _CHILD,
+            ":".join(path for path in sys.path if path),
+            *self._arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            close_fds=True,
+            start_new_session=True,
+        )
+        self._output = asyncio.create_task(self._read_output(), name="derive-output")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the child, whatever it is doing, and wait for it."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        if self._output is not None:
+            self._output.cancel()
+            await asyncio.gather(self._output, return_exceptions=True)
+
+    async def feed(self, block: bytes) -> None:
+        """Hand over the next bytes; a child that went away is noticed in ``result``, not here."""
+        if self._refused or self._process is None or self._process.stdin is None:
+            return
+        try:
+            self._process.stdin.write(block)
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            self._refused = True
+
+    async def result(self) -> Derived:
+        """Close the pipe and take what the child made; raises DerivationError where it made nothing."""
+        if self._process is None or self._process.stdin is None or self._output is None:
+            raise DerivationError("the child was not started")
+        try:
+            self._process.stdin.close()
+            async with asyncio.timeout(GRACE_S):
+                output = await self._output
+                code = await self._process.wait()
+        except TimeoutError as cause:
+            raise DerivationError("the child did not answer in time") from cause
+        if code != 0 or len(output) > OUTPUT_LIMIT_BYTES:
+            raise DerivationError("the child failed; the recording has no poster and no peaks")
+        return _parsed(output)
+
+    async def _read_output(self) -> bytes:
+        if self._process is None or self._process.stdout is None:
+            return b""
+        return await self._process.stdout.read(OUTPUT_LIMIT_BYTES + 1) + await self._process.stdout.read(1)
+
+
+def _parsed(output: bytes) -> Derived:
+    try:
+        made = json.loads(output)
+        poster = base64.b64decode(made["poster"]) if made["poster"] is not None else None
+        peaks = tuple(int(peak) for peak in made["peaks"]) if made["peaks"] is not None else None
+        return Derived(poster, peaks, int(made["peaks_per_s"]))
+    except (ValueError, KeyError, TypeError) as cause:
+        raise DerivationError("the child's answer cannot be read") from cause

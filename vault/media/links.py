@@ -1,0 +1,219 @@
+"""Links: the right of one signed-in person to play one media item, for one purpose, for minutes.
+
+The path carries 128 random bits and nothing else; only its hash is stored. Every use is checked against the
+rows again, so expiry, revocation, a lost role and an erasure bite at the next check, in mid-stream too.
+"""
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Row, insert, select, update
+
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.db.tables import links, media
+from vault.errors import ConflictError, ErasedError, LinkDeadError, NotFoundError
+from vault.ledger.leaf import Entry, EntryType
+from vault.ledger.log import Ledger
+from vault.model import Id, MediaState, is_id, new_id
+from vault.policy import Permission, Principal, require, require_same_tenant
+
+PATH_BYTES: Final = 16  # 128 bits from the system's generator (ASVS 11.5.1)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeLink:
+    """A new link; ``path`` is told once, here."""
+
+    id: Id
+    media_id: Id
+    path: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A link that was good when it was checked."""
+
+    link_id: Id
+    tenant_id: Id
+    media_id: Id
+    expires_at: datetime
+
+
+class Links:
+    """Makes, checks and revokes links."""
+
+    def __init__(self, database: Database, ledger: Ledger, clock: Clock, *, lifetime_s: float) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+        self._lifetime = timedelta(seconds=lifetime_s)
+
+    async def make(self, media_id: str, purpose: str, *, by: Principal) -> MadeLink:
+        """Make a link for the principal; the purpose is sealed in the ledger beside the entry.
+
+        Raises NotFoundError, ErasedError, ConflictError (not ready), ForbiddenError.
+        """
+        require(by, Permission.MEDIA_PLAY)
+        path = base64.urlsafe_b64encode(secrets.token_bytes(PATH_BYTES)).decode("ascii").rstrip("=")
+        link_id, now = new_id("lnk"), self._clock.now()
+        async with self._database.write() as connection:
+            row = await _media_row(connection, media_id)
+            require_same_tenant(by, row.tenant_id)
+            _require_ready(row)
+            await connection.execute(
+                insert(links).values(
+                    id=link_id,
+                    tenant_id=by.tenant_id,
+                    media_id=media_id,
+                    principal_id=by.id,
+                    session_id=by.session_id,
+                    path_hash=_hash(path),
+                    created_at=now,
+                    expires_at=now + self._lifetime,
+                    uses=0,
+                )
+            )
+            await self._ledger.append(
+                connection,
+                Entry(
+                    EntryType.LINK_MADE,
+                    tenant_id=by.tenant_id,
+                    object_id=media_id,
+                    actor_id=by.id,
+                    detail={"purpose": purpose, "person": by.id},
+                ),
+            )
+        return MadeLink(link_id, Id(media_id), path, now + self._lifetime)
+
+    async def use(self, path: str, *, by: Principal) -> Grant:
+        """Check a link for its first or a further request, count it, and record the first in the ledger.
+
+        Raises LinkDeadError for everything that is wrong with it, ErasedError after an erasure.
+        """
+        grant, uses = await self._check(path, by)
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(links).where(links.c.id == grant.link_id).values(uses=links.c.uses + 1)
+            )
+            if uses == 0:
+                await self._ledger.append(
+                    connection,
+                    Entry(
+                        EntryType.MEDIA_VIEWED,
+                        tenant_id=grant.tenant_id,
+                        object_id=grant.media_id,
+                        actor_id=by.id,
+                        detail={"person": by.id},
+                    ),
+                )
+        return grant
+
+    async def alive(self, grant: Grant) -> bool:
+        """Tell whether a link that is being played may go on: not expired, not revoked, media not erased."""
+        query = (
+            select(links.c.expires_at, links.c.revoked_at, media.c.state)
+            .join(media, media.c.id == links.c.media_id)
+            .where(links.c.id == grant.link_id)
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).first()
+        return (
+            row is not None
+            and row.revoked_at is None
+            and row.expires_at > self._clock.now()
+            and row.state == MediaState.READY
+        )
+
+    async def revoke(self, link_id: str, *, by: Principal) -> None:
+        """Revoke one's own link, or any of the tenant's with the right to erase; repeating it is harmless."""
+        require(by, Permission.MEDIA_LIST)
+        async with self._database.write() as connection:
+            row = (await connection.execute(select(links).where(links.c.id == link_id))).first()
+            if row is None or not is_id(link_id, "lnk") or row.tenant_id != by.tenant_id:
+                raise NotFoundError("there is no such thing here")
+            if row.principal_id != by.id:
+                require(by, Permission.MEDIA_ERASE)
+            if row.revoked_at is None:
+                await connection.execute(
+                    update(links).where(links.c.id == link_id).values(revoked_at=self._clock.now())
+                )
+                await self._ledger.append(
+                    connection,
+                    Entry(
+                        EntryType.LINK_REVOKED,
+                        tenant_id=by.tenant_id,
+                        object_id=row.media_id,
+                        actor_id=by.id,
+                        detail={"person": by.id},
+                    ),
+                )
+
+    async def close_expired(self) -> int:
+        """Write the closing entry of each used link whose time is over; called by a job, at least hourly."""
+        query = (
+            select(links)
+            .join(media, media.c.id == links.c.media_id)
+            .where(
+                links.c.expires_at < self._clock.now(), links.c.uses > 0, media.c.state == MediaState.READY
+            )
+            .limit(200)
+        )
+        async with self._database.write() as connection:
+            over = (await connection.execute(query)).all()
+            for row in over:
+                await self._ledger.append(
+                    connection,
+                    Entry(
+                        EntryType.MEDIA_VIEW_CLOSED,
+                        tenant_id=row.tenant_id,
+                        object_id=row.media_id,
+                        facts={"requests": row.uses},
+                        detail={"person": row.principal_id},
+                    ),
+                )
+                await connection.execute(update(links).where(links.c.id == row.id).values(uses=-row.uses))
+        return len(over)
+
+    async def _check(self, path: str, by: Principal) -> tuple[Grant, int]:
+        query = (
+            select(links, media.c.state)
+            .join(media, media.c.id == links.c.media_id)
+            .where(links.c.path_hash == _hash(path))
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).first()
+        # One answer for unknown, foreign, expired and revoked: a stranger learns nothing from a guess.
+        if row is None or row.principal_id != by.id or row.tenant_id != by.tenant_id:
+            raise LinkDeadError("this link does not open anything for you; make a new one")
+        require(by, Permission.MEDIA_PLAY)
+        if row.state in {MediaState.ERASING, MediaState.ERASED}:
+            raise ErasedError("this recording has been erased")
+        if row.revoked_at is not None or row.expires_at <= self._clock.now():
+            raise LinkDeadError("this link does not open anything for you; make a new one")
+        return Grant(row.id, row.tenant_id, row.media_id, row.expires_at), row.uses
+
+
+async def _media_row(connection: Any, media_id: str) -> Row[Any]:
+    row: Row[Any] | None = (
+        await connection.execute(select(media.c.tenant_id, media.c.state).where(media.c.id == media_id))
+    ).first()
+    if row is None:
+        raise NotFoundError("there is no such thing here")
+    return row
+
+
+def _require_ready(row: Row[Any]) -> None:
+    if row.state in {MediaState.ERASING, MediaState.ERASED}:
+        raise ErasedError("this recording has been erased")
+    if row.state != MediaState.READY:
+        raise ConflictError("this recording is not ready to be played")
+
+
+def _hash(path: str) -> bytes:
+    return hashlib.sha256(path.encode()).digest()

@@ -1,0 +1,102 @@
+"""The manifest: what a recording holds, what it lacks, and on whose consent it rests (docs/FORMAT.md)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.clock import to_text
+from vault.db.tables import consents, legs
+from webrtc.media_report import MediaReport
+
+MANIFEST_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the tables know of the call a recording belongs to."""
+
+    recording: str
+    call: str
+    leg: str
+    legs: tuple[dict[str, Any], ...]
+    consent: dict[str, Any] | None
+    started_at: datetime
+    ended_at: datetime
+    end_reason: str
+    recovered: bool
+    fragments: int
+    fragments_missing: int
+
+
+async def consent_of(connection: AsyncConnection, call_id: str) -> dict[str, Any] | None:
+    """Tell the visitor's answer to the notice."""
+    row = (await connection.execute(select(consents).where(consents.c.call_id == call_id))).first()
+    if row is None:
+        return None
+    return {
+        "choice": row.choice,
+        "at": to_text(row.at),
+        "language": row.language,
+        "notice_version": row.notice_version,
+        "notice_hash": row.notice_hash,
+    }
+
+
+async def legs_of(connection: AsyncConnection, call_id: str) -> tuple[dict[str, Any], ...]:
+    """Tell the legs of the call, by identifier and role only."""
+    rows = await connection.execute(select(legs).where(legs.c.call_id == call_id).order_by(legs.c.id))
+    return tuple(
+        {
+            "leg": row.id,
+            "role": row.role,
+            "connected_at": to_text(row.connected_at) if row.connected_at else None,
+            "ended_at": to_text(row.ended_at) if row.ended_at else None,
+        }
+        for row in rows
+    )
+
+
+def make_manifest(told: Circumstances, report: MediaReport) -> dict[str, Any]:
+    """Write the manifest of a finished recording; times in ms on the file's clock."""
+    return {
+        "v": MANIFEST_VERSION,
+        "recording": told.recording,
+        "call": told.call,
+        "leg": told.leg,
+        "legs": list(told.legs),
+        "consent": told.consent,
+        "started_at": to_text(told.started_at),
+        "ended_at": to_text(told.ended_at),
+        "end_reason": told.end_reason,
+        "recovered": told.recovered,
+        "duration_ms": report.duration_ms,
+        "fragments": {"stored": told.fragments, "missing": told.fragments_missing},
+        "clock": {track.kind: track.clock for track in report.tracks},
+        "tracks": [
+            {
+                "id": track.track_id,
+                "kind": track.kind,
+                "codec": track.codec,
+                "frames": track.frames,
+                "frames_dropped": track.frames_dropped,
+                "first_ms": track.first_ms,
+                "last_ms": track.last_ms,
+                "lost_packets": track.packets_lost,
+                "losses": [{"at_ms": loss.at_ms, "packets": loss.packets} for loss in track.losses],
+                "sizes": [
+                    {"at_ms": size.at_ms, "width": size.width, "height": size.height} for size in track.sizes
+                ],
+                "ended": track.ended,
+                "sha256": track.sha256,
+            }
+            for track in report.tracks
+        ],
+        "gaps": [
+            {"track": gap.track_id, "from_ms": gap.start_ms, "to_ms": gap.end_ms, "cause": gap.cause}
+            for gap in report.gaps
+        ],
+        "gaps_not_listed": report.gaps_not_listed,
+    }

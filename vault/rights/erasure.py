@@ -1,0 +1,254 @@
+"""Erasure: forget the key, delete the objects, verify, and only then say so (docs/THREATS.md, erasure).
+
+Each step is durable before the next and may be repeated, so a crash anywhere is finished by the next start:
+
+1. The request and one row per object, with what the receipt will say of the keys; media become *erasing*,
+   so nothing new is served. The ledger has ``erasure.requested``.
+2. A running capture of the object is stopped; its data keys are forgotten in the key store, whose write-ahead
+   log is truncated. From here on nobody can open what is left, here or in any copy of the main database.
+3. Every version of every object, spool and derived parts included, is deleted.
+4. Absence is verified by listing. What personal rows hold is deleted; the main database's log is truncated.
+5. One transaction: the ledger's ``object.shredded``, the row *erased*, the erasure *complete*.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.errors import StorageError
+from storage.store import ObjectKey, ObjectStore
+from vault.clock import Clock, to_text
+from vault.db.engine import Database
+from vault.db.tables import calls, deletion_requests, erasures, links, media, parts
+from vault.errors import DependencyError, NotFoundError
+from vault.keys.store import KeyRecord, KeyStore
+from vault.ledger.leaf import Entry, EntryType
+from vault.ledger.log import Ledger
+from vault.media.places import media_prefix, spool_prefix
+from vault.model import ERASURE_MOVES, ErasureState, Id, MediaState, require_move
+
+log = structlog.get_logger(__name__)
+
+METHOD: Final = "NIST SP 800-88r2 cryptographic erase and object deletion"
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """The parts an erasure reaches into. ``stop_capture`` ends a recording that is still running."""
+
+    database: Database
+    keys: KeyStore
+    store: ObjectStore
+    ledger: Ledger
+    clock: Clock
+    stop_capture: Callable[[str], Awaitable[None]]
+    backup_days: int  # of the key store, as the operator declares
+
+
+class Eraser:
+    """Carries an erasure from wherever it stands to its end."""
+
+    def __init__(self, parts_: Collaborators) -> None:
+        self._database = parts_.database
+        self._keys = parts_.keys
+        self._store = parts_.store
+        self._ledger = parts_.ledger
+        self._clock = parts_.clock
+        self._stop_capture = parts_.stop_capture
+        self._backup_days = parts_.backup_days
+
+    async def carry(self, object_id: str) -> bool:
+        """Do what is left to do; True when complete, False where something must be asked again later.
+
+        Raises DependencyError where the store does not answer; the row says how far it came.
+        """
+        row = await self._row(object_id)
+        state = ErasureState(row.state)
+        if state is ErasureState.REQUESTED:
+            if not await self._forget_key(row):
+                return False
+            state = await self._moved(row, state, ErasureState.KEY_FORGOTTEN)
+        if state is ErasureState.KEY_FORGOTTEN:
+            await self._delete_objects(row)
+            state = await self._moved(row, state, ErasureState.OBJECTS_DELETED)
+        if state is ErasureState.OBJECTS_DELETED:
+            return await self._complete(await self._row(object_id))
+        return True
+
+    async def pending(self) -> Sequence[Id]:
+        """Name the erasures that are not complete, oldest first."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(erasures.c.object_id)
+                .where(erasures.c.state != ErasureState.COMPLETE.value)
+                .order_by(erasures.c.request_id)
+            )
+            return [row.object_id for row in rows]
+
+    async def _forget_key(self, row: Row[Any]) -> bool:
+        if row.kind == "recording":
+            await self._stop_capture(row.object_id)
+        await self._keys.forget(object_id=row.object_id)
+        return await self._keys.traces_gone()
+
+    async def _delete_objects(self, row: Row[Any]) -> None:
+        """Delete what lies under the object's folders until a listing finds nothing."""
+        deleted = dict.fromkeys(("versions", "markers", "uploads"), 0)
+        try:
+            for prefix in _folders(row):
+                found = {ObjectKey(stored.key) async for stored in self._store.list(prefix)}
+                found |= {_key_of(line) for line in await self._store.remains(prefix)}
+                for key in sorted(found):
+                    gone = await self._store.erase(key)
+                    deleted["versions"] += gone.versions_deleted
+                    deleted["markers"] += gone.markers_deleted
+                    deleted["uploads"] += gone.uploads_aborted
+                if await self._store.remains(prefix):
+                    raise DependencyError("the store still lists what was deleted; it is asked again")
+        except StorageError as cause:
+            raise DependencyError("the store does not answer; the erasure goes on when it does") from cause
+        await self._add_evidence(row, deleted)
+
+    async def _add_evidence(self, row: Row[Any], deleted: dict[str, int]) -> None:
+        async with self._database.write() as connection:
+            now = await _evidence(connection, row.object_id)
+            summed = {name: int(now.get(name, 0)) + count for name, count in deleted.items()}
+            await connection.execute(
+                update(erasures)
+                .where(erasures.c.object_id == row.object_id)
+                .values(evidence={**now, **summed})
+            )
+
+    async def _complete(self, row: Row[Any]) -> bool:
+        if row.leaf_index is None:
+            async with self._database.write() as connection:
+                await self._forget_rows(connection, row)
+                await self._seal_the_end(connection, row)
+        # What was deleted above may still stand in the log: complete only when a listing of bytes is clean.
+        if not await self._database.forget_traces():
+            return False
+        await self._moved(row, ErasureState.OBJECTS_DELETED, ErasureState.COMPLETE)
+        await self._close_request(row.request_id)
+        return True
+
+    async def _forget_rows(self, connection: AsyncConnection, row: Row[Any]) -> None:
+        """Delete what rows hold beside the object: sealed details, links, places of parts."""
+        await self._ledger.forget_details(connection, key_object=row.object_id)
+        if row.kind == "recording":
+            await connection.execute(delete(links).where(links.c.media_id == row.object_id))
+            await connection.execute(delete(parts).where(parts.c.media_id == row.object_id))
+            await connection.execute(
+                update(media)
+                .where(media.c.id == row.object_id)
+                .values(state=MediaState.ERASED.value, erased_at=self._clock.now())
+            )
+        else:
+            await connection.execute(
+                update(calls)
+                .where(calls.c.id == row.object_id)
+                .values(personal=None, visitor_index=None, erased_at=self._clock.now())
+            )
+
+    async def _seal_the_end(self, connection: AsyncConnection, row: Row[Any]) -> None:
+        now = self._clock.now()
+        evidence = await _evidence(connection, row.object_id)
+        reason = (
+            await connection.execute(
+                select(deletion_requests.c.reason).where(deletion_requests.c.id == row.request_id)
+            )
+        ).scalar_one()
+        index = await self._ledger.append(
+            connection,
+            Entry(
+                EntryType.OBJECT_SHREDDED,
+                tenant_id=row.tenant_id,
+                object_id=row.object_id,
+                facts={
+                    **evidence,
+                    "kind": row.kind,
+                    "request": row.request_id,
+                    "reason": reason,
+                    "method": METHOD,
+                    "assurance": self._keys.assurance,
+                    "live_erased_at": to_text(now),
+                    "irrecoverable_by": to_text(now + timedelta(days=self._backup_days)),
+                },
+            ),
+        )
+        await connection.execute(
+            update(erasures)
+            .where(erasures.c.object_id == row.object_id)
+            .values(leaf_index=index, live_erased_at=now)
+        )
+
+    async def _close_request(self, request_id: str) -> None:
+        async with self._database.write() as connection:
+            left = await connection.execute(
+                select(erasures.c.object_id).where(
+                    erasures.c.request_id == request_id, erasures.c.state != ErasureState.COMPLETE.value
+                )
+            )
+            if left.first() is None:
+                await connection.execute(
+                    update(deletion_requests)
+                    .where(deletion_requests.c.id == request_id, deletion_requests.c.completed_at.is_(None))
+                    .values(completed_at=self._clock.now())
+                )
+
+    async def _moved(self, row: Row[Any], now: ErasureState, to: ErasureState) -> ErasureState:
+        require_move(ERASURE_MOVES, now, to)
+        values: dict[str, Any] = {"state": to.value}
+        if to is ErasureState.COMPLETE:
+            values["completed_at"] = self._clock.now()
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(erasures)
+                .where(erasures.c.object_id == row.object_id, erasures.c.state == now.value)
+                .values(values)
+            )
+        return to
+
+    async def _row(self, object_id: str) -> Row[Any]:
+        async with self._database.read() as connection:
+            found = await connection.execute(select(erasures).where(erasures.c.object_id == object_id))
+            row = found.first()
+        if row is None:
+            raise NotFoundError("there is no such erasure")
+        return row
+
+
+def key_evidence(records: Sequence[KeyRecord]) -> dict[str, str | int]:
+    """Say of an object's keys what its receipt will say; asked before they are forgotten."""
+    if not records:
+        return {"gen": 0}
+    newest = records[-1]
+    told: dict[str, str | int] = {
+        "gen": newest.gen,
+        "epoch": newest.epoch,
+        "key_commitment": newest.commitment.hex(),
+    }
+    if newest.sealed_sha256 is not None and newest.sealed_bytes is not None:
+        told |= {"ct_sha256": newest.sealed_sha256.hex(), "ct_len": newest.sealed_bytes}
+    return told
+
+
+def _folders(row: Row[Any]) -> tuple[str, ...]:
+    if row.kind != "recording":
+        return ()
+    named = {"tenant_id": row.tenant_id, "media_id": row.object_id}
+    return media_prefix(**named), spool_prefix(**named)
+
+
+def _key_of(line: str) -> ObjectKey:
+    """Take the key out of a line of ``remains``: kind, space, key."""
+    return ObjectKey(line.split(" ", 1)[1].split(" ", 1)[0])
+
+
+async def _evidence(connection: AsyncConnection, object_id: str) -> dict[str, Any]:
+    found = await connection.execute(select(erasures.c.evidence).where(erasures.c.object_id == object_id))
+    return dict(found.scalar_one())

@@ -1,0 +1,275 @@
+"""Asking for erasure: one media item, a whole call, or everything of a visitor's reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.db.tables import calls, deletion_requests, erasures, media
+from vault.errors import ConflictError, ErasedError, NotFoundError
+from vault.keys.blobs import Blobs
+from vault.keys.store import KeyStore
+from vault.ledger.leaf import Entry, EntryType
+from vault.ledger.log import Ledger
+from vault.model import (
+    CallState,
+    ErasureReason,
+    ErasureState,
+    Id,
+    MediaState,
+    is_id,
+    new_id,
+)
+from vault.policy import Permission, Principal, require, require_same_tenant
+from vault.rights.erasure import key_evidence
+
+SYSTEM: Final = Id("system")
+OBJECTS_MAX: Final = 1_000  # one request; a larger one is asked for in parts
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureItem:
+    """One object of a request."""
+
+    object_id: Id
+    kind: str
+    state: ErasureState
+    live_erased_at: datetime | None
+    leaf_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRequest:
+    """A request as its tenant sees it; ``complete`` when every item is."""
+
+    id: Id
+    tenant_id: Id
+    scope: str
+    reason: ErasureReason
+    requested_at: datetime
+    completed_at: datetime | None
+    items: tuple[ErasureItem, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether everything that was asked for is done."""
+        return self.completed_at is not None
+
+
+class DeletionRequests:
+    """Takes requests; ``vault.rights.erasure`` carries them out."""
+
+    def __init__(
+        self, database: Database, keys: KeyStore, blobs: Blobs, ledger: Ledger, clock: Clock
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._blobs = blobs
+        self._ledger = ledger
+        self._clock = clock
+
+    async def of_media(self, media_id: str, reason: ErasureReason, *, by: Principal) -> DeletionRequest:
+        """Ask for one media item; ErasedError where it is done already, NotFoundError for a foreign one."""
+        require(by, Permission.MEDIA_ERASE if is_agent(by) else Permission.ERASURE_REQUEST)
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(media).where(media.c.id == media_id))).first()
+        if row is None or not is_id(media_id, "rec"):
+            raise NotFoundError("there is no such thing here")
+        require_same_tenant(by, row.tenant_id)
+        if row.state == MediaState.ERASED:
+            raise ErasedError("this recording has been erased")
+        return await self._ask(by.tenant_id, "media", [("recording", Id(row.id))], reason, by=by)
+
+    async def of_call(self, call_id: str, reason: ErasureReason, *, by: Principal) -> DeletionRequest:
+        """Ask for a call: its recordings and what the page told about its visitor."""
+        require(by, Permission.ERASURE_REQUEST)
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(calls).where(calls.c.id == call_id))).first()
+            if row is None or not is_id(call_id, "call"):
+                raise NotFoundError("there is no such thing here")
+            require_same_tenant(by, row.tenant_id)
+            objects = await _of_calls(connection, [row])
+        return await self._ask(by.tenant_id, "call", objects, reason, by=by)
+
+    async def of_visitor(self, reference: str, reason: ErasureReason, *, by: Principal) -> DeletionRequest:
+        """Ask for every call of a visitor's reference, matched exactly; NotFoundError where there is none."""
+        require(by, Permission.ERASURE_REQUEST)
+        index = await self._blobs.index(tenant_id=by.tenant_id, text=reference)
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(calls).where(calls.c.tenant_id == by.tenant_id, calls.c.visitor_index == index)
+            )
+            objects = await _of_calls(connection, rows.all())
+        if not objects:
+            raise NotFoundError("there is no call with this reference")
+        return await self._ask(by.tenant_id, "visitor", objects, reason, by=by)
+
+    async def of_retention(self, tenant_id: Id, media_id: Id) -> DeletionRequest:
+        """Ask in the house's own name for a recording whose time is over."""
+        return await self._ask(
+            tenant_id, "media", [("recording", media_id)], ErasureReason.RETENTION, by=None
+        )
+
+    async def get(self, request_id: str, *, by: Principal) -> DeletionRequest:
+        """Show a request of the principal's tenant."""
+        require(by, Permission.ERASURE_READ)
+        async with self._database.read() as connection:
+            row = (
+                await connection.execute(
+                    select(deletion_requests).where(deletion_requests.c.id == request_id)
+                )
+            ).first()
+            if row is None:
+                raise NotFoundError("there is no such thing here")
+            require_same_tenant(by, row.tenant_id)
+            return await _request(connection, row)
+
+    async def list(
+        self, *, by: Principal, before: str | None = None, limit: int = 50
+    ) -> Sequence[DeletionRequest]:
+        """Show the tenant's requests, newest first, those before a given id."""
+        require(by, Permission.ERASURE_READ)
+        query = select(deletion_requests).where(deletion_requests.c.tenant_id == by.tenant_id)
+        if before is not None:
+            query = query.where(deletion_requests.c.id < before)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(deletion_requests.c.id.desc()).limit(limit))
+            return [await _request(connection, row) for row in rows.all()]
+
+    async def request_of(self, object_id: str) -> Id | None:
+        """Name the request under which an object was or is being erased."""
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(erasures.c.request_id).where(erasures.c.object_id == object_id)
+            )
+            return found.scalar_one_or_none()
+
+    async def _ask(
+        self,
+        tenant_id: Id,
+        scope: str,
+        objects: Sequence[tuple[str, Id]],
+        reason: ErasureReason,
+        *,
+        by: Principal | None,
+    ) -> DeletionRequest:
+        """Write the request, its rows, the ledger entries, and take the media out of reach, in one go.
+
+        An object that is being erased already keeps its first request: asking twice is asking once.
+        """
+        if len(objects) > OBJECTS_MAX:
+            raise ConflictError("this request reaches too many recordings at once; ask for them call by call")
+        evidence = {
+            object_id: key_evidence(await self._keys.records(object_id=object_id)) for _, object_id in objects
+        }
+        request_id, now = new_id("del"), self._clock.now()
+        async with self._database.write() as connection:
+            fresh = [
+                (kind, object_id) for kind, object_id in objects if not await _is_asked(connection, object_id)
+            ]
+            if not fresh:
+                return await _first_request(connection, objects[0][1])
+            await connection.execute(
+                insert(deletion_requests).values(
+                    id=request_id,
+                    tenant_id=tenant_id,
+                    requested_by=by.id if by is not None else SYSTEM,
+                    scope=scope,
+                    reason=reason.value,
+                    requested_at=now,
+                )
+            )
+            for kind, object_id in fresh:
+                await self._take_out_of_reach(connection, kind, object_id)
+                await connection.execute(
+                    insert(erasures).values(
+                        object_id=object_id,
+                        tenant_id=tenant_id,
+                        request_id=request_id,
+                        kind=kind,
+                        state=ErasureState.REQUESTED.value,
+                        evidence=evidence[object_id],
+                    )
+                )
+                await self._ledger.append(
+                    connection,
+                    Entry(
+                        EntryType.ERASURE_REQUESTED,
+                        tenant_id=tenant_id,
+                        object_id=object_id,
+                        actor_id=by.id if by is not None else None,
+                        facts={"request": request_id, "reason": reason.value, "scope": scope},
+                    ),
+                )
+            row = (
+                await connection.execute(
+                    select(deletion_requests).where(deletion_requests.c.id == request_id)
+                )
+            ).one()
+            return await _request(connection, row)
+
+    async def _take_out_of_reach(self, connection: AsyncConnection, kind: str, object_id: Id) -> None:
+        if kind == "recording":
+            await connection.execute(
+                update(media).where(media.c.id == object_id).values(state=MediaState.ERASING.value)
+            )
+
+
+def is_agent(by: Principal) -> bool:
+    """Tell whether a person asks from the console, rather than the company's own program."""
+    return by.may(Permission.MEDIA_ERASE)
+
+
+async def _of_calls(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[tuple[str, Id]]:
+    objects: list[tuple[str, Id]] = []
+    for call in rows:
+        if call.state != CallState.ENDED:
+            raise ConflictError("the call is still running; ask again when it has ended")
+        found = await connection.execute(
+            select(media.c.id).where(media.c.call_id == call.id, media.c.state != MediaState.ERASED.value)
+        )
+        objects += [("recording", row.id) for row in found]
+        if call.erased_at is None:
+            objects.append(("call", call.id))
+    return objects
+
+
+async def _is_asked(connection: AsyncConnection, object_id: str) -> bool:
+    found = await connection.execute(select(erasures.c.object_id).where(erasures.c.object_id == object_id))
+    return found.first() is not None
+
+
+async def _first_request(connection: AsyncConnection, object_id: str) -> DeletionRequest:
+    row = (
+        await connection.execute(
+            select(deletion_requests)
+            .join(erasures, erasures.c.request_id == deletion_requests.c.id)
+            .where(erasures.c.object_id == object_id)
+        )
+    ).one()
+    return await _request(connection, row)
+
+
+async def _request(connection: AsyncConnection, row: Row[Any]) -> DeletionRequest:
+    items = await connection.execute(
+        select(erasures).where(erasures.c.request_id == row.id).order_by(erasures.c.object_id)
+    )
+    return DeletionRequest(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        scope=row.scope,
+        reason=ErasureReason(row.reason),
+        requested_at=row.requested_at,
+        completed_at=row.completed_at,
+        items=tuple(
+            ErasureItem(
+                item.object_id, item.kind, ErasureState(item.state), item.live_erased_at, item.leaf_index
+            )
+            for item in items
+        ),
+    )
