@@ -106,7 +106,9 @@ export class CallButton extends HTMLElement {
   #speak() {
     this.#language = chooseLanguage(languageWishes(this));
     this.#view.speak(this.#scene());
-    this.#view.label(this.#info?.label[this.#language] ?? translator(SENTENCES, this.#language)("idle.label"));
+    this.#view.label(
+      this.#info?.label[this.#language] ?? translator(SENTENCES, this.#language)("idle.label"),
+    );
     if (this.#call.model.state !== "idle") this.#view.show(this.#call.model);
   }
 

@@ -4,7 +4,7 @@
 import { clock } from "../shared/i18n.js";
 import { h, icon } from "./dom.js";
 import { loudness } from "./media.js";
-import { title } from "./panels.js";
+import { title } from "./parts.js";
 
 /** @typedef {import("./call.js").Model} Model */
 /** @typedef {import("./view.js").Scene} Scene */
@@ -15,7 +15,7 @@ const BARS = 5;
 /**
  * @param {Model} model
  * @param {Scene} scene
- * @returns {import("./panels.js").Panel}
+ * @returns {import("./parts.js").Panel}
  */
 export function livePanel(model, scene) {
   const { t } = scene;

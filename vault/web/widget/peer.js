@@ -32,10 +32,15 @@ export class Publisher {
     this.#api = api;
     this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     for (const track of stream.getTracks()) {
-      const transceiver = this.#connection.addTransceiver(track, { direction: "sendonly", streams: [stream] });
+      const transceiver = this.#connection.addTransceiver(track, {
+        direction: "sendonly",
+        streams: [stream],
+      });
       preferCodecs(transceiver, track.kind === "video" ? "video" : "audio");
     }
-    this.#connection.addEventListener("connectionstatechange", () => onState(this.#connection.connectionState));
+    this.#connection.addEventListener("connectionstatechange", () =>
+      onState(this.#connection.connectionState),
+    );
   }
 
   /**
@@ -130,7 +135,9 @@ function connected(connection, limitMs, signal) {
       if (state === "failed") settle(() => reject(new CallFailure("connect_failed")));
     };
     const timer = setTimeout(() => settle(() => reject(new CallFailure("connect_timeout"))), limitMs);
-    signal.addEventListener("abort", () => settle(() => reject(new CallFailure("cancelled"))), { once: true });
+    signal.addEventListener("abort", () => settle(() => reject(new CallFailure("cancelled"))), {
+      once: true,
+    });
     connection.addEventListener("connectionstatechange", look);
     look();
   });

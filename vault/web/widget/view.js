@@ -4,12 +4,14 @@
  * dock that leaves the page usable (the visitor may want to read from it to the agent).
  */
 
+import { askingPanel } from "./asking.js";
+import { connectingPanel, permissionPanel } from "./devices.js";
 import { h, icon } from "./dom.js";
+import { endedPanel, failedPanel } from "./endings.js";
 import { livePanel } from "./live.js";
-import { askingPanel, connectingPanel, endedPanel, failedPanel, permissionPanel } from "./panels.js";
 
 /** @typedef {import("./call.js").Model} Model */
-/** @typedef {import("./panels.js").Panel} Panel */
+/** @typedef {import("./parts.js").Panel} Panel */
 /**
  * What the visitor can do.
  * @typedef {{press: () => void, again: () => void, hangUp: () => void, wantVideo: (video: boolean) => void,
@@ -63,7 +65,12 @@ export class View {
       event.preventDefault();
       actions.hangUp();
     });
-    this.#dock = h("section", { class: "surface dock", "aria-labelledby": "title", part: "dock", hidden: true });
+    this.#dock = h("section", {
+      class: "surface dock",
+      "aria-labelledby": "title",
+      part: "dock",
+      hidden: true,
+    });
     if ("popover" in this.#dock) this.#dock.popover = "manual";
     this.#surface = this.#dialog;
     root.append(this.#button, this.#dialog, this.#dock);

@@ -1,16 +1,18 @@
 """The visitor's half of the HTTP contract with a real aiortc peer, for tests of the call button alone.
 
-Run as a process: it serves the vault on one port and a shop page of another origin on a second port, prints
-both as one JSON line, and ends on SIGTERM. GET /double/facts tells what it saw. Button ids choose behaviour:
-`btn_video`, `btn_audio`, `btn_slow` (the leg answers after 2 s), `btn_problem_<status>_<code>`.
+Run as a process with two ports: it serves the vault on the first and a shop page of another origin on the
+second, and ends on SIGTERM. GET /double/facts tells what it saw. Button ids choose behaviour: `btn_video`,
+`btn_audio`, `btn_unrecorded`, `btn_slow` (the leg answers after 2 s), `btn_problem_<status>_<code>`.
 """
+
+# ruff: noqa: RUF001  French typography
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import signal
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from aiohttp import web
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
-WEB = Path(__file__).resolve().parents[2] / "vault" / "web"
+WEB = Path(__file__).resolve().parents[3] / "vault" / "web"
 TEXTS = {
     "fr": "Atelier Lumen enregistre cet appel pour améliorer son service. L’enregistrement est chiffré, gardé "
-    "180 jours en France puis effacé. Vous pouvez refuser : l’appel a lieu de la même façon.",
-    "en": "Atelier Lumen records this call to improve its service. The recording is encrypted, kept for 180 days "
-    "in France, then erased. You may refuse: the call takes place all the same.",
+    "180 jours en France, puis effacé. Le serveur reçoit l’appel : il n’est pas chiffré de bout en bout. "
+    "Vous pouvez refuser : l’appel a lieu de la même façon.",
+    "en": "Atelier Lumen records this call to improve its service. The recording is encrypted, kept for 180 "
+    "days in France, then erased. The server receives the call: it is not end-to-end encrypted. "
+    "You may refuse: the call takes place all the same.",
 }
 PURPOSES = {"fr": "Améliorer la qualité de notre assistance", "en": "To improve the quality of our support"}
 STRICT_CSP = (
@@ -76,17 +80,22 @@ class Double:
         wish = await request.json()
         self.facts.calls.append(wish | {"button": button})
         language = wish["language"]
-        notice = {
+        notice: dict[str, Any] = {
             "version": "1",
             "hash": hashlib.sha256(TEXTS[language].encode()).hexdigest(),
             "language": language,
             "tenant_name": "Atelier Lumen",
             "purpose": PURPOSES[language],
             "retention_days": 180,
-            "records": wish["media"],
+            "records": [] if button == "btn_unrecorded" else wish["media"],
             "text": TEXTS[language],
         }
-        call = {"id": f"call_{uuid4().hex}", "state": "created", "token": f"token-of-{button}", "notice": notice}
+        call = {
+            "id": f"call_{uuid4().hex}",
+            "state": "created",
+            "token": f"token-of-{button}",
+            "notice": notice,
+        }
         return web.json_response(
             call | {"token_expires_at": "2027-01-01T00:00:00Z", "ice_servers": []}, status=201
         )
@@ -102,7 +111,12 @@ class Double:
         if "btn_slow" in request.headers["Authorization"]:
             await asyncio.sleep(2)
         leg_id, peer = f"leg_{uuid4().hex}", RTCPeerConnection()
-        fact: dict[str, Any] = {"id": leg_id, "offer": offer, "frames": {"audio": 0, "video": 0}, "deleted": False}
+        fact: dict[str, Any] = {
+            "id": leg_id,
+            "offer": offer,
+            "frames": {"audio": 0, "video": 0},
+            "deleted": False,
+        }
         self.facts.legs.append(fact)
         self.peers[leg_id] = peer
 
@@ -239,30 +253,27 @@ async def cors(request: web.Request, handler: Any) -> web.StreamResponse:
     return response
 
 
-async def serve(app: web.Application) -> tuple[web.AppRunner, int]:
-    """Starts the application on a free loopback port."""
+async def serve(app: web.Application, port: int) -> web.AppRunner:
+    """Starts the application on a loopback port."""
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    return runner, runner.addresses[0][1]
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    return runner
 
 
-async def main() -> None:
+async def main(vault_port: int, shop_port: int) -> None:
     """Serves until SIGTERM."""
     double, stop = Double(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     vault_app, shop_app = web.Application(middlewares=[cors]), web.Application()
     vault_app.add_routes(double.routes())
     shop_app.add_routes([web.get("/", double.shop)])
-    vault, vault_port = await serve(vault_app)
-    shop, shop_port = await serve(shop_app)
     double.vault = f"http://127.0.0.1:{vault_port}"
-    print(json.dumps({"vault": double.vault, "shop": f"http://localhost:{shop_port}"}), flush=True)  # noqa: T201
+    runners = [await serve(vault_app, vault_port), await serve(shop_app, shop_port)]
     await stop.wait()
     await double.close()
-    await asyncio.gather(vault.cleanup(), shop.cleanup())
+    await asyncio.gather(*(runner.cleanup() for runner in runners))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))

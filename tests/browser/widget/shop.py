@@ -1,0 +1,171 @@
+"""A shop page with a call button, as a visitor uses it: by pressing, reading and hearing nothing else."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page
+
+ROOT = Path(__file__).resolve().parents[3]
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+DESKTOP, PHONE = (1280, 800), (390, 844)
+BOTH_DEVICES = ("microphone", "camera")
+
+# No fake user interface: permissions are the context's, so that a refusal is a real one.
+CHROMIUM_ARGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# Watches from outside: what was asked of the devices, what came of it, and each state the element told.
+WATCH = """
+window.watched = { asked: [], streams: [], states: [], delayMs: 0 };
+const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
+devices.getUserMedia = async (wish) => {
+  watched.asked.push({ audio: !!wish.audio, video: !!wish.video });
+  await new Promise((resolve) => setTimeout(resolve, watched.delayMs));
+  const stream = await open(wish);
+  watched.streams.push(stream);
+  stream.getTracks().forEach((track) => (watched.tracks ??= []).push(track));
+  return stream;
+};
+addEventListener("callvault:state", ({ detail }) => watched.states.push(detail));
+"""
+
+
+@dataclass(frozen=True)
+class Urls:
+    """Where the double serves the vault and the shop."""
+
+    vault: str
+    shop: str
+
+
+@dataclass
+class Shop:
+    """One visitor's browser context on the shop's page."""
+
+    page: Page
+    urls: Urls
+    faults: list[str] = field(default_factory=list)
+
+    @classmethod
+    async def open(
+        cls,
+        browser: Browser,
+        urls: Urls,
+        *,
+        button: str = "btn_video",
+        lang: str = "fr",
+        extra: str = "",
+        granted: Sequence[str] = BOTH_DEVICES,
+        size: tuple[int, int] = DESKTOP,
+        scheme: str = "light",
+        path: str | None = None,
+    ) -> Self:
+        """Opens the page and waits for the button."""
+        context = await browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            permissions=list(granted),
+            color_scheme="dark" if scheme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        await context.request.post(f"{urls.vault}/double/forget")
+        page = await context.new_page()
+        shop = cls(page, urls)
+        page.on("pageerror", lambda error: shop.faults.append(str(error)))
+        page.on("console", shop.hear)
+        await page.add_init_script(WATCH)
+        query = urlencode({"button": button, "lang": lang, "extra": extra})
+        await page.goto(path or f"{urls.shop}/?{query}")
+        await shop.inside(".call").wait_for()
+        return shop
+
+    def hear(self, message: ConsoleMessage) -> None:
+        """Keeps what is wrong; a failed request is told by the browser itself and often expected."""
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.faults.append(message.text)
+
+    def inside(self, selector: str) -> Locator:
+        """Something in the button's shadow root."""
+        return self.page.locator("call-button").locator(selector)
+
+    def named(self, role: Any, name: str) -> Locator:
+        """Something by its accessible role and name."""
+        return self.page.locator("call-button").get_by_role(role, name=name)
+
+    async def press(self) -> None:
+        """Presses the call button and waits until the notice is there."""
+        await self.inside(".call").click()
+        await self.inside(".choices, .emblem.danger").first.wait_for()
+
+    async def until(self, state: str) -> None:
+        """Waits for a state of the element."""
+        await self.page.wait_for_function(
+            "state => document.querySelector('call-button').state === state", arg=state, timeout=30_000
+        )
+
+    async def call(self, choice: str = "accepted") -> None:
+        """Goes from the press to a live call."""
+        await self.press()
+        await self.inside(f"button[value={choice}]").click()
+        await self.until("live")
+
+    async def text(self) -> str:
+        """The words of the open panel, spaces made plain."""
+        words = await self.inside(".panel").inner_text()
+        return " ".join(words.split())
+
+    async def watched(self) -> dict[str, Any]:
+        """What the page saw: devices asked for, states of all tracks, states of the element."""
+        found: dict[str, Any] = await self.page.evaluate(
+            "({ asked: watched.asked, states: watched.states,"
+            " tracks: (watched.tracks ?? []).map(({ kind, readyState }) => [kind, readyState]) })"
+        )
+        return found
+
+    async def devices_are_off(self) -> bool:
+        """Whether every track ever opened has ended."""
+        return all(state == "ended" for _, state in (await self.watched())["tracks"])
+
+    async def facts(self) -> dict[str, Any]:
+        """What the vault saw."""
+        response = await self.page.context.request.get(f"{self.urls.vault}/double/facts")
+        found: dict[str, Any] = await response.json()
+        return found
+
+    async def leg_until(self, wanted: str) -> dict[str, Any]:
+        """Waits until the newest leg satisfies a JavaScript expression about `leg`."""
+        for _ in range(100):
+            legs = (await self.facts())["legs"]
+            if legs and await self.page.evaluate(f"leg => {wanted}", legs[-1]):
+                found: dict[str, Any] = legs[-1]
+                return found
+            await self.page.wait_for_timeout(100)
+        pytest.fail(f"no leg became {wanted}")
+
+    async def tell_vault(self, what: str) -> None:
+        """Makes the other side do something: hang-up, vanish."""
+        await self.page.context.request.post(f"{self.urls.vault}/double/{what}")
+
+    async def barriers(self) -> list[dict[str, Any]]:
+        """What axe finds wrong on the whole page, shadow roots included."""
+        await self.page.evaluate(AXE.read_text("utf-8"))
+        options = json.dumps({"runOnly": WCAG})
+        found: list[dict[str, Any]] = await self.page.evaluate(
+            f"axe.run(document, {options}).then(({{ violations }}) => violations.map(({{ id, nodes }}) =>"
+            " ({ id, where: nodes.map(({ target, failureSummary }) => [target, failureSummary]) })))"
+        )
+        return found

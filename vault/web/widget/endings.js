@@ -1,0 +1,97 @@
+// @ts-check
+/** The last panels: what was kept of the call, or why there was none. */
+
+import { clock, spokenDuration } from "../shared/i18n.js";
+import { h, icon } from "./dom.js";
+import { facts, mainButton, plainButton, said, title } from "./parts.js";
+import { sentenceOfCode } from "./strings.js";
+
+/** @typedef {import("./call.js").Model} Model */
+/** @typedef {import("./view.js").Scene} Scene */
+/** @typedef {import("./parts.js").Panel} Panel */
+
+const DAY_MS = 86_400_000;
+
+/**
+ * @param {Model} model
+ * @param {Scene} scene
+ * @returns {Panel}
+ */
+export function endedPanel(model, scene) {
+  const { t, language } = scene;
+  const kept = model.choice === "accepted" && model.notice !== null && model.notice.records.length > 0;
+  const lasted = h(
+    "dd",
+    {},
+    h("span", { "aria-hidden": "true" }, clock(model.lastedMs)),
+    said(spokenDuration(language, model.lastedMs)),
+  );
+  const node = h(
+    "div",
+    { class: "panel" },
+    h("div", { class: "emblem ok" }, icon("done")),
+    title(t("ended.title")),
+    h("p", { class: "lead" }, t("ended.camera")),
+    facts([
+      ["clock", t("ended.lasted"), lasted],
+      [kept ? "target" : "notKept", t("ended.kept"), kept ? whatIsKept(model, scene) : t("ended.nothing")],
+      kept && ["copy", t("ended.reference"), reference(model.callId ?? "", scene)],
+    ]),
+    kept && h("p", { class: "aside" }, t("ended.erase", { tenant: model.notice?.tenant_name ?? "" })),
+    mainButton(t("close"), scene.actions.hangUp),
+  );
+  return { node };
+}
+
+/**
+ * @param {Model} model
+ * @param {Scene} scene
+ * @returns {Panel}
+ */
+export function failedPanel(model, scene) {
+  const { t, actions } = scene;
+  const code = model.failure ?? "unexpected";
+  const node = h(
+    "div",
+    { class: "panel" },
+    h("div", { class: "emblem danger" }, icon("warning")),
+    title(t(code === "connection_lost" ? "failed.title_lost" : "failed.title")),
+    h("p", { class: "lead" }, t(sentenceOfCode(code))),
+    h("p", { class: "aside" }, t("failed.code", { code })),
+    h("div", { class: "choices" }, mainButton(t("again"), actions.again)),
+    plainButton(t("close"), actions.hangUp),
+  );
+  return { node };
+}
+
+/**
+ * @param {Model} model
+ * @param {Scene} scene
+ */
+function whatIsKept(model, { t, language }) {
+  const until = (model.startedAt ?? Date.now()) + (model.notice?.retention_days ?? 0) * DAY_MS;
+  const date = new Intl.DateTimeFormat(language, { dateStyle: "long" }).format(until);
+  return t(model.video ? "ended.kept_both" : "ended.kept_voice", { date });
+}
+
+/**
+ * @param {string} callId
+ * @param {Scene} scene
+ */
+function reference(callId, { t, say }) {
+  const copy = async () => {
+    await navigator.clipboard?.writeText(callId);
+    say(t("ended.copied"));
+  };
+  const label = t("ended.copy");
+  return h(
+    "dd",
+    { class: "reference" },
+    h("code", {}, callId),
+    h(
+      "button",
+      { type: "button", class: "icon-only", title: label, "aria-label": label, click: () => void copy() },
+      icon("copy"),
+    ),
+  );
+}
