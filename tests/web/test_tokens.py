@@ -62,6 +62,17 @@ def test_every_pair_we_use_has_enough_contrast(
     assert faint == {}
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_call_button_wears_the_same_colours(scheme: str) -> None:
+    """The widget carries a copy, because foreign pages do not load our style sheet; it stays equal."""
+    source = (WEB / "widget" / "colours.js").read_text()
+    table = source.split(f"export const {scheme.upper()} =")[1].split("});")[0]
+    worn = dict(re.findall(r'"([\w-]+)": "(#[0-9a-f]{6})"', table))
+    ours = colours_of(scheme)
+    assert worn
+    assert worn == {role: ours[role] for role in worn}
+
+
 def test_the_dark_scheme_names_only_tokens_of_the_light_one() -> None:
     """A token that exists only in the dark is a misspelling."""
     assert set(colours_of("dark")) == set(colours_of("light"))

@@ -24,9 +24,9 @@ from aiortc.mediastreams import MediaStreamError
 
 WEB = Path(__file__).resolve().parents[3] / "vault" / "web"
 TEXTS = {
-    "fr": "Atelier Lumen enregistre cet appel pour améliorer son service. L’enregistrement est chiffré, gardé "
-    "180 jours en France, puis effacé. Le serveur reçoit l’appel : il n’est pas chiffré de bout en bout. "
-    "Vous pouvez refuser : l’appel a lieu de la même façon.",
+    "fr": "Atelier Lumen enregistre cet appel pour améliorer son service. L’enregistrement est chiffré, "
+    "gardé 180 jours en France, puis effacé. Le serveur reçoit l’appel : il n’est pas chiffré de bout en "
+    "bout. Vous pouvez refuser : l’appel a lieu de la même façon.",
     "en": "Atelier Lumen records this call to improve its service. The recording is encrypted, kept for 180 "
     "days in France, then erased. The server receives the call: it is not end-to-end encrypted. "
     "You may refuse: the call takes place all the same.",

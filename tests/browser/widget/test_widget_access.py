@@ -128,7 +128,8 @@ async def test_the_language_follows_the_element_then_the_page(open_shop: OpenSho
     """The button's own lang wins over the page's, and a change is seen at once."""
     shop = await open_shop(lang="fr", extra='lang="en-GB"')
     await shop.page.wait_for_function(
-        "() => document.querySelector('call-button').shadowRoot.querySelector('.call').innerText.includes('Talk')"
+        "() => document.querySelector('call-button').shadowRoot"
+        ".querySelector('.call').innerText.includes('Talk')"
     )
     await shop.page.evaluate("document.querySelector('call-button').removeAttribute('lang')")
     assert await shop.inside(".call").inner_text() == "Parler à un technicien"

@@ -35,7 +35,9 @@ export function livePanel(model, scene) {
   const update = (/** @type {Model} */ now) => {
     stage.show(now);
     controls.show(now);
+    if (trouble.hidden === !now.unstable) return;
     trouble.hidden = !now.unstable;
+    scene.say(t(now.unstable ? "live.unstable" : "live.stable"));
   };
   update(model);
   const level = loudness(model.stream ?? new MediaStream());
