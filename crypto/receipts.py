@@ -32,6 +32,7 @@ RECEIPT_LIMIT_CHARACTERS: Final = 10_000_000  # a receipt has a few entries of a
 _SAFE_INTEGER: Final = (1 << 53) - 1  # RFC 8785, 3.2.2.3: beyond it two JSON readers may differ
 _MEMBERS: Final = frozenset({"v", "request", "status", "entries"})
 _ENTRY_MEMBERS: Final = frozenset({"leaf", "proof"})
+_SHREDDED: Final = "object.shredded"  # the entry that says an object's key and bytes are gone
 _STATUSES: Final = frozenset({"pending", "complete"})
 
 
@@ -75,11 +76,7 @@ class ProvenEntry:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A receipt whose entries are all proven. `request` and `status` are the file's own words.
-
-    Only `entries` is evidence: the two other fields are not signed, so whoever decides by them
-    must find the same said in a leaf.
-    """
+    """A receipt whose entries are all proven, all speak of `request`, and bear out its `status`."""
 
     request: str
     status: str
@@ -89,19 +86,17 @@ class Receipt:
 def verify_receipt(receipt: bytes, verifiers: Sequence[NoteVerifier]) -> Receipt:
     """The receipt, if each of its entries is proven under a checkpoint that every verifier signed.
 
-    Raises `ReceiptError` if the file or a leaf is malformed, or if two of its checkpoints tell
+    The file itself is not signed, so its own words must be borne out by its leaves: each names the
+    request, and a complete receipt has the shredding of every object it speaks of. Raises
+    `ReceiptError` if they are not, if the file or a leaf is malformed, or if two checkpoints tell
     different stories; `ProofError` or `NoteError` if an entry is not proven.
     """
     if len(receipt) > RECEIPT_LIMIT_CHARACTERS:
         raise ReceiptError("the receipt is too long")
     request, status, entries = _receipt_members(_parse_object(receipt))
     proven = tuple(_prove(entry, verifiers) for entry in entries)
-    roots = {(entry.checkpoint.origin, entry.checkpoint.size): entry.checkpoint.root for entry in proven}
-    for entry in proven:
-        if roots[entry.checkpoint.origin, entry.checkpoint.size] != entry.checkpoint.root:
-            raise ReceiptError(
-                "the ledger signed two different trees of one size: keep this file as evidence"
-            )
+    _require_one_story(proven)
+    _require_borne_out(request, status, proven)
     return Receipt(request=request, status=status, entries=proven)
 
 
@@ -116,6 +111,22 @@ def _receipt_members(document: dict[str, object]) -> tuple[str, str, list[object
     if not isinstance(entries, list) or not entries:
         raise ReceiptError("the receipt has no entries")
     return request, status, entries
+
+
+def _require_one_story(entries: Sequence[ProvenEntry]) -> None:
+    """Two trees of one size with different roots: a log that shows each reader another history."""
+    heads = {entry.checkpoint for entry in entries}
+    if len({(head.origin, head.size) for head in heads}) != len(heads):
+        raise ReceiptError("the ledger signed two different trees of one size: keep this file as evidence")
+
+
+def _require_borne_out(request: str, status: str, entries: Sequence[ProvenEntry]) -> None:
+    if any(entry.fields.get("request") != request for entry in entries):
+        raise ReceiptError("an entry belongs to another request than the receipt says")
+    objects = {entry.fields.get("object") for entry in entries}
+    shredded = {entry.fields.get("object") for entry in entries if entry.fields.get("type") == _SHREDDED}
+    if status == "complete" and objects != shredded:
+        raise ReceiptError("the receipt says complete, but not every object is proven to be shredded")
 
 
 def _prove(entry: object, verifiers: Sequence[NoteVerifier]) -> ProvenEntry:

@@ -19,7 +19,7 @@ ERASED: dict[str, LeafValue] = {
     "n": "AAAA",
     "type": "object.shredded",
     "request": "del_1",
-    "done": True,
+    "object": "o1",
 }
 LEAVES = [canonical_leaf(ERASED | {"n": f"blind {number}"}) for number in range(5)]
 
@@ -71,6 +71,35 @@ def test_two_trees_of_one_size_are_called_out() -> None:
     other = entry(1, [*LEAVES[:4], canonical_leaf({"n": "another"})])
     with pytest.raises(ReceiptError, match="two different trees"):
         verify_receipt(file(entries=[entry(4), other]), PINNED)
+
+
+def told(*leaves: dict[str, LeafValue], status: str = "complete") -> bytes:
+    """A receipt file that proves exactly these leaves."""
+    texts = [canonical_leaf(leaf) for leaf in leaves]
+    return file(status=status, entries=[entry(index, texts) for index in range(len(texts))])
+
+
+ASKED: dict[str, LeafValue] = ERASED | {"type": "erasure.requested"}
+
+
+def test_a_complete_receipt_shows_every_object_shredded() -> None:
+    """The word `complete` stands in the unsigned file, so the leaves must bear it out."""
+    assert verify_receipt(told(ASKED, ERASED), PINNED).status == "complete"
+    assert verify_receipt(told(ASKED, status="pending"), PINNED).status == "pending"
+    for leaves in ([ASKED], [ASKED | {"object": "o2"}, ERASED]):
+        with pytest.raises(ReceiptError, match="not every object"):
+            verify_receipt(told(*leaves), PINNED)
+
+
+@pytest.mark.parametrize("request_id", ["del_2", "", 1])
+def test_a_receipt_speaks_of_one_request_only(request_id: LeafValue) -> None:
+    """A genuine entry of another request cannot be passed off as this one's."""
+    with pytest.raises(ReceiptError, match="another request"):
+        verify_receipt(told(ERASED, ERASED | {"request": request_id}), PINNED)
+    with pytest.raises(ReceiptError, match="another request"):
+        verify_receipt(file(request="del_2"), PINNED)
+    with pytest.raises(ReceiptError, match="another request"):
+        verify_receipt(told({"v": 1}), PINNED)
 
 
 @pytest.mark.parametrize(
