@@ -1,0 +1,106 @@
+"""Is the process alive, and may it be sent work: ``/livez``, ``/readyz`` and ``/healthz``."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Literal
+
+import structlog
+from pydantic import Field
+
+from vault.http.ask import Answer, Ask
+from vault.http.route import Limit, Route
+from vault.http.wire import In, Out
+from vault.policy import Permission
+
+CHECK_TIMEOUT_S: Final = 5.0  # a check that takes longer is a failed check
+_log = structlog.get_logger("vault.http")
+
+Check = Callable[[], Awaitable[None]]
+State = Literal["ok", "fail"]
+
+
+class Health:
+    """The checks that make the process ready. A check passes unless it raises or takes too long."""
+
+    def __init__(self, *, version: str, checks: Mapping[str, Check]) -> None:
+        self.version = version
+        self.draining = False
+        self._checks = dict(checks)
+
+    async def run(self) -> dict[str, State]:
+        """Run all checks at once and tell each one's outcome."""
+        outcomes = await asyncio.gather(*(self._outcome(name, check) for name, check in self._checks.items()))
+        return dict(zip(self._checks, outcomes, strict=True))
+
+    async def _outcome(self, name: str, check: Check) -> State:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                await check()
+        except Exception as error:  # noqa: BLE001  # whatever a check meets means: not ready
+            _log.warning("check failed", check=name, error=type(error).__name__)
+            return "fail"
+        return "ok"
+
+
+class HealthReport(Out):
+    """The state of the process; ``checks`` only where it was asked for."""
+
+    status: Literal["ok", "fail"]
+    version: str
+    checks: dict[str, State] | None = None
+
+
+class ReadyQuery(In):
+    """``verbose`` lists the checks."""
+
+    verbose: Literal["", "true", "false"] = Field("false", description="List each check.")
+
+
+async def livez(ask: Ask[None, None]) -> Answer:
+    """Say that the process turns."""
+    return Answer(body=HealthReport(status="ok", version=ask.services.health.version))
+
+
+async def readyz(ask: Ask[None, ReadyQuery]) -> Answer:
+    """Say whether the process may be sent work; 503 while it drains or something it needs is away."""
+    health = ask.services.health
+    checks = await health.run()
+    ready = not health.draining and all(state == "ok" for state in checks.values())
+    report = HealthReport(
+        status="ok" if ready else "fail",
+        version=health.version,
+        checks=checks if ask.query.verbose != "false" else None,
+    )
+    return Answer(status=200 if ready else 503, body=report)
+
+
+def _route(path: str, summary: str) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=livez,
+        needs=Permission.PUBLIC,
+        summary=summary,
+        tag="health",
+        limit=Limit.NONE,
+        logged=False,
+        responses={200: HealthReport},
+    )
+
+
+ROUTES: Final = (
+    _route("/livez", "The process turns."),
+    _route("/healthz", "The same as /livez."),
+    Route(
+        method="GET",
+        path="/readyz",
+        handler=readyz,
+        needs=Permission.PUBLIC,
+        summary="The process may be sent work.",
+        tag="health",
+        limit=Limit.NONE,
+        logged=False,
+        query=ReadyQuery,
+        responses={200: HealthReport, 503: HealthReport},
+    ),
+)

@@ -1,0 +1,74 @@
+"""Who is calling, when a reverse proxy stands in between: only proxies on the list are believed."""
+
+import ipaddress
+from functools import lru_cache
+from typing import Final
+
+from aiohttp import web
+
+UNKNOWN: Final = "unknown"
+MAX_HOPS: Final = 20
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def client_address(request: web.BaseRequest, trusted: tuple[str, ...]) -> str:
+    """Walk X-Forwarded-For from the right past trusted proxies; the first stranger is the client."""
+    peer = _address(_peer(request))
+    if peer is None:
+        return UNKNOWN
+    networks = _networks(trusted)
+    hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")[-MAX_HOPS:]
+    for hop in reversed(hops):
+        if not _is_in(peer, networks):
+            break
+        following = _address(hop.strip())
+        if following is None:
+            break
+        peer = following
+    return str(peer)
+
+
+def came_by_https(request: web.BaseRequest, trusted: tuple[str, ...]) -> bool:
+    """Tell whether the client's own connection was encrypted."""
+    peer = _address(_peer(request))
+    if peer is not None and _is_in(peer, _networks(trusted)):
+        return request.headers.get("X-Forwarded-Proto", "") == "https"
+    return request.secure
+
+
+def coarse(address: str) -> str:
+    """Blur an address to its network for logs and limits: /24 in IPv4, /64 in IPv6 (one household)."""
+    found = _address(address)
+    if found is None:
+        return UNKNOWN
+    return str(ipaddress.ip_network(f"{found}/{24 if found.version == 4 else 64}", strict=False))  # noqa: PLR2004
+
+
+def limited_as(address: str) -> str:
+    """Name whom a rate limit counts: an IPv4 address, or the /64 that one IPv6 client owns whole."""
+    found = _address(address)
+    return coarse(address) if found is not None and found.version == 6 else address  # noqa: PLR2004
+
+
+def _peer(request: web.BaseRequest) -> str:
+    name = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return str(name[0]) if name else ""
+
+
+def _address(text: str) -> Address | None:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def _is_in(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address in network for network in networks if network.version == address.version)
+
+
+@lru_cache(maxsize=8)
+def _networks(trusted: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in trusted)

@@ -1,0 +1,41 @@
+"""Everything a handler may use, in one typed place. ``vault.app`` fills it; handlers read it.
+
+To give handlers a new use case: add a field here with its concrete class, and fill it in ``vault.app``.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.http.cursors import Cursors
+from vault.http.health import Health
+from vault.identity.identity import Identity
+from vault.insight.metrics import Metrics
+from vault.keys.blobs import Blobs
+from vault.ledger.log import Ledger
+from vault.settings import Settings
+
+if TYPE_CHECKING:
+    from vault.http.route import RouteTable
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """The composed program, as the HTTP door sees it."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    blobs: Blobs
+    ledger: Ledger
+    identity: Identity
+    metrics: Metrics
+    cursors: Cursors
+    health: Health
+
+
+SERVICES: Final = web.AppKey("services", Services)
+TABLE: "Final[web.AppKey[RouteTable]]" = web.AppKey("routes")

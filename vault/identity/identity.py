@@ -1,0 +1,168 @@
+"""The room's front desk: from a credential to a principal, on every request anew.
+
+Nothing about a person is remembered between requests: disabling someone, changing a role or revoking a token
+bites on the next one.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select
+
+from vault.clock import Clock
+from vault.db import tables
+from vault.db.engine import Database
+from vault.identity.claims import LEEWAY_S, issuer_of
+from vault.identity.errors import Refusal, TokenRefusedError
+from vault.identity.foreign_tokens import ForeignTokens
+from vault.identity.issuers import Issuers
+from vault.identity.jws import Envelope, read_envelope
+from vault.identity.own_tokens import Minted, OwnClaims, OwnTokens
+from vault.identity.people import People, Person
+from vault.identity.sessions import OpenedSession, Sessions
+from vault.identity.tenants import Tenants
+from vault.model import Id, Role
+from vault.policy import Principal
+
+
+class Identity:
+    """Authenticates, signs in and out, mints and revokes. Composed once, in ``vault.app``."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        tokens: OwnTokens,
+        foreign: ForeignTokens,
+        issuers: Issuers,
+        people: People,
+        sessions: Sessions,
+        tenants: Tenants,
+    ) -> None:
+        self.issuers = issuers
+        self.people = people
+        self.sessions = sessions
+        self.tenants = tenants
+        self._database = database
+        self._clock = clock
+        self._tokens = tokens
+        self._foreign = foreign
+
+    async def authenticate_token(self, token: str) -> Principal:
+        """Say who a bearer token speaks for; raises TokenRefusedError.
+
+        Raises DependencyError where an issuer's keys are not known and it does not answer.
+        """
+        envelope = read_envelope(token)
+        if issuer_of(envelope.payload) == self._tokens.issuer:
+            return await self._own(self._tokens.read(envelope))
+        return await self._other(envelope)
+
+    async def authenticate_session(self, secret: str) -> Principal:
+        """Say whose a session cookie is; raises TokenRefusedError once it is over."""
+        return await self.sessions.principal_of(secret)
+
+    async def may_go_on(self, principal: Principal) -> Principal | None:
+        """Look a principal up again, for what outlives its request; None where it may not go on.
+
+        The role in the answer is the one of now.
+        """
+        if principal.role is Role.VISITOR:
+            return principal if await self._call_is_there(principal.id, principal.tenant_id) else None
+        if principal.session_id is not None and not await self.sessions.is_live(principal.session_id):
+            return None
+        role = await self._role_of(principal.id, principal.tenant_id)
+        return (
+            None if role is None else Principal(principal.id, principal.tenant_id, role, principal.session_id)
+        )
+
+    async def sign_in_with_token(self, token: str) -> OpenedSession:
+        """Exchange an access token for a browser session; raises TokenRefusedError."""
+        principal = await self.authenticate_token(token)
+        if principal.role in {Role.VISITOR, Role.SERVICE}:
+            raise TokenRefusedError("only people have browser sessions", reason=Refusal.TYPE)
+        return await self.sessions.open_for(principal)
+
+    def mint_access_token(self, person: Person, *, lifetime_s: float | None = None) -> Minted:
+        """Make an access token for a person or a service of ours."""
+        return self._tokens.mint_access(
+            person_id=person.id, tenant_id=person.tenant_id, role=person.role, lifetime_s=lifetime_s
+        )
+
+    def mint_visitor_token(self, *, call_id: Id, tenant_id: Id) -> Minted:
+        """Make the token of a visitor, good for one call."""
+        return self._tokens.mint_visitor(call_id=call_id, tenant_id=tenant_id)
+
+    async def revoke_token(self, token: str) -> None:
+        """Refuse a good token from now on; raises TokenRefusedError for one that is not good anyway.
+
+        The ``jti`` is kept, not the text: that is a secret. Repeating it is harmless.
+        """
+        envelope = read_envelope(token)
+        if issuer_of(envelope.payload) == self._tokens.issuer:
+            claims = self._tokens.read(envelope)
+            await self.revoke(claims.jti, expires_at=claims.expires_at, tenant_id=claims.tenant_id)
+            return
+        told = await self._foreign.read(envelope)
+        if told.jti is None:
+            raise TokenRefusedError("a token without jti cannot be revoked alone", reason=Refusal.CLAIMS)
+        await self.revoke(told.jti, expires_at=told.expires_at, tenant_id=told.issuer.tenant_id)
+
+    async def revoke(self, jti: str, *, expires_at: datetime, tenant_id: Id) -> None:
+        """Refuse a token of ours from now on by its name. Repeating it is harmless."""
+        revoked = tables.revoked_tokens
+        gone = self._clock.now() - timedelta(seconds=2 * LEEWAY_S)
+        async with self._database.write() as connection:
+            await connection.execute(
+                delete(revoked).where((revoked.c.jti == jti) | (revoked.c.expires_at < gone))
+            )
+            await connection.execute(
+                insert(revoked).values(jti=jti, tenant_id=tenant_id, expires_at=expires_at)
+            )
+
+    async def _own(self, claims: OwnClaims) -> Principal:
+        await self._require_not_revoked(claims.jti)
+        if claims.role is Role.VISITOR:
+            if not await self._call_is_there(claims.subject, claims.tenant_id):
+                raise TokenRefusedError("the token's call is gone", reason=Refusal.CALL)
+            return Principal(claims.subject, claims.tenant_id, Role.VISITOR, call_id=claims.subject)
+        # A role that changed since the token was made needs a new token: neither loss nor gain slips through.
+        if await self._role_of(claims.subject, claims.tenant_id) is not claims.role:
+            raise TokenRefusedError("the token's person may no longer use it", reason=Refusal.PERSON)
+        return Principal(claims.subject, claims.tenant_id, claims.role)
+
+    async def _other(self, envelope: Envelope) -> Principal:
+        told = await self._foreign.read(envelope)
+        if told.jti is not None:
+            await self._require_not_revoked(told.jti)
+        return await self._foreign.principal(told)
+
+    async def _role_of(self, person_id: Id, tenant_id: Id) -> Role | None:
+        people, issuers = tables.people, tables.issuers
+        query = (
+            select(people.c.role)
+            .outerjoin(issuers, issuers.c.id == people.c.issuer_id)
+            .where(
+                people.c.id == person_id,
+                people.c.tenant_id == tenant_id,
+                people.c.disabled_at.is_(None),
+                issuers.c.disabled_at.is_(None),
+            )
+        )
+        async with self._database.read() as connection:
+            role = (await connection.execute(query)).scalar_one_or_none()
+        return None if role is None else Role(role)
+
+    async def _call_is_there(self, call_id: Id, tenant_id: Id) -> bool:
+        calls = tables.calls
+        query = select(calls.c.id).where(
+            calls.c.id == call_id, calls.c.tenant_id == tenant_id, calls.c.erased_at.is_(None)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).first() is not None
+
+    async def _require_not_revoked(self, jti: str) -> None:
+        query = select(tables.revoked_tokens.c.jti).where(tables.revoked_tokens.c.jti == jti)
+        async with self._database.read() as connection:
+            if (await connection.execute(query)).first() is not None:
+                raise TokenRefusedError("the token was revoked", reason=Refusal.REVOKED)
