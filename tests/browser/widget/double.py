@@ -33,7 +33,7 @@ TEXTS = {
 }
 PURPOSES = {"fr": "Améliorer la qualité de notre assistance", "en": "To improve the quality of our support"}
 STRICT_CSP = (
-    "default-src 'none'; script-src {vault}; connect-src {vault}; style-src 'none'; "
+    "default-src 'none'; script-src {vault}; connect-src {vault}; style-src 'none'; img-src 'self'; "
     "require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'"
 )
 SHOP = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Shop</title>

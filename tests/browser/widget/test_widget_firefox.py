@@ -1,0 +1,52 @@
+"""The same call from Firefox: another engine, another SDP, the same button."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from tests.browser.firefox import firefox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.browser.widget.shop import Urls
+
+pytestmark = pytest.mark.browser
+
+
+async def newest_leg(urls: Urls) -> dict[str, Any]:
+    """What the vault saw of the newest leg."""
+    async with aiohttp.ClientSession() as session, session.get(f"{urls.vault}/double/facts") as response:
+        facts = json.loads(await response.text())
+    leg: dict[str, Any] = facts["legs"][-1]
+    return leg
+
+
+async def test_a_recorded_call_from_firefox_is_heard_seen_and_ended(urls: Urls, tmp_path: Path) -> None:
+    """Press, accept, talk, hang up: media arrives, the camera goes out, the leg is ended."""
+    async with aiohttp.ClientSession() as session:
+        await session.post(f"{urls.vault}/double/forget")
+    async with firefox(tmp_path) as browser:
+        await browser.open(f"{urls.shop}/?lang=en")
+        await browser.click("call-button >>> .call")
+        assert await browser.text("call-button >>> h2") in {"One moment…", "Before we start"}
+        await browser.click("call-button >>> button[value=accepted]")
+        await browser.wait_for_call("live")
+        for _ in range(100):
+            leg = await newest_leg(urls)
+            if leg["frames"]["audio"] > 50 and leg["frames"]["video"] > 10:
+                break
+            await asyncio.sleep(0.1)
+        assert leg["frames"]["audio"] > 50
+        assert leg["frames"]["video"] > 10
+        assert await browser.text("call-button >>> .badge") == "Recorded"
+        await browser.click("call-button >>> .hang-up")
+        await browser.wait_for_call("ended")
+        assert "Your microphone and camera are off." in await browser.text("call-button >>> .panel")
+        assert await browser.faults() == []
+    assert (await newest_leg(urls))["deleted"]
