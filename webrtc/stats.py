@@ -34,14 +34,14 @@ class TrackStats:
 
 @dataclass(frozen=True, slots=True)
 class PeerStats:
-    """One leg so far. `dropped` counts refused datagrams by the guard's verdict."""
+    """One leg so far. `datagrams` counts them by the guard's verdict."""
 
     state: PeerState
     is_stalled: bool
     setup_s: float | None
     srtp_profile: str = ""
     dtls_suite: str = ""
-    dropped: dict[str, int] = field(default_factory=dict)
+    datagrams: dict[str, int] = field(default_factory=dict)
     forged: int = 0
     early: int = 0
     malformed: int = 0
@@ -69,7 +69,7 @@ def collect(
         setup_s,
         srtp_profile=dtls.profile,
         dtls_suite=dtls.suite,
-        dropped={verdict.value: count for verdict, count in connection.guard.counts.items()},
+        datagrams={verdict.value: count for verdict, count in connection.guard.counts.items()},
         forged=tap.counts.forged,
         early=tap.counts.early,
         malformed=tap.counts.malformed,

@@ -36,12 +36,12 @@ class Clip:
     frames: tuple[bytes, ...]
     keyframes: tuple[bool, ...]
 
-    def packets(self, count: int | None = None) -> Iterator[av.Packet]:
+    def packets(self, count: int | None = None, *, first_pts: int = 0) -> Iterator[av.Packet]:
         """The clip again and again as packets with rising stamps, `count` of them or for ever."""
         number = 0
         while count is None or number < count:
             packet = av.Packet(self.frames[number % len(self.frames)])
-            packet.pts = packet.dts = number * self.ticks
+            packet.pts = packet.dts = first_pts + number * self.ticks
             packet.time_base = fractions.Fraction(1, self.clock_hz)
             packet.is_keyframe = self.keyframes[number % len(self.frames)]
             yield packet

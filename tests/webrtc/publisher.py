@@ -32,7 +32,6 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.mediastreams import MediaStreamError
 
 from tests.webrtc.media import Clip, audio_clip, video_clip
 
@@ -84,6 +83,15 @@ class ClipTrack(MediaStreamTrack):
         self._step_s = clip.ticks / clip.clock_hz
         self._due_s: float | None = None
         self._delay_s = delay_s
+        self._last_pts = 0
+        self._more = asyncio.Event()
+
+    def show(self, clip: Clip, count: int | None) -> None:
+        """Go on with another clip of the same codec, after what was planned is sent."""
+        self._packets = clip.packets(count, first_pts=self._last_pts + clip.ticks)
+        self.finished.clear()
+        self._due_s = time.monotonic()
+        self._more.set()
 
     async def recv(self) -> Any:
         """The next packet when its time has come; after the last one, nothing until closed."""
@@ -95,9 +103,11 @@ class ClipTrack(MediaStreamTrack):
             self._due_s += self._step_s
             packet = next(self._packets, None)
             if packet is None:
+                self._more.clear()
                 self.finished.set()
-                await asyncio.Event().wait()
-                raise MediaStreamError
+                await self._more.wait()
+                continue
+            self._last_pts = packet.pts
             if not self.paused:
                 self.sent += 1
                 return packet
