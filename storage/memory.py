@@ -45,7 +45,8 @@ class MemoryStore(ObjectStore):
         self._country = country
         self._limit_bytes = limit_bytes
         self._kept: dict[ObjectKey, _Kept] = {}
-        self._etags = itertools.count(1)
+        self._unfinished: dict[int, ObjectKey] = {}
+        self._numbers = itertools.count(1)
         self._closed = False
 
     async def put(
@@ -53,12 +54,19 @@ class MemoryStore(ObjectStore):
     ) -> StoredObject:
         """Keep the bytes; see `ObjectStore.put`."""
         self._check_open()
-        whole = body if isinstance(body, bytes) else await self._gather(key, body)
+        number = next(self._numbers)
+        self._unfinished[number] = key
+        try:
+            whole = body if isinstance(body, bytes) else await self._gather(key, body)
+        finally:
+            was_erased = self._unfinished.pop(number, None) is None
+        if was_erased:
+            raise RefusedError(f"{key} was erased while it was written")
         if len(whole) > self._limit_bytes:
             raise TooLargeError(f"{key} is over {self._limit_bytes} bytes")
         if if_absent and key in self._kept:
             raise ExistsError(f"{key} is taken")
-        stored = StoredObject(key, len(whole), str(next(self._etags)))
+        stored = StoredObject(key, len(whole), str(number))
         self._kept[key] = _Kept(stored, whole)
         return StoredObject(key, len(whole), stored.etag, sha256=hashlib.sha256(whole).digest())
 
@@ -107,16 +115,21 @@ class MemoryStore(ObjectStore):
     async def erase(self, key: ObjectKey) -> Erasure:
         """Forget an object; see `ObjectStore.erase`."""
         self._check_open()
-        return Erasure(versions_deleted=0 if self._kept.pop(key, None) is None else 1)
+        unfinished = [number for number, its_key in self._unfinished.items() if its_key == key]
+        for number in unfinished:
+            del self._unfinished[number]
+        deleted = 0 if self._kept.pop(key, None) is None else 1
+        return Erasure(versions_deleted=deleted, uploads_aborted=len(unfinished))
 
     async def remains(self, where: str) -> tuple[str, ...]:
         """Return what is still there; see `ObjectStore.remains`."""
         self._check_open()
-        if where and not where.endswith("/"):
-            return (f"object {where}",) if ObjectKey(where) in self._kept else ()
-        checked_prefix(where)
-        found = sorted(key for key in self._kept if key.startswith(where))
-        return tuple(f"object {key}" for key in found[:REMAINS_MAX])
+        is_prefix = not where or where.endswith("/")
+        wanted = checked_prefix(where) if is_prefix else ObjectKey(where)
+        words = [(key, f"object {key}") for key in self._kept]
+        words += [(key, f"unfinished {key}") for key in self._unfinished.values()]
+        found = [text for key, text in words if key == wanted or (is_prefix and key.startswith(wanted))]
+        return tuple(sorted(found)[:REMAINS_MAX])
 
     async def placement(self) -> Placement:
         """Repeat what the maker declared: memory lies where the process runs."""

@@ -11,8 +11,9 @@ A store keeps opaque objects by key. It never looks into them and knows no keys,
   while they passed. When the body raises, the caller is cancelled or the store says no, nothing stays, not
   even an unfinished upload. Only `UnavailableError` leaves it open: `put` again, or `erase`, settles it.
   A cancelled put over an old object may leave no object at all; the vault writes each key once.
-* **if_absent** refuses a key that is taken, with `ExistsError`. Some S3 engines do not make it a lock, so
-  uniqueness itself belongs into a database.
+* **if_absent** refuses a key that is taken, with `ExistsError`. Among writers at the same instant it is a
+  lock only where the engine makes it one (files, memory, most S3; not Ceph 16 with versions), so uniqueness
+  itself belongs into a database.
 * **Reading** sees one object from first byte to last. One that is erased meanwhile ends the reading with
   `AbsentError`, one that is replaced with `ChangedError`; bytes already under way may still arrive. A slow
   reader holds no connection of the store.
