@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from vault.calls.buttons import Buttons
+from vault.calls.calls import Calls
+from vault.calls.legs import Legs
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.http.cursors import Cursors
@@ -15,7 +18,14 @@ from vault.http.health import Health
 from vault.identity.identity import Identity
 from vault.insight.metrics import Metrics
 from vault.keys.blobs import Blobs
+from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
+from vault.media.library import Library
+from vault.media.links import Links
+from vault.media.reading import Reader
+from vault.rights.keeper import Keeper
+from vault.rights.receipts import Receipts
+from vault.rights.requests import DeletionRequests
 from vault.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +41,17 @@ class Services:
     database: Database
     blobs: Blobs
     ledger: Ledger
+    checkpoints: Checkpoints
     identity: Identity
+    buttons: Buttons
+    calls: Calls
+    legs: Legs
+    library: Library
+    reader: Reader
+    links: Links
+    deletion_requests: DeletionRequests
+    receipts: Receipts
+    keeper: Keeper
     metrics: Metrics
     cursors: Cursors
     health: Health

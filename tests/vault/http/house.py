@@ -1,86 +1,59 @@
 """A whole HTTP door on a free loopback port, over real databases, keys and ledger: what tests knock on."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from vault.clock import Clock, SystemClock
-from vault.db.engine import Database, open_database
-from vault.db.migrate import migrate
-from vault.http.cursors import Cursors
+from vault.app import Rooms, make_services, open_rooms
+from vault.clock import Clock
 from vault.http.health import Check, Health
 from vault.http.route import Route, RouteTable
 from vault.http.routes import ROUTES
 from vault.http.server import listening
 from vault.http.services import Services
 from vault.http.web_app import make_web_app
-from vault.identity.identity import Identity
-from vault.identity.outgoing import Outgoing
 from vault.identity.people import Person
-from vault.identity.room import make_identity
-from vault.identity.signing_key import SigningKey
+from vault.identity.signing_key import create_signing_key
 from vault.insight.metrics import Metrics
-from vault.keys.blobs import Blobs
 from vault.keys.file_provider import FileKeyProvider
-from vault.keys.store import KeyStore
-from vault.ledger.log import Ledger
+from vault.ledger.signing import LedgerKeys
 from vault.model import Id, Role
-from vault.settings import LimitSettings, ServerSettings, SessionSettings, Settings
+from vault.settings import (
+    DatabaseSettings,
+    KeysSettings,
+    LedgerSettings,
+    LimitSettings,
+    ServerSettings,
+    SessionSettings,
+    Settings,
+    StorageSettings,
+)
 
 VERSION = "0.0.0-test"
 
 
-@dataclass(slots=True)
-class Rooms:
-    """The rooms under the door, without the door."""
-
-    database: Database
-    keys: KeyStore
-    blobs: Blobs
-    ledger: Ledger
-    identity: Identity
-    signing_key: SigningKey
-    clock: Clock
-    issuer: str
-
-
-@asynccontextmanager
-async def open_rooms(
-    folder: Path,
-    *,
-    clock: Clock | None = None,
-    sessions: SessionSettings | None = None,
-    issuer: str = "http://vault.test",
-) -> AsyncIterator[Rooms]:
-    """Open both databases in a folder and join the rooms."""
-    clock = clock or SystemClock()
-    main = open_database(f"sqlite:///{folder}/main.db")
-    key_database = open_database(f"sqlite:///{folder}/keys.db", durable=True)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(main.aclose)
-        stack.push_async_callback(key_database.aclose)
-        await migrate(main, "main")
-        await migrate(key_database, "keys")
-        keys = KeyStore(key_database, FileKeyProvider.create(folder / "keys" / "root.key"), clock)
-        await keys.start()
-        blobs = Blobs(keys)
-        ledger = Ledger(main, blobs, clock)
-        signing_key = SigningKey.generate()
-        identity = make_identity(
-            database=main,
-            keys=keys,
-            ledger=ledger,
-            clock=clock,
-            settings=sessions or SessionSettings(),
-            signing_key=signing_key,
-            issuer=issuer,
-            outgoing=Outgoing(allow_loopback=True),
-        )
-        yield Rooms(main, keys, blobs, ledger, identity, signing_key, clock, issuer)
+def settings_in(folder: Path, **sections: Any) -> Settings:
+    """Settings whose every file lies in one folder; the keys are made there."""
+    keys = folder / "keys"
+    settings = Settings(
+        database=DatabaseSettings(url=f"sqlite:///{folder}/main.db"),
+        keys=KeysSettings(database_url=f"sqlite:///{folder}/keys.db", key_file=keys / "root.key"),
+        ledger=LedgerSettings(origin="ledger.test", key_file=keys / "ledger.key"),
+        storage=StorageSettings(url=f"file://{folder}/objects", country="FR"),
+        sessions=sections.pop("sessions", SessionSettings()).model_copy(
+            update={"key_file": keys / "tokens.key"}
+        ),
+        **sections,
+    )
+    if not settings.keys.key_file.exists():
+        FileKeyProvider.create(settings.keys.key_file)
+        LedgerKeys.create(settings.ledger.key_file, settings.ledger.origin)
+        create_signing_key(settings.sessions.key_file)
+    return settings
 
 
 @dataclass(slots=True)
@@ -128,23 +101,15 @@ async def open_house(
     sessions: SessionSettings | None = None,
 ) -> AsyncIterator[House]:
     """Start a door with the program's routes, and further ones of the test."""
-    settings = Settings(
+    settings = settings_in(
+        folder,
         server=ServerSettings(port=0, **(server or {})),
         limits=LimitSettings(**({"sign_in_per_minute": 1_000} | (limits or {}))),
+        sessions=sessions or SessionSettings(),
     )
-    issuer = settings.server.public_url or "http://vault.test"
-    async with open_rooms(folder, clock=clock, sessions=sessions, issuer=issuer) as rooms:
-        services = Services(
-            settings=settings,
-            clock=rooms.clock,
-            database=rooms.database,
-            blobs=rooms.blobs,
-            ledger=rooms.ledger,
-            identity=rooms.identity,
-            metrics=Metrics(version=VERSION, clock=rooms.clock),
-            cursors=Cursors(rooms.signing_key.derive("cursors")),
-            health=Health(version=VERSION, checks=checks or {"database": rooms.database.ping}),
-        )
+    async with open_rooms(settings, development=True, clock=clock) as rooms:
+        services = make_services(rooms, Metrics(version=VERSION, clock=rooms.clock))
+        services.health = Health(version=VERSION, checks=checks or {"database": rooms.database.ping})
         application = make_web_app(services, RouteTable((*ROUTES.routes, *routes)))
         async with listening(application) as port, aiohttp.ClientSession() as client:
             house = House(rooms, services, port, client)

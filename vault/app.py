@@ -1,0 +1,396 @@
+"""The composition root: the only file that names concrete stores, databases and key providers.
+
+``open_rooms`` builds everything the rooms need, for the server and for the command line. ``open_app`` adds
+what runs: recovery, jobs, listeners. Whatever is opened here is closed here, in reverse.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from storage.errors import MisplacedError, StorageError
+from storage.filesystem import FilesystemStore
+from storage.residency import Residency, ResidentStore
+from storage.resilient import ResilienceLimits, ResilientStore
+from storage.s3 import S3Store
+from storage.s3_client import S3Credentials, S3Settings
+from storage.store import ObjectStore
+from vault import __version__
+from vault.calls.buttons import Buttons
+from vault.calls.calls import Calls
+from vault.calls.legs import Legs
+from vault.clock import Clock, SystemClock
+from vault.db.engine import Database, open_database
+from vault.db.migrate import migrate
+from vault.errors import ConfigurationError, DependencyError, RefusedByPolicyError, VaultError
+from vault.http.cursors import Cursors
+from vault.http.health import Health
+from vault.http.routes import ROUTES
+from vault.http.server import listening, serving_metrics
+from vault.http.services import Services
+from vault.http.web_app import make_web_app
+from vault.identity.identity import Identity
+from vault.identity.outgoing import Outgoing
+from vault.identity.room import make_identity
+from vault.identity.signing_key import SigningKey, load_signing_key
+from vault.insight.metrics import Metrics
+from vault.keys.blobs import Blobs
+from vault.keys.file_provider import FileKeyProvider
+from vault.keys.store import KeyStore
+from vault.ledger.checkpoints import Checkpoints
+from vault.ledger.leaf import Entry, EntryType
+from vault.ledger.log import Ledger
+from vault.ledger.signing import LedgerKeys
+from vault.media.finish import Finish
+from vault.media.finisher import Finisher
+from vault.media.library import Library
+from vault.media.links import Links
+from vault.media.reading import Reader
+from vault.media.recordings import Recordings
+from vault.rights.erasure import Collaborators, Eraser
+from vault.rights.keeper import Keeper
+from vault.rights.receipts import Receipts
+from vault.rights.requests import DeletionRequests
+from vault.settings import Settings, StorageSettings
+
+log = structlog.get_logger(__name__)
+
+LOCAL_ISSUER: Final = "http://127.0.0.1"  # of tokens while no public address is set
+LINKS_EVERY_S: Final = 60.0  # closing entries of links are written this often
+_SOURCE_TREE: Final = Path(__file__).parent.parent / "config"
+_INSTALLED: Final = Path(__file__).parent / "_config"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """The program without its doors."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    key_database: Database
+    keys: KeyStore
+    blobs: Blobs
+    store: ObjectStore
+    ledger: Ledger
+    checkpoints: Checkpoints
+    signing_key: SigningKey
+    identity: Identity
+    buttons: Buttons
+    calls: Calls
+    recordings: Recordings
+    legs: Legs
+    finisher: Finisher
+    library: Library
+    reader: Reader
+    links: Links
+    deletion_requests: DeletionRequests
+    receipts: Receipts
+    keeper: Keeper
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The program with its doors open. ``port`` and ``metrics_port`` are the ones really listened on."""
+
+    rooms: Rooms
+    services: Services
+    port: int
+    metrics_port: int
+
+    async def drain(self) -> None:
+        """Take no new call, let running ones go on for a while, then end them."""
+        self.services.health.draining = True
+        self.rooms.legs.drain()
+        deadline_s = self.rooms.clock.monotonic() + self.rooms.settings.server.drain_s
+        while self.rooms.legs.live and self.rooms.clock.monotonic() < deadline_s:  # noqa: ASYNC110  # both
+            await asyncio.sleep(0.1)
+        await self.rooms.legs.aclose()
+
+
+def config_text(name: str) -> str:
+    """Return a data file of ``config/``, from the source tree or from the installed package."""
+    folder = _SOURCE_TREE if (_SOURCE_TREE / name).exists() else _INSTALLED
+    return (folder / name).read_text(encoding="utf-8")
+
+
+@asynccontextmanager
+async def open_databases(settings: Settings) -> AsyncIterator[tuple[Database, Database]]:
+    """Open the main database and the key store, migrated; raises ConfigurationError, DependencyError."""
+    password, key_password = settings.database.password, settings.keys.database_password
+    main = open_database(settings.database.url, password=password.get_secret_value() if password else None)
+    keys = open_database(
+        settings.keys.database_url,
+        password=key_password.get_secret_value() if key_password else None,
+        durable=True,
+    )
+    try:
+        await migrate(main, "main")
+        await migrate(keys, "keys")
+        yield main, keys
+    finally:
+        await main.aclose()
+        await keys.aclose()
+
+
+@asynccontextmanager
+async def open_store(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
+    """Open the object store, with patience and under the residency rule.
+
+    Raises RefusedByPolicyError for a store whose real place is not allowed, ConfigurationError for one that
+    cannot keep the promises of the contract, DependencyError for one that does not answer.
+    """
+    residency = Residency.from_toml(config_text("eu-regions.toml"), own_regions=settings.regions)
+    try:
+        plain = await _concrete_store(settings)
+        store = ResidentStore(
+            ResilientStore(plain, ResilienceLimits(timeout_s=settings.timeout_s)), residency
+        )
+        try:
+            await _require_sound(store)
+            yield store
+        finally:
+            await store.aclose()
+    except MisplacedError as cause:
+        raise RefusedByPolicyError(f"the object store may not be used: {cause}") from cause
+
+
+async def _concrete_store(settings: StorageSettings) -> ObjectStore:
+    scheme = urlsplit(settings.url).scheme
+    if scheme == "file":
+        folder = Path(settings.url.removeprefix("file://"))
+        try:
+            return await FilesystemStore.create(
+                folder, country=settings.country or None, threads=settings.threads
+            )
+        except MisplacedError:
+            raise
+        except StorageError as cause:
+            raise ConfigurationError(f"storage.url: the folder {folder} cannot be used") from cause
+    try:
+        bucket, region, endpoint = settings.s3_options()
+    except ValueError as cause:
+        raise ConfigurationError(str(cause)) from cause
+    credentials = None
+    if settings.access_key is not None and settings.secret_key is not None:
+        credentials = S3Credentials(
+            settings.access_key.get_secret_value(), settings.secret_key.get_secret_value()
+        )
+    options = S3Settings(
+        bucket=bucket,
+        region=region,
+        endpoint=endpoint,
+        checksums=settings.checksums,
+        threads=settings.threads,
+    )
+    return await S3Store.create(options, credentials)
+
+
+async def _require_sound(store: ObjectStore) -> None:
+    try:
+        found = await store.probe()
+    except MisplacedError:
+        raise
+    except StorageError as cause:
+        raise DependencyError(
+            "the object store does not answer as it must; is it up, is the key right?"
+        ) from cause
+    for finding in found.findings:
+        log.warning("storage.finding", code=finding.code, serious=finding.serious, text=finding.message)
+    if found.serious:
+        raise ConfigurationError(f"the object store cannot be used: {found.serious[0].message}")
+
+
+@asynccontextmanager
+async def open_rooms(
+    settings: Settings, *, development: bool = False, clock: Clock | None = None
+) -> AsyncIterator[Rooms]:
+    """Build the rooms; keys must exist already (``callvault keys init``).
+
+    ``development`` lets issuers live on loopback. ``clock`` is the machine's unless a test brings its own.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as opened:
+        database, key_database = await opened.enter_async_context(open_databases(settings))
+        keys = KeyStore(key_database, FileKeyProvider.open(settings.keys.key_file), clock)
+        await keys.start()
+        store = await opened.enter_async_context(open_store(settings.storage))
+        blobs = Blobs(keys)
+        ledger = Ledger(database, blobs, clock)
+        checkpoints = Checkpoints(database, store, LedgerKeys.open(settings.ledger.key_file), clock)
+        signing_key = load_signing_key(settings.sessions.key_file)
+        identity = make_identity(
+            database=database,
+            keys=keys,
+            ledger=ledger,
+            clock=clock,
+            settings=settings.sessions,
+            signing_key=signing_key,
+            issuer=settings.server.public_url or LOCAL_ISSUER,
+            outgoing=Outgoing(allow_loopback=development),
+        )
+        buttons = Buttons(database, clock)
+        calls = Calls(database, keys, blobs, ledger, buttons, clock)
+        recordings = Recordings(database, keys, ledger, clock)
+        finish = Finish(database, keys, store, ledger, clock, settings.recording)
+        finisher = Finisher(finish, recordings, workers=settings.recording.finish_workers)
+        legs = Legs(
+            calls,
+            recordings,
+            store,
+            clock,
+            media=settings.media,
+            recording=settings.recording,
+            on_ended=finisher.enqueue,
+        )
+
+        async def stop_capture(media_id: str) -> None:
+            await legs.stop_capture(media_id)
+            await finisher.stop(media_id)
+
+        requests = DeletionRequests(database, keys, blobs, ledger, clock)
+        eraser = Eraser(
+            Collaborators(
+                database=database,
+                keys=keys,
+                store=store,
+                ledger=ledger,
+                clock=clock,
+                stop_capture=stop_capture,
+                backup_days=settings.keys.backup_days,
+            )
+        )
+        yield Rooms(
+            settings=settings,
+            clock=clock,
+            database=database,
+            key_database=key_database,
+            keys=keys,
+            blobs=blobs,
+            store=store,
+            ledger=ledger,
+            checkpoints=checkpoints,
+            signing_key=signing_key,
+            identity=identity,
+            buttons=buttons,
+            calls=calls,
+            recordings=recordings,
+            legs=legs,
+            finisher=finisher,
+            library=Library(database),
+            reader=Reader(database, keys, store),
+            links=Links(database, ledger, clock, lifetime_s=settings.links.lifetime_s),
+            deletion_requests=requests,
+            receipts=Receipts(requests, ledger, checkpoints),
+            keeper=Keeper(eraser, requests, recordings, clock),
+        )
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, *, development: bool = False) -> AsyncIterator[App]:
+    """Open the whole program: recover, start the jobs, then the doors; close them in reverse."""
+    async with open_rooms(settings, development=development) as rooms:
+        metrics = Metrics(version=__version__, clock=rooms.clock)
+        services = make_services(rooms, metrics)
+        await rooms.calls.end_interrupted()
+        unfinished = await rooms.finisher.recover()
+        await rooms.ledger.record(
+            Entry(EntryType.SYSTEM_STARTED, facts={"version": __version__, "unfinished": unfinished})
+        )
+        async with (
+            _jobs(rooms),
+            serving_metrics(metrics, settings.server) as metrics_port,
+            listening(make_web_app(services, ROUTES)) as port,
+        ):
+            app = App(rooms, services, port, metrics_port)
+            try:
+                yield app
+            finally:
+                await rooms.legs.aclose()
+
+
+def make_services(rooms: Rooms, metrics: Metrics) -> Services:
+    """Lay the rooms out for the HTTP door."""
+    metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
+    metrics.watch(
+        "recordings_unfinished", "Recordings waiting to be finished.", lambda: rooms.finisher.waiting
+    )
+
+    async def check_store() -> None:
+        await rooms.store.placement()
+
+    health = Health(
+        version=__version__,
+        checks={"database": rooms.database.ping, "keys": rooms.keys.ping, "storage": check_store},
+    )
+    return Services(
+        settings=rooms.settings,
+        clock=rooms.clock,
+        database=rooms.database,
+        blobs=rooms.blobs,
+        ledger=rooms.ledger,
+        checkpoints=rooms.checkpoints,
+        identity=rooms.identity,
+        buttons=rooms.buttons,
+        calls=rooms.calls,
+        legs=rooms.legs,
+        library=rooms.library,
+        reader=rooms.reader,
+        links=rooms.links,
+        deletion_requests=rooms.deletion_requests,
+        receipts=rooms.receipts,
+        keeper=rooms.keeper,
+        metrics=metrics,
+        cursors=Cursors(rooms.signing_key.derive("cursors")),
+        health=health,
+    )
+
+
+@asynccontextmanager
+async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
+    """Run the jobs while the block runs; the recordings under way are finished before it ends."""
+    running: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+        ("checkpoints", lambda: rooms.checkpoints.run(rooms.settings.ledger.checkpoint_s)),
+        ("finisher", rooms.finisher.run),
+        ("keeper", rooms.keeper.run),
+        ("links", lambda: _close_links(rooms.links)),
+    )
+    tasks = [asyncio.ensure_future(_named(name, job)) for name, job in running]
+    try:
+        yield
+    finally:
+        await _bounded(rooms.finisher.drained(), rooms.settings.server.drain_s)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await rooms.checkpoints.publish(await rooms.checkpoints.newest())
+
+
+async def _named(name: str, job: Callable[[], Awaitable[None]]) -> None:
+    """Run a job for ever; one that falls over is said aloud and started again."""
+    while True:
+        try:
+            await job()
+        except (VaultError, StorageError, OSError) as error:
+            log.error("job.failed", job=name, error=type(error).__name__)
+            await asyncio.sleep(1)
+
+
+async def _close_links(links: Links) -> None:
+    while True:
+        await asyncio.sleep(LINKS_EVERY_S)
+        await links.close_expired()
+
+
+async def _bounded(work: Awaitable[None], limit_s: float) -> None:
+    try:
+        async with asyncio.timeout(limit_s):
+            await work
+    except TimeoutError:
+        log.warning("shutdown.unfinished", hint="the next start goes on with what is left")

@@ -1,0 +1,77 @@
+"""The jobs of the rights room: erasures are carried to their end, retention ends on time."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from vault.clock import Clock
+from vault.errors import VaultError
+from vault.media.recordings import Recordings
+from vault.rights.erasure import Eraser
+from vault.rights.requests import DeletionRequests
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S: Final = 5.0  # an erasure that waits for a store or a reader is asked again this often
+RETENTION_EVERY_S: Final = 600.0
+RETENTION_BATCH: Final = 100  # a day's recordings end over minutes, not in one burst
+
+
+class Keeper:
+    """Runs until cancelled; ``wake`` shortens the wait after a new request."""
+
+    def __init__(
+        self, eraser: Eraser, requests: DeletionRequests, recordings: Recordings, clock: Clock
+    ) -> None:
+        self._eraser = eraser
+        self._requests = requests
+        self._recordings = recordings
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._retention_due_s = 0.0
+
+    def wake(self) -> None:
+        """There is something new to erase."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Carry what is pending, again and again."""
+        while True:
+            self._wake.clear()
+            left = await self._guarded()
+            try:
+                async with asyncio.timeout(AGAIN_S if left else RETENTION_EVERY_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def turn(self) -> int:
+        """End what retention ended, carry every pending erasure one round; returns how many are left."""
+        await self._end_retention()
+        left = 0
+        for object_id in await self._eraser.pending():
+            try:
+                if not await self._eraser.carry(object_id):
+                    left += 1
+            except VaultError as error:
+                left += 1
+                log.warning("erasure.waits", object=object_id, error=type(error).__name__)
+        return left
+
+    async def _guarded(self) -> int:
+        try:
+            return await self.turn()
+        except VaultError as error:
+            log.warning("erasure.turn_failed", error=type(error).__name__)
+            return 1
+
+    async def _end_retention(self) -> None:
+        now_s = self._clock.monotonic()
+        if now_s < self._retention_due_s:
+            return
+        over = await self._recordings.past_retention(self._clock.now(), limit=RETENTION_BATCH)
+        for tenant_id, media_id in over:
+            await self._requests.of_retention(tenant_id, media_id)
+        if len(over) < RETENTION_BATCH:
+            self._retention_due_s = now_s + RETENTION_EVERY_S
