@@ -100,8 +100,7 @@ class _Track:
         wait, exact = self._wait
         require("when it begins", ok=abs(wait - track.ticks[0]) <= exact)
         at = track.ticks[0]
-        durations = self._durations()
-        require("its number of durations", ok=len(durations) == len(track))
+        durations = self._durations(len(track))
         for place, duration in enumerate(durations):
             require("a sample's time", ok=at == track.ticks[place])
             at += duration
@@ -114,9 +113,11 @@ class _Track:
         keys = set(_numbers(found[0], 8))
         return [number in keys for number in range(1, samples + 1)]
 
-    def _durations(self) -> list[int]:
+    def _durations(self, samples: int) -> list[int]:
         rows = _numbers(_only(self._tables, b"stts"), 8)
-        return [duration for count, duration in zip(rows[::2], rows[1::2], strict=True) for _ in range(count)]
+        runs = list(zip(rows[::2], rows[1::2], strict=True))
+        require("its number of durations", ok=sum(count for count, _ in runs) == samples)
+        return [duration for count, duration in runs for _ in range(count)]
 
     def _chunks(self, sizes: list[int], slot: int) -> list[_Run]:
         wide = [content for kind, content in self._tables if kind == b"co64"]

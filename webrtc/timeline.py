@@ -22,7 +22,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from statistics import median
 from typing import Final
 
@@ -160,7 +160,7 @@ def _sender_offsets(clock: TrackClock, limits: TimelineLimits) -> list[int | Non
     """Step (4), first half: RTP to sender's clock for each stretch, None in runs without a report."""
     found: list[int | None] = [None] * len(clock.stretches)
     runs = [at for at, stretch in enumerate(clock.stretches) if stretch.is_jump]
-    for begin, end in zip(runs, [*runs[1:], len(found)], strict=True):
+    for begin, end in pairwise([*runs, len(found)]):
         first = clock.stretches[begin].start
         stop = clock.stretches[end].start if end < len(found) else len(clock.rtp)
         reports = [(at, value) for at, value in clock.reports if first < at <= stop]
@@ -243,7 +243,7 @@ def _ticks(clock: TrackClock, shifts: list[int], zero_us: int) -> array[int]:
     ticks = array("q")
     starts = [stretch.start for stretch in clock.stretches]
     last = -1
-    for start, stop, shift_us in zip(starts, [*starts[1:], len(clock.rtp)], shifts, strict=True):
+    for (start, stop), shift_us in zip(pairwise([*starts, len(clock.rtp)]), shifts, strict=True):
         shift = round((shift_us - zero_us) * clock.rate_hz / _US)
         rest = clock.rtp[start:stop]
         at = 0

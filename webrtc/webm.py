@@ -11,6 +11,7 @@ import struct
 from array import array
 from dataclasses import dataclass, field
 from heapq import merge
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from webrtc.bitstreams import OPUS_PRE_SKIP, OPUS_RATE_HZ
@@ -174,7 +175,7 @@ def times_ms(track: IndexedTrack) -> array[int]:
 
 def _in_order(times: list[array[int]]) -> Iterator[tuple[int, int]]:
     """(ms, slot) of every frame by time; sound before picture at the same millisecond."""
-    return merge(*([(time_ms, slot) for time_ms in track] for slot, track in enumerate(times)))
+    return merge(*(zip(track, repeat(slot)) for slot, track in enumerate(times)))
 
 
 def _layout(tracks: tuple[IndexedTrack, ...], times: list[array[int]]) -> list[_Cluster]:

@@ -24,6 +24,7 @@ _BLOCK_HEAD: Final = struct.Struct(">BhB")
 _HEAD_LIMIT: Final = 16 * 1024 * 1024  # seek head, tracks and cues of ten hours stay far below
 _CODEC_IDS: Final = {Codec.VP8: b"V_VP8", Codec.OPUS: b"A_OPUS"}
 _KEY_FLAG: Final = 0x80
+_LONGEST_NUMBER: Final = 8  # bytes (RFC 8794, 7.2)
 
 
 class WebmCheck(FileCheck):
@@ -92,6 +93,7 @@ class WebmCheck(FileCheck):
             place = self.position - inside
             ident, size = yield from _element_head()
             if ident == _TIMESTAMP:
+                require("a cluster's time", ok=size <= _LONGEST_NUMBER)
                 time_ms = _number((yield size))
                 continue
             require("a cluster holds something unknown", ok=ident == _SIMPLE_BLOCK and time_ms is not None)

@@ -1,14 +1,146 @@
-"""WebM out of fragments, judged by stock readers."""
+"""WebM out of fragments, judged by stock readers: FFmpeg's tools and library."""
 
+from itertools import pairwise
 from pathlib import Path
 
-from tests.webrtc.studio import Scene, audio, file_of, frame_counts, probe, video
+import av
+import pytest
+
+from tests.webrtc.studio import (
+    AUDIO,
+    H264,
+    VP8,
+    Scene,
+    audio,
+    file_of,
+    frame_counts,
+    grey_at,
+    index_of,
+    probe,
+    report,
+    stamps_s,
+    video,
+)
+from webrtc.media_index import ContainerError
+from webrtc.webm import CLUSTER_MS, WebmWriter
+
+AUDIO_RTP, VIDEO_RTP = 3_000_000_000, 4_000_000_000
+LOOK_AHEAD_S = 0.0065  # what a reader takes off the sound (CodecDelay)
+
+
+def written(scene: Scene, folder: Path) -> Path:
+    """The scene as a file."""
+    path = folder / "call.webm"
+    path.write_bytes(file_of(scene.fragments()))
+    return path
 
 
 def test_every_frame_of_a_call_is_in_the_file_once(tmp_path: Path) -> None:
     """Frame counts and duration are exact in a reader that knows nothing of us."""
-    path = tmp_path / "call.webm"
-    path.write_bytes(file_of(Scene().add(audio(6), video(6)).fragments()))
-    seen = probe(path)
+    seen = probe(written(Scene().add(audio(6), video(6)), tmp_path))
     assert frame_counts(seen) == {"opus": 300, "vp8": 180}
-    assert abs(float(seen["format"]["duration"]) - 6.0) < 0.05
+    assert float(seen["format"]["duration"]) == pytest.approx(6.01, abs=0.001)
+    assert seen["format"]["format_name"] == "matroska,webm"
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+def test_one_track_alone_makes_a_file(kind: str, tmp_path: Path) -> None:
+    """Audio-only calls, and legs that send only pictures."""
+    scene = Scene().add(audio(3)) if kind == "audio" else Scene().add(video(3))
+    seen = probe(written(scene, tmp_path))
+    assert [(stream["codec_type"], int(stream["nb_read_frames"])) for stream in seen["streams"]] == [
+        (kind, 150 if kind == "audio" else 90)
+    ]
+    assert float(seen["format"]["duration"]) == pytest.approx(3.0, abs=0.001)
+    assert WebmWriter(index_of(scene.fragments())).media_type == f"{kind}/webm"
+
+
+@pytest.mark.parametrize("late_s", [0.03, 0.2, 0.9])
+def test_sender_reports_put_picture_and_sound_within_two_milliseconds(late_s: float, tmp_path: Path) -> None:
+    """However late pictures arrive, they lie where the sender's clock says: 100 ms behind the sound."""
+    scene = Scene().add(audio(6), video(5, from_s=0.1, delay_s=late_s))
+    for at_s in (0.6, 1.7, 3.1):
+        scene.note(at_s + late_s, report(VP8, at_s, VIDEO_RTP + round((at_s - 0.1) * 90_000)))
+    scene.note(2.4, report(AUDIO, 2.3, AUDIO_RTP + round(2.3 * 48_000)))
+    path = written(scene, tmp_path)
+    sound, picture = stamps_s(path, "audio")[0], stamps_s(path, "video")[0]
+    assert picture - (sound + LOOK_AHEAD_S) == pytest.approx(0.1, abs=0.002)
+
+
+def test_times_in_the_file_are_those_of_the_sender(tmp_path: Path) -> None:
+    """Every packet is 20 ms, every picture 33 ms after the one before, to the millisecond."""
+    path = written(Scene().add(audio(4), video(4)), tmp_path)
+    for kind, step in (("audio", 0.02), ("video", 1 / 30)):
+        assert all(
+            later - sooner == pytest.approx(step, abs=0.0011)
+            for sooner, later in pairwise(stamps_s(path, kind))
+        )
+
+
+def test_a_seek_lands_on_the_keyframe_before(tmp_path: Path) -> None:
+    """The cues lead to the right cluster without reading through the file; the picture is the right one."""
+    path = written(Scene().add(audio(20), video(20)), tmp_path)
+    with av.open(str(path)) as media:
+        stream = media.streams.video[0]
+        for target_s in (17.5, 0.5, 9.9):
+            media.seek(round(target_s / stream.time_base), stream=stream)
+            picture = next(media.decode(stream))
+            assert picture.key_frame
+            assert picture.time == pytest.approx(int(target_s) + 0.01, abs=0.002)
+            grey = picture.to_ndarray(format="gray")[-1, 0]
+            assert abs(int(grey) - (grey_at(int(target_s) * 30) - 16) * 255 / 219) < 8
+
+
+def test_a_mute_stays_a_gap_of_the_same_length(tmp_path: Path) -> None:
+    """Nothing is pulled together: sound after a mute lies where it was spoken."""
+    later = audio(3, from_s=7, rtp=AUDIO_RTP + 7 * 48_000)
+    path = written(Scene().add(audio(3), later, video(10)), tmp_path)
+    sound = stamps_s(path, "audio")
+    assert sound[150] - sound[149] == pytest.approx(4.02, abs=0.002)
+    assert frame_counts(probe(path)) == {"opus": 300, "vp8": 300}
+
+
+def test_a_late_picture_does_not_stretch_the_file(tmp_path: Path) -> None:
+    """A camera switched on late begins there, whatever its timestamps begin with."""
+    path = written(Scene().add(audio(6), video(2, from_s=4, rtp=17)), tmp_path)
+    seen = probe(path)
+    assert stamps_s(path, "video")[0] == pytest.approx(4.01, abs=0.002)
+    assert float(seen["format"]["duration"]) == pytest.approx(6.01, abs=0.002)
+
+
+def test_a_change_of_resolution_decodes_to_the_end(tmp_path: Path) -> None:
+    """VP8 carries its size in each keyframe; the header keeps the first."""
+    bigger = video(2, size=(320, 240), from_s=2, rtp=VIDEO_RTP + 180_000)
+    path = written(Scene().add(audio(4), video(2), bigger), tmp_path)
+    with av.open(str(path)) as media:
+        assert (media.streams.video[0].width, media.streams.video[0].height) == (160, 120)
+        sizes = [(frame.width, frame.height) for frame in media.decode(video=0)]
+    assert sizes == [(160, 120)] * 60 + [(320, 240)] * 60
+
+
+def test_clusters_are_short_and_blocks_in_order(tmp_path: Path) -> None:
+    """Times never fall in the file, and no cluster is longer than five seconds, keyframes or not."""
+    path = written(Scene().add(audio(12), video(12, key_every=1000)), tmp_path)
+    with av.open(str(path)) as media:
+        times = [
+            float(packet.pts * packet.time_base) + (LOOK_AHEAD_S if packet.stream.type == "audio" else 0)
+            for packet in media.demux()
+            if packet.size
+        ]
+    assert all(later >= sooner - 0.001 for sooner, later in pairwise(times))
+    index = index_of(Scene().add(audio(12), video(12, key_every=1000)).fragments())
+    starts = [cluster.time_ms for cluster in WebmWriter(index)._clusters]
+    assert all(later - sooner <= CLUSTER_MS for sooner, later in pairwise(starts))
+
+
+def test_sound_of_two_channels_is_told_from_its_packets(tmp_path: Path) -> None:
+    """The SDP always says two channels; the file says what the packets hold."""
+    path = written(Scene().add(audio(2)), tmp_path)
+    assert probe(path)["streams"][0]["channels"] == 1
+
+
+def test_h264_is_refused_before_a_byte_is_written() -> None:
+    """WebM has no H.264: a player would have to guess."""
+    index = index_of(Scene().add(video(1, info=H264)).fragments())
+    with pytest.raises(ContainerError, match="MP4"):
+        WebmWriter(index)
