@@ -86,7 +86,8 @@ export const SENTENCES = {
     "failed.title": "L’appel n’a pas abouti",
     "failed.title_lost": "L’appel a été coupé",
     "failed.code": "Code : {code}",
-    "failed.network": "Le service ne répond pas. Vérifiez votre connexion à Internet, puis réessayez.",
+    "failed.network":
+      "Le service ne répond pas à cette page. Vérifiez votre connexion à Internet, puis réessayez.",
     "failed.timeout": "Le service met trop de temps à répondre. Réessayez dans un instant.",
     "failed.origin_not_allowed":
       "Ce bouton n’est pas autorisé sur cette page. Prévenez le site que vous visitez.",
@@ -185,7 +186,8 @@ export const SENTENCES = {
     "failed.title": "The call did not go through",
     "failed.title_lost": "The call was cut off",
     "failed.code": "Code: {code}",
-    "failed.network": "The service does not answer. Check your internet connection, then try again.",
+    "failed.network":
+      "The service does not answer this page. Check your internet connection, then try again.",
     "failed.timeout": "The service takes too long to answer. Try again in a moment.",
     "failed.origin_not_allowed":
       "This button is not allowed on this page. Please tell the site you are visiting.",
