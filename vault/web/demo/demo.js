@@ -31,11 +31,16 @@ const ENGLISH = {
   "promise.erased": "Erased, with proof",
   "promise.erased_text":
     "At your request or when its time is up, the key is destroyed, every copy deleted, and a receipt that anyone can verify proves it.",
-  "footer.text": "This shop is invented: it is the demonstration page of Callvault, served by your own machine.",
+  "footer.text":
+    "This shop is invented: it is the demonstration page of Callvault, served by your own machine.",
   "footer.console": "Open the agents’ console",
 };
 
-const language = chooseLanguage([new URLSearchParams(location.search).get("lang"), ...navigator.languages, "fr"]);
+const language = chooseLanguage([
+  new URLSearchParams(location.search).get("lang"),
+  ...navigator.languages,
+  "fr",
+]);
 document.documentElement.lang = language;
 document.querySelector("call-button")?.setAttribute("lang", language);
 document.querySelector(`.languages [lang=${language}]`)?.setAttribute("aria-current", "true");

@@ -111,5 +111,7 @@ export function spokenDuration(language, durationMs) {
  * @param {string} moment RFC 3339
  */
 export function dateTime(language, moment) {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(moment));
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(
+    new Date(moment),
+  );
 }
