@@ -55,6 +55,24 @@ def read_key(jwk: Mapping[str, Any], algorithm: str) -> Any | None:
     return key if _fits(key, algorithm) else None
 
 
+def is_roca(modulus: int) -> bool:
+    """Tell whether a modulus bears the mark of CVE-2017-15361: its private key can be computed.
+
+    The broken generator's primes are powers of 65537 modulo many small primes, and so is their product.
+    """
+    return all(modulus % prime in powers for prime, powers in _ROCA_POWERS.items())
+
+
+def _powers_modulo(prime: int) -> frozenset[int]:
+    return frozenset(pow(65_537, exponent, prime) for exponent in range(prime))
+
+
+_ROCA_POWERS: Final = {
+    prime: _powers_modulo(prime)
+    for prime in (11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157)
+}
+
+
 def _fits(key: Any, algorithm: str) -> bool:
     match algorithm:
         case "EdDSA":  # RFC 8037 also knows Ed448; it is not used here
@@ -66,6 +84,7 @@ def _fits(key: Any, algorithm: str) -> bool:
                 isinstance(key, RSAPublicKey)
                 and MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS
                 and key.public_numbers().e >= MIN_RSA_EXPONENT
+                and not is_roca(key.public_numbers().n)
             )
         case _:
             return False
