@@ -40,12 +40,12 @@ _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ}
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     Role.VISITOR: frozenset({_P.PUBLIC, _P.CALL_JOIN, _P.CALL_READ}),
-    Role.AGENT: _SIGNED_IN | _READS | {_P.CALL_JOIN},
-    Role.SUPERVISOR: _SIGNED_IN | _READS | _ERASES | {_P.CALL_JOIN, _P.PEOPLE_READ},
+    Role.AGENT: _SIGNED_IN | _READS,
+    Role.SUPERVISOR: _SIGNED_IN | _READS | _ERASES | {_P.PEOPLE_READ},
     Role.ADMIN: _SIGNED_IN
     | _READS
     | _ERASES
-    | {_P.CALL_JOIN, _P.PEOPLE_READ, _P.PEOPLE_MANAGE, _P.BUTTONS_MANAGE, _P.ISSUERS_MANAGE, _P.LEDGER_READ},
+    | {_P.PEOPLE_READ, _P.PEOPLE_MANAGE, _P.BUTTONS_MANAGE, _P.ISSUERS_MANAGE, _P.LEDGER_READ},
     # The data protection officer sees who looked and what was erased, erases, but plays nothing.
     Role.AUDITOR: _SIGNED_IN
     | _ERASES

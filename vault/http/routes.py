@@ -19,8 +19,36 @@ listed in ``route.PATH_IDS``; any other needs a regular expression in ``patterns
 
 from typing import Final
 
-from vault.http import docs, health, issuers, people, sessions
+from vault.http import (
+    buttons,
+    calls,
+    deletions,
+    docs,
+    health,
+    issuers,
+    ledger,
+    media,
+    pages,
+    people,
+    playback,
+    sessions,
+)
 from vault.http.route import RouteTable
 
-ROUTES: Final = RouteTable((*health.ROUTES, *docs.ROUTES, *sessions.ROUTES, *people.ROUTES, *issuers.ROUTES))
+ROUTES: Final = RouteTable(
+    (
+        *health.ROUTES,
+        *docs.ROUTES,
+        *pages.ROUTES,
+        *sessions.ROUTES,
+        *people.ROUTES,
+        *issuers.ROUTES,
+        *buttons.ROUTES,
+        *calls.ROUTES,
+        *media.ROUTES,
+        *playback.ROUTES,
+        *deletions.ROUTES,
+        *ledger.ROUTES,
+    )
+)
 """Everything the program answers. docs/API.md repeats it and a test holds the two equal."""

@@ -55,6 +55,7 @@ class Services:
     metrics: Metrics
     cursors: Cursors
     health: Health
+    demo_button_id: str | None = None  # the development server shows a page with this button
 
 
 SERVICES: Final = web.AppKey("services", Services)

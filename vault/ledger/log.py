@@ -71,11 +71,11 @@ class Ledger:
         async with self._database.write() as connection:
             return await self.append(connection, entry)
 
-    async def leaf(self, index: int) -> str | None:
-        """Return the exact text of a leaf."""
+    async def leaf(self, index: int, *, tenant_id: str) -> str | None:
+        """Return the exact text of a tenant's leaf; None for a missing or foreign one."""
+        query = select(leaves.c.leaf).where(leaves.c.leaf_index == index, leaves.c.tenant_id == tenant_id)
         async with self._database.read() as connection:
-            found = await connection.execute(select(leaves.c.leaf).where(leaves.c.leaf_index == index))
-            return found.scalar_one_or_none()
+            return (await connection.execute(query)).scalar_one_or_none()
 
     async def history(
         self, object_id: str, *, before: int | None = None, limit: int = HISTORY_MAX

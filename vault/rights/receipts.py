@@ -28,8 +28,10 @@ class Receipts:
         request = await self._requests.get(request_id, by=by)
         entries = []
         for item in request.items:
-            leaf = None if item.leaf_index is None else await self._ledger.leaf(item.leaf_index)
-            if item.leaf_index is not None and leaf is not None:
+            if item.leaf_index is None:
+                continue
+            leaf = await self._ledger.leaf(item.leaf_index, tenant_id=request.tenant_id)
+            if leaf is not None:
                 entries.append({"leaf": leaf, "proof": await self._checkpoints.proof(item.leaf_index)})
         if not entries:
             raise ConflictError("nothing is proven yet; ask again in a moment")

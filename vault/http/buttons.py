@@ -1,0 +1,146 @@
+"""Buttons of a tenant: ``/v1/buttons``."""
+
+from typing import Final, Literal
+
+from pydantic import Field
+
+from vault.calls.buttons import Button, NewButton
+from vault.errors import NotFoundError
+from vault.http.ask import Answer, Ask
+from vault.http.route import Route
+from vault.http.wire import In, Integer, Out, Text
+from vault.policy import Permission
+
+Origins = list[Text]
+
+
+class TwoLanguages(In):
+    """A text in both languages of the product."""
+
+    fr: Text = Field(min_length=1, max_length=300)
+    en: Text = Field(min_length=1, max_length=300)
+
+
+class ButtonIn(In):
+    """A button to make."""
+
+    name: Text = Field(min_length=1, max_length=100)
+    label: TwoLanguages
+    purpose: TwoLanguages
+    media: list[Literal["audio", "video"]] = Field(min_length=1, max_length=2)
+    allowed_origins: Origins = Field(min_length=1, max_length=50)
+    records: bool = False
+    retention_days: Integer | None = Field(None, ge=1, le=3_650)
+
+
+class ButtonChange(In):
+    """What may change of a button."""
+
+    allowed_origins: Origins | None = Field(None, min_length=1, max_length=50)
+    disabled: bool | None = None
+
+
+class ButtonOut(Out):
+    """A button."""
+
+    id: str
+    name: str
+    label: dict[str, str]
+    purpose: dict[str, str]
+    media: list[str]
+    allowed_origins: list[str]
+    records: bool
+    retention_days: int
+    disabled: bool
+
+
+class ButtonList(Out):
+    """All buttons of a tenant; there are few, so there are no pages."""
+
+    items: list[ButtonOut]
+
+
+async def list_buttons(ask: Ask[None, None]) -> Answer:
+    """List the tenant's buttons."""
+    found = await ask.services.buttons.list(by=ask.principal)
+    return Answer(body=ButtonList(items=[_present(button) for button in found]))
+
+
+async def add_button(ask: Ask[ButtonIn, None]) -> Answer:
+    """Make a button."""
+    asked = ask.body
+    default_days = ask.services.settings.retention.recording_days
+    made = await ask.services.buttons.create(
+        NewButton(
+            name=asked.name,
+            label=asked.label.model_dump(),
+            purpose=asked.purpose.model_dump(),
+            media=tuple(kind for kind in ("audio", "video") if kind in asked.media or kind == "audio"),
+            allowed_origins=tuple(asked.allowed_origins),
+            records=asked.records,
+            retention_days=asked.retention_days or default_days,
+        ),
+        by=ask.principal,
+    )
+    return Answer(status=201, body=_present(made), headers={"Location": f"/v1/buttons/{made.id}"})
+
+
+async def change_button(ask: Ask[ButtonChange, None]) -> Answer:
+    """Change a button's origins, or switch it off or on."""
+    origins = ask.body.allowed_origins
+    changed = await ask.services.buttons.change(
+        ask.path["button_id"],
+        by=ask.principal,
+        allowed_origins=None if origins is None else tuple(origins),
+        disabled=ask.body.disabled,
+    )
+    return Answer(body=_present(changed))
+
+
+def _present(button: Button) -> ButtonOut:
+    return ButtonOut(
+        id=button.id,
+        name=button.name,
+        label=button.label,
+        purpose=button.purpose,
+        media=list(button.media),
+        allowed_origins=list(button.allowed_origins),
+        records=button.records,
+        retention_days=button.retention_days,
+        disabled=button.disabled,
+    )
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/v1/buttons",
+        handler=list_buttons,
+        needs=Permission.BUTTONS_READ,
+        summary="List buttons.",
+        tag="buttons",
+        responses={200: ButtonList},
+    ),
+    Route(
+        method="POST",
+        path="/v1/buttons",
+        handler=add_button,
+        needs=Permission.BUTTONS_MANAGE,
+        summary="Make a button.",
+        tag="buttons",
+        body=ButtonIn,
+        creates=True,
+        responses={201: ButtonOut},
+    ),
+    Route(
+        method="PATCH",
+        path="/v1/buttons/{button_id}",
+        handler=change_button,
+        needs=Permission.BUTTONS_MANAGE,
+        summary="Change a button.",
+        tag="buttons",
+        body=ButtonChange,
+        responses={200: ButtonOut},
+        errors=(NotFoundError,),
+    ),
+)

@@ -1,0 +1,335 @@
+"""Calls: what the widget opens, answers and joins. Signalling has the shape of WHIP (RFC 9725)."""
+
+from typing import Final, Literal
+
+from pydantic import Field
+
+from vault.calls.calls import OpenCall, Visitor
+from vault.calls.notice import Language
+from vault.errors import (
+    BusyError,
+    ConflictError,
+    ConsentMissingError,
+    MalformedError,
+    NotFoundError,
+    NoticeChangedError,
+    OfferRefusedError,
+    OriginRefusedError,
+    PreconditionFailedError,
+    PreconditionRequiredError,
+)
+from vault.http.ask import Answer, Ask
+from vault.http.route import Cors, Limit, Route
+from vault.http.wire import In, Moment, Out, Text
+from vault.model import CallState, ConsentChoice
+from vault.policy import Permission
+
+SDP: Final = "application/sdp"
+FRAGMENT: Final = "application/trickle-ice-sdpfrag"
+FRAGMENT_LIMIT_BYTES: Final = 8 * 1024
+MediaList = list[Literal["audio", "video"]]
+
+
+class VisitorIn(In):
+    """What the page knows about its visitor; sealed under the call's own key, erased with it."""
+
+    reference: Text | None = Field(None, min_length=1, max_length=200)
+    name: Text | None = Field(None, min_length=1, max_length=200)
+    email: Text | None = Field(None, min_length=3, max_length=254)
+    phone: Text | None = Field(None, min_length=3, max_length=40)
+
+
+class CallIn(In):
+    """A press of the button."""
+
+    language: Language
+    media: MediaList = Field(min_length=1, max_length=2)
+    visitor: VisitorIn = VisitorIn()
+    page_url: Text | None = Field(None, max_length=2_000)
+
+
+class NoticeOut(Out):
+    """What the visitor must be shown before answering."""
+
+    version: str
+    hash: str
+    language: Language
+    tenant_name: str
+    purpose: str
+    retention_days: int
+    records: list[str]
+    text: str
+
+
+class IceServer(Out):
+    """A STUN or TURN server, as RTCPeerConnection takes it."""
+
+    urls: list[str]
+
+
+class OpenedOut(Out):
+    """A call that waits for the visitor's answer. ``token`` is good for this call only."""
+
+    id: str
+    state: CallState
+    token: str
+    token_expires_at: Moment
+    notice: NoticeOut
+    ice_servers: list[IceServer]
+
+
+class CallOut(Out):
+    """A call as its visitor or its tenant sees it."""
+
+    id: str
+    state: CallState
+    button_id: str
+    language: str
+    media: list[str]
+    created_at: Moment
+    ended_at: Moment | None
+    end_reason: str | None
+    consent: ConsentChoice | None
+
+
+class ConsentIn(In):
+    """The visitor's answer to the notice with this hash."""
+
+    choice: ConsentChoice
+    notice_hash: Text = Field(min_length=64, max_length=64)
+    language: Language
+
+
+class ConsentOut(Out):
+    """The answer, as it is in the ledger."""
+
+    id: str
+    choice: ConsentChoice
+
+
+class WidgetOut(Out):
+    """What the button on the page needs before it is pressed."""
+
+    label: dict[str, str]
+    media: list[str]
+    tenant_name: str
+    languages: list[str]
+    records: bool
+
+
+async def widget_of_button(ask: Ask[None, None]) -> Answer:
+    """Tell the widget what its button says and offers."""
+    button = await ask.services.buttons.public(ask.path["button_id"])
+    return Answer(
+        body=WidgetOut(
+            label=button.label,
+            media=list(button.media),
+            tenant_name=button.tenant_name,
+            languages=sorted(button.label),
+            records=button.records,
+        )
+    )
+
+
+async def open_call(ask: Ask[CallIn, None]) -> Answer:
+    """Open a call through a button."""
+    media = tuple(kind for kind in ("audio", "video") if kind in ask.body.media)
+    if "audio" not in media:
+        media = ("audio", *media)  # a picture alone is no conversation; the notice speaks of both
+    opened = await ask.services.calls.open(
+        OpenCall(
+            button_id=ask.path["button_id"],
+            origin=ask.origin,
+            language=ask.body.language,
+            media=media,
+            visitor=Visitor(**ask.body.visitor.model_dump()),
+            page_url=ask.body.page_url,
+        )
+    )
+    minted = ask.services.identity.mint_visitor_token(call_id=opened.id, tenant_id=opened.tenant_id)
+    notice = opened.notice
+    return Answer(
+        status=201,
+        headers={"Location": f"/v1/calls/{opened.id}"},
+        body=OpenedOut(
+            id=opened.id,
+            state=opened.state,
+            token=minted.token,
+            token_expires_at=minted.expires_at,
+            notice=NoticeOut(
+                version=notice.version,
+                hash=notice.hash,
+                language=notice.language,
+                tenant_name=notice.tenant_name,
+                purpose=notice.purpose,
+                retention_days=notice.retention_days,
+                records=list(notice.records),
+                text=notice.text,
+            ),
+            ice_servers=[],
+        ),
+    )
+
+
+async def show_call(ask: Ask[None, None]) -> Answer:
+    """Show a call."""
+    call = await ask.services.calls.view(ask.path["call_id"], by=ask.principal)
+    return Answer(
+        body=CallOut(
+            id=call.id,
+            state=call.state,
+            button_id=call.button_id,
+            language=call.language,
+            media=list(call.media),
+            created_at=call.created_at,
+            ended_at=call.ended_at,
+            end_reason=call.end_reason,
+            consent=call.consent,
+        )
+    )
+
+
+async def answer_notice(ask: Ask[ConsentIn, None]) -> Answer:
+    """Record the visitor's answer to the notice."""
+    consent_id = await ask.services.calls.answer_notice(
+        ask.path["call_id"],
+        ask.body.choice,
+        notice_hash=ask.body.notice_hash,
+        language=ask.body.language,
+        by=ask.principal,
+    )
+    return Answer(status=201, body=ConsentOut(id=consent_id, choice=ask.body.choice))
+
+
+async def join(ask: Ask[bytes, None]) -> Answer:
+    """Answer an SDP offer with a new leg (RFC 9725, 4.2)."""
+    call_id = ask.path["call_id"]
+    answered = await ask.services.legs.join(call_id, _text(ask.body), by=ask.principal)
+    return Answer(
+        status=201,
+        body=answered.sdp,
+        content_type=SDP,
+        headers={"Location": f"/v1/calls/{call_id}/legs/{answered.leg_id}", "ETag": f'"{answered.etag}"'},
+    )
+
+
+async def trickle(ask: Ask[bytes, None]) -> Answer:
+    """Take candidates of a leg (RFC 9725, 4.3.2)."""
+    given = ask.raw.if_match
+    if not given:
+        raise PreconditionRequiredError("send the ETag of the leg's answer in If-Match")
+    await ask.services.legs.trickle(
+        ask.path["call_id"],
+        ask.path["leg_id"],
+        _text(ask.body),
+        if_match=given[0].value,
+        by=ask.principal,
+    )
+    return Answer(status=204)
+
+
+async def hang_up(ask: Ask[None, None]) -> Answer:
+    """End a leg (RFC 9725, 4.2: DELETE answers 200)."""
+    await ask.services.legs.hang_up(ask.path["call_id"], ask.path["leg_id"], by=ask.principal)
+    return Answer(status=200)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as cause:
+        raise MalformedError("an SDP body is UTF-8 text") from cause
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path="/v1/buttons/{button_id}/widget",
+        handler=widget_of_button,
+        needs=Permission.PUBLIC,
+        summary="What the button on the page needs.",
+        tag="calls",
+        responses={200: WidgetOut},
+        errors=(NotFoundError,),
+        cors=Cors.BUTTON,
+    ),
+    Route(
+        method="POST",
+        path="/v1/buttons/{button_id}/calls",
+        handler=open_call,
+        needs=Permission.PUBLIC,
+        summary="Open a call.",
+        tag="calls",
+        body=CallIn,
+        responses={201: OpenedOut},
+        errors=(NotFoundError, OriginRefusedError),
+        limit=Limit.CALLS,
+        cors=Cors.BUTTON,
+    ),
+    Route(
+        method="GET",
+        path="/v1/calls/{call_id}",
+        handler=show_call,
+        needs=Permission.CALL_READ,
+        summary="Show a call.",
+        tag="calls",
+        responses={200: CallOut},
+        errors=(NotFoundError,),
+        cors=Cors.BUTTON,
+    ),
+    Route(
+        method="POST",
+        path="/v1/calls/{call_id}/consents",
+        handler=answer_notice,
+        needs=Permission.CALL_JOIN,
+        summary="Answer the notice.",
+        tag="calls",
+        body=ConsentIn,
+        responses={201: ConsentOut},
+        errors=(NotFoundError, ConflictError, NoticeChangedError),
+        cors=Cors.BUTTON,
+    ),
+    Route(
+        method="POST",
+        path="/v1/calls/{call_id}/legs",
+        handler=join,
+        needs=Permission.CALL_JOIN,
+        summary="Join a call with an SDP offer (WHIP).",
+        tag="calls",
+        body=SDP,
+        limit_bytes=64 * 1024,
+        responses={201: SDP},
+        errors=(NotFoundError, ConflictError, ConsentMissingError, OfferRefusedError, BusyError),
+        cors=Cors.BUTTON,
+    ),
+    Route(
+        method="PATCH",
+        path="/v1/calls/{call_id}/legs/{leg_id}",
+        handler=trickle,
+        needs=Permission.CALL_JOIN,
+        summary="Add ICE candidates to a leg.",
+        tag="calls",
+        body=FRAGMENT,
+        limit_bytes=FRAGMENT_LIMIT_BYTES,
+        responses={204: None},
+        errors=(
+            NotFoundError,
+            ConflictError,
+            MalformedError,
+            PreconditionRequiredError,
+            PreconditionFailedError,
+        ),
+        cors=Cors.BUTTON,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/calls/{call_id}/legs/{leg_id}",
+        handler=hang_up,
+        needs=Permission.CALL_JOIN,
+        summary="End a leg.",
+        tag="calls",
+        responses={200: None},
+        errors=(NotFoundError,),
+        cors=Cors.BUTTON,
+    ),
+)

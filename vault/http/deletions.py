@@ -1,0 +1,175 @@
+"""Deletion requests and their receipts: ``/v1/deletion-requests``."""
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from vault.errors import ConflictError, ErasedError, NotFoundError
+from vault.http.ask import Answer, Ask
+from vault.http.paging import next_link, scope_of
+from vault.http.route import Route
+from vault.http.wire import JSON_TYPE, In, Moment, Out, PageQuery, Text
+from vault.model import ErasureReason, ErasureState
+from vault.policy import Permission
+from vault.rights.requests import DeletionRequest
+
+RECEIPT_TYPE: Final = JSON_TYPE
+
+
+class DeletionIn(In):
+    """What to erase: one media item, one call with all that belongs to it, or all calls of a visitor."""
+
+    media_id: str | None = Field(None, pattern=r"^rec_[0-9a-f]{32}$")
+    call_id: str | None = Field(None, pattern=r"^call_[0-9a-f]{32}$")
+    visitor_reference: Text | None = Field(None, min_length=1, max_length=200)
+    reason: ErasureReason
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(value is not None for value in (self.media_id, self.call_id, self.visitor_reference)) != 1:
+            raise ValueError("name exactly one of media_id, call_id, visitor_reference")
+        return self
+
+
+class DeletionItem(Out):
+    """One object of a request."""
+
+    media_id: str
+    kind: str
+    state: ErasureState
+    live_erased_at: Moment | None
+
+
+class DeletionOut(Out):
+    """A request and how far it is."""
+
+    id: str
+    state: Literal["pending", "complete"]
+    scope: str
+    reason: ErasureReason
+    requested_at: Moment
+    completed_at: Moment | None
+    items: list[DeletionItem]
+    receipt_url: str
+
+
+class DeletionPage(Out):
+    """One page of requests, newest first."""
+
+    items: list[DeletionOut]
+    next_cursor: str | None
+
+
+async def request_deletion(ask: Ask[DeletionIn, None]) -> Answer:
+    """Ask for an erasure."""
+    requests, body, who = ask.services.deletion_requests, ask.body, ask.principal
+    if body.media_id is not None:
+        made = await requests.of_media(body.media_id, body.reason, by=who)
+    elif body.call_id is not None:
+        made = await requests.of_call(body.call_id, body.reason, by=who)
+    else:
+        made = await requests.of_visitor(body.visitor_reference or "", body.reason, by=who)
+    ask.services.keeper.wake()
+    return Answer(
+        status=202, body=present_deletion(made), headers={"Location": f"/v1/deletion-requests/{made.id}"}
+    )
+
+
+async def list_deletions(ask: Ask[None, PageQuery]) -> Answer:
+    """List requests, newest first."""
+    scope = scope_of("deletions", ask.principal.tenant_id, ask.query)
+    before = str(ask.services.cursors.read(scope, ask.query.cursor)[0]) if ask.query.cursor else None
+    found = await ask.services.deletion_requests.list(
+        by=ask.principal, before=before, limit=ask.query.limit + 1
+    )
+    shown = found[: ask.query.limit]
+    cursor = ask.services.cursors.write(scope, [shown[-1].id]) if len(found) > len(shown) else None
+    return Answer(
+        body=DeletionPage(items=[present_deletion(one) for one in shown], next_cursor=cursor),
+        headers=next_link(ask, cursor),
+    )
+
+
+async def show_deletion(ask: Ask[None, None]) -> Answer:
+    """Show a request."""
+    return Answer(
+        body=present_deletion(
+            await ask.services.deletion_requests.get(ask.path["deletion_id"], by=ask.principal)
+        )
+    )
+
+
+async def receipt(ask: Ask[None, None]) -> Answer:
+    """Give the receipt of a request, to be kept and verified without us."""
+    request_id = ask.path["deletion_id"]
+    written = await ask.services.receipts.of(request_id, by=ask.principal)
+    return Answer(
+        body=written,
+        content_type=RECEIPT_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="receipt-{request_id}.json"'},
+    )
+
+
+def present_deletion(request: DeletionRequest) -> DeletionOut:
+    """Show a request as the wire has it."""
+    return DeletionOut(
+        id=request.id,
+        state="complete" if request.complete else "pending",
+        scope=request.scope,
+        reason=request.reason,
+        requested_at=request.requested_at,
+        completed_at=request.completed_at,
+        items=[
+            DeletionItem(
+                media_id=item.object_id, kind=item.kind, state=item.state, live_erased_at=item.live_erased_at
+            )
+            for item in request.items
+        ],
+        receipt_url=f"/v1/deletion-requests/{request.id}/receipt",
+    )
+
+
+ROUTES: Final = (
+    Route(
+        method="POST",
+        path="/v1/deletion-requests",
+        handler=request_deletion,
+        needs=Permission.ERASURE_REQUEST,
+        summary="Ask for an erasure.",
+        tag="erasure",
+        body=DeletionIn,
+        creates=True,
+        responses={202: DeletionOut},
+        errors=(NotFoundError, ErasedError, ConflictError),
+    ),
+    Route(
+        method="GET",
+        path="/v1/deletion-requests",
+        handler=list_deletions,
+        needs=Permission.ERASURE_READ,
+        summary="List erasures.",
+        tag="erasure",
+        query=PageQuery,
+        responses={200: DeletionPage},
+    ),
+    Route(
+        method="GET",
+        path="/v1/deletion-requests/{deletion_id}",
+        handler=show_deletion,
+        needs=Permission.ERASURE_READ,
+        summary="Show an erasure.",
+        tag="erasure",
+        responses={200: DeletionOut},
+        errors=(NotFoundError,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/deletion-requests/{deletion_id}/receipt",
+        handler=receipt,
+        needs=Permission.ERASURE_READ,
+        summary="The receipt of an erasure.",
+        tag="erasure",
+        responses={200: RECEIPT_TYPE},
+        errors=(NotFoundError, ConflictError),
+    ),
+)

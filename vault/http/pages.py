@@ -1,0 +1,185 @@
+"""Pages and assets: the widget's modules, the console's shells, the demo page.
+
+Shells are rendered here, data comes from the API. Assets are files of ``vault/web`` found by a pattern that
+knows no path separators, so that a path cannot lead anywhere else.
+"""
+
+import functools
+import json
+import secrets
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import jinja2
+from aiohttp import web
+
+from vault.errors import NotFoundError
+from vault.http.ask import Answer, Ask
+from vault.http.language import LANGUAGES
+from vault.http.route import Limit, Route
+from vault.http.security_headers import PAGE_CSP
+from vault.model import Id
+from vault.policy import Permission, Principal
+
+WEB: Final = Path(__file__).parent.parent / "web"
+HTML: Final = "text/html; charset=utf-8"
+LANGUAGE_COOKIE: Final = "callvault_language"
+TYPES: Final = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+FILE: Final = r"[a-z0-9_-]{1,60}(?:\.esm)?\.(?:js|css|svg)"
+CONSOLE_CSP: Final = PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'nonce-{nonce}'")
+# The page with the button asks for camera and microphone; no other page of ours may.
+DEMO_HEADERS: Final = {
+    "Content-Security-Policy": PAGE_CSP,
+    "Permissions-Policy": "camera=(self), microphone=(self)",
+}
+# The integrator's page loads the widget from here: public code, no credentials, any origin.
+OPEN_HEADERS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+
+
+async def widget(_ask: Ask[None, None]) -> web.StreamResponse:
+    """Give the widget's first module."""
+    return _file(WEB / "widget" / "widget.js", OPEN_HEADERS)
+
+
+async def widget_file(ask: Ask[None, None]) -> web.StreamResponse:
+    """Give a module of the widget."""
+    return _file(WEB / "widget" / ask.path["file"], OPEN_HEADERS)
+
+
+async def shared_file(ask: Ask[None, None]) -> web.StreamResponse:
+    """Give what widget, demo and console share."""
+    return _file(WEB / "shared" / ask.path["file"], OPEN_HEADERS)
+
+
+async def console_file(ask: Ask[None, None]) -> web.StreamResponse:
+    """Give an asset of the console."""
+    return _file(WEB / "console" / ask.path["file"])
+
+
+async def wavesurfer_file(ask: Ask[None, None]) -> web.StreamResponse:
+    """Give the vendored waveform player."""
+    return _file(WEB / "vendor" / "wavesurfer" / ask.path["file"])
+
+
+async def demo(ask: Ask[None, None]) -> Answer:
+    """Show the demo shop, where there is a demo tenant."""
+    button_id = ask.services.demo_button_id
+    if button_id is None:
+        raise NotFoundError("there is no demo here")
+    page = _environment().get_template("demo/demo.html").render(button_id=button_id)
+    return Answer(body=page, content_type=HTML, headers=DEMO_HEADERS)
+
+
+async def demo_file(ask: Ask[None, None]) -> web.StreamResponse:
+    """Give an asset of the demo page."""
+    return _file(WEB / "demo" / ask.path["file"])
+
+
+async def login(ask: Ask[None, None]) -> Answer:
+    """Show the sign-in page."""
+    return await _shell(ask, "login.html", me=None)
+
+
+async def recordings(ask: Ask[None, None]) -> Answer:
+    """Show the list, to whoever is signed in."""
+    return await _signed_in(ask, "recordings.html")
+
+
+async def recording(ask: Ask[None, None]) -> Answer:
+    """Show one recording, to whoever is signed in; whether it exists, the API says."""
+    return await _signed_in(ask, "recording.html", recording_id=ask.path["media_id"])
+
+
+async def _signed_in(ask: Ask[None, None], template: str, **values: str) -> Answer:
+    if ask.who is None:
+        query = urlencode({"why": "ended", "next": ask.raw.path})
+        return Answer(status=303, headers={"Location": f"/console/login?{query}"})
+    return await _shell(ask, template, me=ask.who, **values)
+
+
+async def _shell(ask: Ask[None, None], template: str, *, me: Principal | None, **values: str) -> Answer:
+    chosen = ask.raw.cookies.get(LANGUAGE_COOKIE, "")
+    language = chosen if chosen in LANGUAGES else ask.language
+    nonce = secrets.token_urlsafe(16)
+    page = (
+        _environment()
+        .get_template(f"console/templates/{template}")
+        .render(
+            lang=language,
+            words=_words(language),
+            me=None if me is None else await _me(ask, me),
+            nonce=nonce,
+            **values,
+        )
+    )
+    policy = CONSOLE_CSP.format(nonce=nonce)
+    return Answer(body=page, content_type=HTML, headers={"Content-Security-Policy": policy})
+
+
+async def _me(ask: Ask[None, None], who: Principal) -> dict[str, str]:
+    identity = ask.services.identity
+    person = await identity.people.one(who.id, tenant_id=who.tenant_id)
+    tenant_name = await identity.tenants.name_of(Id(who.tenant_id))
+    return {"name": person.name, "role": who.role.value, "tenant_name": tenant_name}
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader([WEB, WEB / "console" / "templates"])
+    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+
+
+@functools.cache
+def _words(language: str) -> dict[str, Any]:
+    """Read a catalogue: an ES module whose default export is plain JSON between its outer braces."""
+    text = (WEB / "console" / f"{language}.js").read_text(encoding="utf-8")
+    catalogue = text.split("export default", 1)[1]
+    found: dict[str, Any] = json.loads(catalogue[catalogue.index("{") : catalogue.rindex("}") + 1])
+    return found
+
+
+def _file(path: Path, headers: dict[str, str] | None = None) -> web.StreamResponse:
+    if not path.is_file():
+        raise NotFoundError("there is no such file")
+    # Revalidated each time: a new release shows at once, and costs one 304 otherwise.
+    plain = {"Content-Type": TYPES[path.suffix], "Cache-Control": "no-cache"}
+    return web.FileResponse(path, headers={**plain, **(headers or {})})
+
+
+def _page(path: str, handler: Any, summary: str, **more: Any) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=handler,
+        needs=Permission.PUBLIC,
+        summary=summary,
+        tag="pages",
+        responses={200: "text/html"},
+        hidden=True,
+        limit=Limit.NONE,
+        **more,
+    )
+
+
+_ONE_FILE: Final = {"file": FILE}
+ROUTES: Final = (
+    _page("/widget.js", widget, "The call button's first module."),
+    _page("/widget/{file}", widget_file, "A module of the call button.", patterns=_ONE_FILE),
+    _page("/shared/{file}", shared_file, "What the pages share.", patterns=_ONE_FILE),
+    _page("/assets/shared/{file}", shared_file, "What the pages share.", patterns=_ONE_FILE),
+    _page("/assets/console/{file}", console_file, "An asset of the console.", patterns=_ONE_FILE),
+    _page("/assets/vendor/wavesurfer/{file}", wavesurfer_file, "The waveform player.", patterns=_ONE_FILE),
+    _page("/demo", demo, "The demo shop."),
+    _page("/demo/{file}", demo_file, "An asset of the demo shop.", patterns=_ONE_FILE),
+    _page("/console/login", login, "Sign in."),
+    _page("/console", recordings, "The list of recordings."),
+    _page("/console/recordings/{media_id}", recording, "One recording."),
+)
