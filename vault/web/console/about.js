@@ -4,7 +4,7 @@
 import { clock, dateTime, spokenDuration } from "../shared/i18n.js";
 import { Problem, sentenceOf } from "./api.js";
 import { el, facts, note } from "./dom.js";
-import { codecName, counted, exact, language, named, size, t } from "./words.js";
+import { codecName, counted, exact, language, named, seconds, size, t } from "./words.js";
 
 /** @typedef {import("./player.js").Gap} Gap */
 
@@ -54,7 +54,7 @@ export async function aboutManifest(place, item, path, player) {
 
 /** @param {string} path @param {any} item */
 function download(path, item) {
-  return el("a", { class: "button secondary wide", href: path, download: `${item.id}-manifest.json` }, t("about.download"));
+  return el("a", { class: "button secondary wide small", href: path, download: `${item.id}-manifest.json` }, t("about.download"));
 }
 
 /** @param {any} manifest @param {any} item @param {(atMs: number) => void} seek */
@@ -95,9 +95,11 @@ function completeness(manifest, seek) {
 /** @param {Gap} gap @param {any} manifest @param {(atMs: number) => void} seek */
 function gapItem(gap, manifest, seek) {
   const kind = manifest.tracks?.find((/** @type {any} */ track) => track.id === gap.track)?.kind ?? "all";
-  const words = { from: clock(gap.from_ms), to: clock(gap.to_ms), track: t(`track.${kind}`), cause: named("gap", gap.cause) };
-  const go = t("about.gap_go", { time: spokenDuration(language, gap.from_ms) });
-  return el("li", {}, el("button", { type: "button", class: "go", "aria-label": `${t("about.gap", words)}. ${go}`, onclick: () => seek(gap.from_ms) }, t("about.gap", words)));
+  const length = seconds((gap.to_ms ?? manifest.duration_ms) - gap.from_ms);
+  const said = t("about.gap", { from: clock(gap.from_ms), length, track: t(`track.${kind}`), cause: named("gap", gap.cause) });
+  const label = `${said}. ${t("about.gap_go", { time: spokenDuration(language, gap.from_ms) })}`;
+  const go = el("button", { type: "button", class: "go", "aria-label": label, onclick: () => seek(gap.from_ms) }, said);
+  return el("li", {}, go);
 }
 
 /** @param {any} manifest @returns {[string, string][]} */

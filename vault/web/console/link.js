@@ -18,7 +18,7 @@ export class LinkClock {
     // No live region: a countdown that speaks every second would be unbearable.
     this.text = el("span", { class: "link-left" });
     const button = (/** @type {"renew" | "close"} */ act) =>
-      el("button", { type: "button", class: "quiet", "aria-label": t(`link.${act}_said`), onclick: () => answers[act]() }, t(`link.${act}`));
+      el("button", { type: "button", class: "quiet small", "aria-label": t(`link.${act}_said`), onclick: () => answers[act]() }, t(`link.${act}`));
     this.element = el("div", { class: "link" }, this.text, button("renew"), button("close"));
   }
 

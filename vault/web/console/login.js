@@ -53,6 +53,15 @@ function submitted(event) {
   else field.focus();
 }
 
+/**
+ * Someone who came by a link on another site was asked to sign in although they are: the first request of
+ * such a visit carries no strict cookie. This page's own request does.
+ */
+async function comeBack() {
+  const known = await api("GET", "/v1/me", { staySignedOut: true }).catch(() => null);
+  if (known) location.replace(nextPage());
+}
+
 function start() {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (code) {
@@ -61,7 +70,9 @@ function start() {
     signIn({ code });
     return;
   }
-  const why = new URLSearchParams(location.search).get("why");
+  const query = new URLSearchParams(location.search);
+  const why = query.get("why");
+  if (query.has("next")) comeBack();
   if (why === "ended" || why === "signed_out") {
     byId("message").replaceChildren(note("info", t(`login.${why}`)));
   }

@@ -12,7 +12,7 @@ const STEP_MS = 10_000;
 /**
  * @typedef {{id: string, purpose: string, left_ms: number,
  *   urls: {media: string, poster?: string, waveform?: string, manifest?: string}}} Access
- * @typedef {{track: number | null, from_ms: number, to_ms: number, cause: string}} Gap
+ * @typedef {{track: number | null, from_ms: number, to_ms: number | null, cause: string}} Gap
  */
 
 /** The player of one recording, from the first link to the last. */
@@ -30,7 +30,8 @@ export class Player {
     this.screen = el("div", { class: `screen screen-${this.media.localName}` }, this.media);
     this.wave = new Waveform(this.media, item.duration_ms);
     this.clock = new LinkClock({ renew: () => this.renew(), close: () => this.close(), ended: () => this.#ended() });
-    this.element = el("div", { class: "player card" }, this.screen, this.#bar());
+    this.bar = this.#makeBar();
+    this.element = el("div", { class: "player card" }, this.screen, this.bar);
     this.resumeAtMs = 0;
   }
 
@@ -53,9 +54,9 @@ export class Player {
     return codecs.length === 0 || codecs.some((codec) => codec.toLowerCase() !== "opus");
   }
 
-  #bar() {
+  #makeBar() {
     const step = (/** @type {number} */ byMs, /** @type {string} */ label) =>
-      el("button", { type: "button", class: "quiet", onclick: () => this.seek(this.media.currentTime * 1000 + byMs) }, label);
+      el("button", { type: "button", class: "quiet small", onclick: () => this.seek(this.media.currentTime * 1000 + byMs) }, label);
     return el(
       "div",
       { class: "player-bar" },
@@ -146,7 +147,7 @@ export class Player {
     const focused = this.element.contains(document.activeElement);
     this.screen.replaceChildren(this.media, el("div", { class: "cover" }, instead));
     this.media.hidden = true;
-    this.clock.element.hidden = true;
+    this.bar.inert = true;
     if (focused) instead.querySelector("button")?.focus();
   }
 
@@ -154,7 +155,7 @@ export class Player {
     const focused = this.screen.contains(document.activeElement);
     this.screen.replaceChildren(this.media);
     this.media.hidden = false;
-    this.clock.element.hidden = false;
+    this.bar.inert = false;
     if (focused) this.media.focus({ preventScroll: true });
   }
 

@@ -37,10 +37,11 @@ async function follow(place, id) {
   for (;;) {
     try {
       const { body } = await api("GET", `/v1/deletion-requests/${id}`);
-      if (body.state !== before) place.replaceChildren(...progress(body));
+      const now = JSON.stringify(body);
+      if (now !== before) place.replaceChildren(...progress(body)); // else the focus would be lost for nothing
       if (before && body.state === "complete") say(t("receipt.complete_text"));
       if (body.state === "complete") return;
-      before = body.state;
+      before = now;
     } catch (caught) {
       const retry = { label: t("shell.retry"), act: () => follow(place, id) };
       place.replaceChildren(note("danger", `${t("receipt.failed")} ${sentenceOf(caught)}`, retry));
@@ -60,12 +61,16 @@ async function visible() {
   }
 }
 
+/** When the last live copy so far was gone. @param {any} request */
+function lastErased(request) {
+  return request.items?.map((/** @type {any} */ item) => item.live_erased_at).filter(Boolean).sort().at(-1);
+}
+
 /** @param {any} request */
 function progress(request) {
-  const live = request.items?.map((/** @type {any} */ item) => item.live_erased_at).filter(Boolean).sort().at(-1);
   const steps = [
     [t("receipt.requested"), request.requested_at],
-    [t("receipt.live"), live],
+    [t("receipt.live"), lastErased(request)],
     [t("receipt.completed"), request.completed_at],
   ];
   return [
@@ -90,10 +95,11 @@ function step(name, at) {
 /** @param {any} request */
 function downloads(request) {
   const path = request.receipt_url ?? `/v1/deletion-requests/${request.id}/receipt`;
+  const proven = request.state === "complete" || lastErased(request); // before that there is no leaf to hand out
   return el(
     "p",
     { class: "downloads" },
-    el("a", { class: "button primary", href: path, download: `receipt-${request.id}.json` }, t("receipt.download")),
+    proven && el("a", { class: `button ${request.state === "complete" ? "primary" : "secondary"}`, href: path, download: `receipt-${request.id}.json` }, t("receipt.download")),
     el("a", { class: "button secondary", href: "/v1/ledger/key", download: "callvault-ledger-key.txt" }, t("receipt.key")),
   );
 }
@@ -106,6 +112,6 @@ function howTo(request) {
     { class: "how" },
     el("h3", {}, t("receipt.how_title")),
     el("p", { class: "small" }, t("receipt.how")),
-    el("pre", { tabindex: "0", "aria-label": t("receipt.how_title"), role: "region" }, el("code", {}, command)),
+    el("pre", {}, el("code", {}, command)),
   );
 }

@@ -64,9 +64,9 @@ function duration(item) {
 
 /** @param {any} item */
 function stateCell(item) {
-  const badge = el("span", { class: `badge badge-${item.state}` }, named("state", item.state));
-  const when = item.erased_at && el("span", { class: "muted small" }, t("list.erased_on", { date: day(item.erased_at) }));
-  return [badge, when];
+  const erased = item.state === "erased" && item.erased_at;
+  const words = erased ? t("list.erased_on", { date: day(item.erased_at) }) : named("state", item.state);
+  return el("span", { class: `badge badge-${item.state}` }, words);
 }
 
 /** @param {any} item */

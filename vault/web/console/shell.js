@@ -6,11 +6,17 @@ import { byId, note } from "./dom.js";
 
 const YEAR_S = 365 * 24 * 3600;
 
+/**
+ * A preference, not a secret: the server reads it to render the page shells.
+ * @param {string | undefined} language
+ */
+function rememberLanguage(language) {
+  document.cookie = `callvault_language=${language}; Path=/; Max-Age=${YEAR_S}; SameSite=Lax`;
+}
+
 /** @param {Event} event */
 function chooseLanguage(event) {
-  const wanted = /** @type {HTMLElement} */ (event.currentTarget).dataset.language;
-  // A preference, not a secret: the server reads it to render the page shells.
-  document.cookie = `callvault_language=${wanted}; Path=/; Max-Age=${YEAR_S}; SameSite=Lax`;
+  rememberLanguage(/** @type {HTMLElement} */ (event.currentTarget).dataset.language);
   location.reload();
 }
 
@@ -24,6 +30,7 @@ async function signOut() {
       return;
     }
   }
+  rememberLanguage(document.documentElement.lang); // signing out cleared all cookies
   goToSignIn("signed_out");
 }
 

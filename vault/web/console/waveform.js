@@ -59,7 +59,7 @@ export class Waveform {
       normalize: true,
       dragToSeek: true,
       // Its stylesheet is inline, inside its own shadow root: the page's nonce lets in just that one.
-      cspNonce: document.querySelector("script[nonce]")?.nonce ?? "",
+      cspNonce: /** @type {HTMLElement | null} */ (document.querySelector("script[nonce]"))?.nonce ?? "",
       ...colours(),
     });
   }
@@ -70,7 +70,8 @@ export class Waveform {
       ...gaps.map(({ from_ms, to_ms }) => {
         const mark = el("span", { class: "wave-gap", title: t("wave.gap") });
         mark.style.left = `${(from_ms / this.durationMs) * 100}%`;
-        mark.style.width = `${(Math.max(0, to_ms - from_ms) / this.durationMs) * 100}%`;
+        const toMs = to_ms ?? this.durationMs; // a gap nothing came after
+        mark.style.width = `${(Math.max(0, toMs - from_ms) / this.durationMs) * 100}%`;
         return mark;
       }),
     );

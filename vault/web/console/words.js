@@ -43,7 +43,8 @@ export function knows(family, code) {
  * @param {string} moment RFC 3339
  */
 export function day(moment) {
-  return new Intl.DateTimeFormat(language, { dateStyle: "long" }).format(new Date(moment));
+  const written = new Intl.DateTimeFormat(language, { dateStyle: "long" }).format(new Date(moment));
+  return language === "fr" ? written.replace(/^1 /, "1er ") : written;
 }
 
 /**
@@ -52,6 +53,17 @@ export function day(moment) {
  */
 export function exact(moment) {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(moment));
+}
+
+/**
+ * A short length: 1.5 s, 74 s.
+ * @param {number} durationMs
+ */
+export function seconds(durationMs) {
+  const digits = durationMs < 10_000 ? 1 : 0;
+  return new Intl.NumberFormat(language, { style: "unit", unit: "second", unitDisplay: "short", maximumFractionDigits: digits }).format(
+    durationMs / 1000,
+  );
 }
 
 /** @param {number} bytes */
