@@ -294,7 +294,10 @@ def belongs(unfinished: Path, where: str) -> bool:
     """Tell whether a temporary file is of this key, or of a key under this prefix."""
     stem = unfinished.name[:-TICKET_CHARS]
     if not where or where.endswith("/"):
-        return stem.startswith(where.replace("/", MARK)[:HASHED_HEAD_CHARS])
+        flat = where.replace("/", MARK)
+        head, is_hashed, _ = stem.rpartition(MARK * 2)
+        # Of a long key only the head is readable: rather one unfinished file too many than one unseen.
+        return head.startswith(flat[:HASHED_HEAD_CHARS]) if is_hashed else stem.startswith(flat)
     return stem == unfinished_stem(ObjectKey(where))
 
 

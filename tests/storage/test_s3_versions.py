@@ -1,0 +1,44 @@
+"""Erasure in buckets with a history."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from storage.s3 import S3Store
+from storage.store import REMAINS_MAX, ObjectKey
+from tests.storage.conftest import Service
+from tests.storage.contract import KEY, SMALL
+
+pytestmark = pytest.mark.ceph
+Bucket = Callable[..., str]
+
+
+async def test_erasure_goes_through_more_than_one_page(ceph_http: Service, make_bucket: Bucket) -> None:
+    """A thousand versions and markers beside a key that begins alike: all of the one, none of the other."""
+    bucket = make_bucket(ceph_http, is_versioned=True)
+    store = await S3Store.create(replace(ceph_http.settings, bucket=bucket), ceph_http.credentials)
+    other = ObjectKey(f"{KEY}.other")
+    await store.put(other, SMALL)
+    for _ in range(REMAINS_MAX // 2 + 10):
+        ceph_http.admin.put_object(Bucket=bucket, Key=KEY, Body=b"")
+        ceph_http.admin.delete_object(Bucket=bucket, Key=KEY)
+    assert len(await store.remains("")) == REMAINS_MAX
+    erasure = await store.erase(KEY)
+    assert (erasure.versions_deleted, erasure.markers_deleted) == (REMAINS_MAX // 2 + 10,) * 2
+    assert await store.remains("") == (f"version {other}",)
+    await store.aclose()
+
+
+async def test_versions_of_before_a_suspension_go_too(ceph_http: Service, make_bucket: Bucket) -> None:
+    """Suspending versioning hides old versions from readers, not from erasure."""
+    bucket = make_bucket(ceph_http, is_versioned=True)
+    store = await S3Store.create(replace(ceph_http.settings, bucket=bucket), ceph_http.credentials)
+    await store.put(KEY, b"while on")
+    ceph_http.admin.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    await store.put(KEY, b"while suspended")
+    ceph_http.admin.delete_object(Bucket=bucket, Key=KEY)
+    assert len(await store.remains(KEY)) >= 2
+    await store.erase(KEY)
+    assert await store.remains("") == ()
+    await store.aclose()
