@@ -143,8 +143,7 @@ class FragmentWriter:
             self.counts.over_limit += 1
             self._over[track_id] = stored.arrival_us
             return False
-        if self._opened_us is None:
-            self._opened_us = stored.arrival_us
+        self._open(stored.arrival_us)
         self._last_rtp[track_id] = frame.rtp_timestamp
         self._after_audio = frame.kind is MediaKind.AUDIO
         return True
@@ -152,6 +151,7 @@ class FragmentWriter:
     def lost(self, track_id: int, packets: int, at_s: float) -> None:
         """Packets of a track were given up."""
         if track_id in self._live:
+            self._open(_to_us(at_s))
             self._add(Loss(track_id, min(max(packets, 0), _RTP_WRAP - 1), _to_us(at_s)))
 
     def sender_report(self, track_id: int, ntp_s: float, rtp_timestamp: int) -> None:
@@ -241,8 +241,14 @@ class FragmentWriter:
 
     def _note(self, event: GapBegin | GapEnd) -> None:
         """A pause is told even in a full fragment, as long as the reader would accept it."""
+        self._open(event.at_us)
         if self._events < self._limits.events - self._limits.tracks:
             self._append(write_event(event))
+
+    def _open(self, at_us: int) -> None:
+        """The first event's time is the fragment's age: a pause is sealed soon even if no frame follows."""
+        if self._opened_us is None:
+            self._opened_us = at_us
 
     def _append(self, plain: bytes) -> None:
         self._plain += plain

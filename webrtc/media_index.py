@@ -197,7 +197,9 @@ class MediaIndex:
         """Take the next fragment. Raises `FragmentOrderError`, `RecordingTooLongError`."""
         missing = self.gate.enter(fragment)
         for info in fragment.tracks:
-            track = self._all.setdefault(info.id, IndexedTrack(info, self._timeline))
+            track = self._all.get(info.id)
+            if track is None:
+                track = self._all[info.id] = IndexedTrack(info, self._timeline)
             if missing:
                 track.marks[len(track)] = GapCause.CRASH
         for event in fragment.events:

@@ -34,6 +34,7 @@ class TimelineLimits:
     """How far the observations may disagree before the timeline takes one side. All in microseconds."""
 
     stretch_us: int = 2_000_000  # shorter: corrections chase jitter; longer: they come late
+    least_stretch_us: int = 200_000  # a hostile sender cannot make more of them: memory and time stay bounded
     lookahead_us: int = 10_000_000  # whose least delay counts: a stall below it is not a new clock
     jump_us: int = 10_000_000  # a burst after a stall stays below it; a new SSRC is minutes off
     nudge_us: int = 10_000  # a timestamp that far back or repeated is a sender's slip, not a new clock
@@ -66,6 +67,7 @@ class TrackClock:
         self.stretches: list[Stretch] = []
         self.reports: list[tuple[int, int]] = []  # (frames before it, NTP us minus RTP us)
         self.last_arrival_us = 0
+        self._reported_us = self._jumped_us = -limits.jump_us
         self._limits = limits
         self._nudge = limits.nudge_us * rate_hz // _US
 
@@ -80,22 +82,34 @@ class TrackClock:
                 moved = 1
             apart_us = abs(moved * _US // self.rate_hz - (arrival_us - self.last_arrival_us))
             is_jump = moved < 0 or apart_us > self._limits.jump_us
-            parts = is_jump or apart_us > self._limits.arrival_band_us
-        offset_us = arrival_us - rtp_timestamp * _US // self.rate_hz
-        last = self.stretches[-1] if self.stretches else None
-        if last is None or parts or arrival_us - last.begun_us >= self._limits.stretch_us:
-            self.stretches.append(Stretch(len(self.rtp), arrival_us, offset_us, is_jump or last is None))
-        elif offset_us < last.least_us:
-            last.least_us = offset_us
+            parts = apart_us > self._limits.arrival_band_us
+            if is_jump and arrival_us - self._jumped_us < self._limits.least_stretch_us:
+                is_jump, nudged, rtp_timestamp = False, True, self.rtp[-1] + 1
+        if is_jump:
+            self._jumped_us = arrival_us
+        self._stretch(rtp_timestamp, arrival_us, is_jump=is_jump, parts=parts)
         self.rtp.append(rtp_timestamp)
         self.last_arrival_us = arrival_us
         return not nudged
+
+    def _stretch(self, rtp_timestamp: int, arrival_us: int, *, is_jump: bool, parts: bool) -> None:
+        """Steps (1) and (2): begin a stretch with this frame, or count it into the last."""
+        offset_us = arrival_us - rtp_timestamp * _US // self.rate_hz
+        last = self.stretches[-1] if self.stretches else None
+        enough_us = self._limits.least_stretch_us if parts else self._limits.stretch_us
+        if last is None or is_jump or arrival_us - last.begun_us >= enough_us:
+            self.stretches.append(Stretch(len(self.rtp), arrival_us, offset_us, is_jump or last is None))
+        elif offset_us < last.least_us:
+            last.least_us = offset_us
 
     def report(self, ntp_us: int, rtp_timestamp: int) -> None:
         """Take a sender report; one far from the last frame belongs to another stream and is ignored."""
         if not self.rtp or ntp_us == 0:
             return
+        if self.last_arrival_us - self._reported_us < self._limits.least_stretch_us:
+            return
         if abs(rtp_timestamp - self.rtp[-1]) * _US // self.rate_hz <= self._limits.jump_us:
+            self._reported_us = self.last_arrival_us
             self.reports.append((len(self.rtp), ntp_us - rtp_timestamp * _US // self.rate_hz))
 
 
@@ -160,10 +174,11 @@ def _sender_offsets(clock: TrackClock, limits: TimelineLimits) -> list[int | Non
     """Step (4), first half: RTP to sender's clock for each stretch, None in runs without a report."""
     found: list[int | None] = [None] * len(clock.stretches)
     runs = [at for at, stretch in enumerate(clock.stretches) if stretch.is_jump]
+    places = [at for at, _ in clock.reports]
     for begin, end in pairwise([*runs, len(found)]):
         first = clock.stretches[begin].start
         stop = clock.stretches[end].start if end < len(found) else len(clock.rtp)
-        reports = [(at, value) for at, value in clock.reports if first < at <= stop]
+        reports = clock.reports[bisect_right(places, first) : bisect_right(places, stop)]
         if reports:
             found[begin:end] = _followed(clock.stretches[begin:end], reports, limits)
     return found

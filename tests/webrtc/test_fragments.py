@@ -159,6 +159,14 @@ def test_nothing_is_stored_while_capture_is_paused() -> None:
     assert writer.counts.paused == 2
 
 
+def test_a_pause_is_sealed_soon_though_no_frame_follows() -> None:
+    """A crash in the middle of a pause must not turn it into a crash's gap."""
+    writer = writer_of(AUDIO)
+    writer.pause(5.0)
+    assert not writer.due(5.5)
+    assert writer.due(6.2)
+
+
 def test_one_track_can_be_paused_alone() -> None:
     """Sound goes on while the picture is off the record."""
     writer = writer_of(AUDIO, VP8)

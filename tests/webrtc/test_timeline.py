@@ -186,6 +186,20 @@ def test_repeated_and_slightly_early_timestamps_stay_in_line() -> None:
     assert list(place([clock], DEFAULT_TIMELINE).tracks[0].ticks) == [0, 1, 2, 3000, 3001]
 
 
+def test_a_hostile_clock_costs_little_memory_and_time() -> None:
+    """Timestamps that leap with every frame, and reports without end, are counted in stretches of 0.2 s."""
+    dice = random.Random(5)
+    clock = TrackClock(AUDIO_HZ, DEFAULT_TIMELINE)
+    for at in range(20_000):
+        clock.observe(dice.randrange(2**40), at * 2500)
+        clock.report(NTP_US + at, clock.rtp[-1])
+    assert len(clock.stretches) <= 251
+    assert len(clock.reports) <= 251
+    ticks = place([clock], DEFAULT_TIMELINE).tracks[0].ticks
+    assert all(later > sooner for sooner, later in pairwise(ticks))
+    assert ticks[-1] < 60 * AUDIO_HZ
+
+
 def test_tracks_without_frames_are_placed_empty() -> None:
     """Nothing is put nowhere."""
     audio = Sender(AUDIO_HZ, 0.02)
