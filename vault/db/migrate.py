@@ -1,5 +1,6 @@
 """Bring a database to this program's schema, under a lock; refuse one that is newer."""
 
+import io
 from pathlib import Path
 from typing import Final, Literal
 
@@ -39,6 +40,15 @@ async def current_revision(database: Database) -> str | None:
 def head_revision(which: Which) -> str:
     """Return the newest revision this program knows."""
     return ScriptDirectory.from_config(_config(which)).get_current_head() or ""
+
+
+def schema_sql(which: Which, *, dialect: str) -> str:
+    """Write the statements that make the newest schema in an empty database, to be run by hand."""
+    config = _config(which)
+    config.attributes["dialect"] = dialect
+    config.output_buffer = io.StringIO()
+    command.upgrade(config, "head", sql=True)
+    return config.output_buffer.getvalue()
 
 
 def _upgrade(connection: Connection, which: Which) -> str:

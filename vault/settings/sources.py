@@ -89,13 +89,14 @@ def load_settings(
     given: Layer | None = None,
     defaults: Layer | None = None,
     defaults_name: str = "default",
+    working_folder: bool = True,
 ) -> Loaded:
     """Read all sources and validate what they say together; raises SettingsError with every problem found.
 
     ``file`` must exist when it is named here or by ``CALLVAULT_CONFIG_FILE``; ``callvault.toml`` in the
-    working folder is read where there is one.
+    working folder is read where there is one, unless ``working_folder`` is False.
     """
-    path = settings_file(environ, file)
+    path = settings_file(environ, file, working_folder=working_folder)
     layers: list[tuple[str, Layer]] = [("command line", given or {}), ("environment", _environment(environ))]
     layers.append(("file of the environment", _named_files(environ)))
     if folder := environ.get(SECRETS_DIR):
@@ -106,13 +107,15 @@ def load_settings(
     return _joined(layers, path)
 
 
-def settings_file(environ: Mapping[str, str], named: Path | None) -> Path | None:
+def settings_file(
+    environ: Mapping[str, str], named: Path | None, *, working_folder: bool = True
+) -> Path | None:
     """Find the settings file: the one named, else the environment's, else the working folder's if any."""
     if named is None and (told := environ.get(CONFIG_FILE)):
         named = Path(told)
     if named is not None:
         return named
-    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    return DEFAULT_FILE if working_folder and DEFAULT_FILE.is_file() else None
 
 
 def _joined(layers: Sequence[tuple[str, Layer]], path: Path | None) -> Loaded:

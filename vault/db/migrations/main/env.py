@@ -1,4 +1,4 @@
-"""Alembic's entry for the main database: the connection comes from vault.db.migrate, never from a file."""
+"""Alembic's entry for the main database: connection or dialect come from vault.db.migrate."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,9 @@ def render_item(kind: str, item: Any, _context: object) -> str | Literal[False]:
 
 
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=context.config.attributes.get("connection"),
+    dialect_name=context.config.attributes.get("dialect"),
+    literal_binds=context.is_offline_mode(),
     target_metadata=metadata,
     render_as_batch=True,
     render_item=render_item,

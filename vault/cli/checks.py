@@ -1,0 +1,135 @@
+"""What ``serve`` refuses before it opens anything, and ``config check`` tells beforehand."""
+
+import ipaddress
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from vault.cli.exits import CommandError, Exit
+from vault.cli.folder import is_development
+from vault.errors import ConfigurationError
+from vault.keys.private_file import read_private
+from vault.settings import Settings
+
+Finding = tuple[Exit, str]
+DEVELOPMENT_KEY: Final = b'"development.invalid/'
+
+
+def findings(settings: Settings, *, keys_needed: bool = True) -> list[Finding]:
+    """Look at the settings and the key files; give every reason not to start, each with its exit code."""
+    checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _public_url,
+        _storage,
+        _media,
+        _development,
+    )
+    found = [finding for check in checks for finding in check(settings)]
+    return [*found, *_key_files(settings, needed=keys_needed)]
+
+
+def require_startable(settings: Settings, *, keys_needed: bool = True) -> None:
+    """Raise CommandError with every finding; a forbidden thing outweighs an unfinished one in the code."""
+    found = findings(settings, keys_needed=keys_needed)
+    if found:
+        raise CommandError(*(line for _, line in found), code=max(code for code, _ in found))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine and nothing else."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _public_url(settings: Settings) -> Iterator[Finding]:
+    url = settings.server.public_url
+    parts = urlsplit(url)
+    if not url:
+        yield (
+            Exit.CONFIGURATION,
+            "server.public_url is missing: write the address people use, like https://calls.example.org",
+        )
+    elif parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        yield (
+            Exit.CONFIGURATION,
+            "server.public_url must begin with https://: browsers give no microphone to plain http",
+        )
+
+
+def _storage(settings: Settings) -> Iterator[Finding]:
+    storage = settings.storage
+    scheme = urlsplit(storage.url).scheme
+    if scheme == "file":
+        countries = _allowed_countries()
+        if not storage.country:
+            yield (
+                Exit.CONFIGURATION,
+                "storage.country is missing: declare where this machine stands, like FR",
+            )
+        elif storage.country not in countries:
+            yield Exit.REFUSED, "storage.country is not in the EU or the EEA (config/eu-regions.toml)"
+    elif scheme == "s3":
+        try:
+            storage.s3_options()
+        except ValueError as error:
+            yield Exit.CONFIGURATION, str(error)
+    else:
+        yield Exit.CONFIGURATION, "storage.url begins with file:// or s3://"
+
+
+def _media(settings: Settings) -> Iterator[Finding]:
+    media = settings.media
+    if bool(media.port_first) != bool(media.port_last) or media.port_first > media.port_last:
+        yield (
+            Exit.CONFIGURATION,
+            "media.port_first and media.port_last name a range together, the smaller first",
+        )
+
+
+def _development(settings: Settings) -> Iterator[Finding]:
+    if is_development(settings):
+        yield (
+            Exit.REFUSED,
+            "a key, a database or objects lie in a folder that `callvault dev` made; begin with a new one",
+        )
+
+
+def _key_files(settings: Settings, *, needed: bool) -> Iterator[Finding]:
+    paths = {
+        "keys.key_file": settings.keys.key_file,
+        "ledger.key_file": settings.ledger.key_file,
+        "sessions.key_file": settings.sessions.key_file,
+    }
+    if len({path.absolute() for path in paths.values()}) < len(paths):
+        yield (
+            Exit.CONFIGURATION,
+            "each key needs a file of its own: two of the key_file settings are the same",
+        )
+    for name, path in paths.items():
+        yield from _key_file(name, path, needed=needed)
+
+
+def _key_file(name: str, path: Path, *, needed: bool) -> Iterator[Finding]:
+    if not path.exists():
+        if needed:
+            yield (
+                Exit.CONFIGURATION,
+                f"{name}: {path} is missing; restore it, or before the first start: callvault keys init",
+            )
+        return
+    try:
+        content = read_private(path)
+    except ConfigurationError as error:
+        yield Exit.CONFIGURATION, str(error)
+        return
+    if DEVELOPMENT_KEY in content:
+        yield Exit.REFUSED, f"{name}: {path} is a key that `callvault dev` made; make new ones"
+
+
+def _allowed_countries() -> frozenset[str]:
+    from vault.app import config_text
+
+    return frozenset(tomllib.loads(config_text("eu-regions.toml"))["countries"])

@@ -1,0 +1,91 @@
+"""The three key files: made once, never overwritten, never made anew where something rests on old ones."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import Table, func, inspect, select
+
+from vault.cli.folder import path_of
+from vault.db.engine import open_database
+from vault.db.key_tables import epochs
+from vault.db.tables import checkpoints
+from vault.errors import ConfigurationError, RefusedByPolicyError
+from vault.identity.signing_key import create_signing_key
+from vault.keys.file_provider import FileKeyProvider
+from vault.ledger.signing import LedgerKeys
+from vault.settings import LedgerSettings, Settings
+
+PLACEHOLDER: Final = LedgerSettings().origin
+DEVELOPMENT_ORIGIN: Final = "development.invalid/"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """One key file and whether it was made now."""
+
+    purpose: str
+    path: Path
+    made: bool
+
+
+async def make_key_files(settings: Settings, *, development: bool = False) -> list[KeyFile]:
+    """Make the key files that are missing.
+
+    Raises RefusedByPolicyError where a file is missing that a database still needs (a new root key would
+    open nothing, a new ledger key would break the chain of signatures), ConfigurationError where the
+    ledger's name is not told.
+    """
+    root, ledger, tokens = settings.keys.key_file, settings.ledger.key_file, settings.sessions.key_file
+    missing = [path for path in (root, ledger, tokens) if not path.exists()]
+    origin = DEVELOPMENT_ORIGIN + "ledger" if development else ""
+    if ledger in missing:
+        origin = origin or ledger_origin(settings)
+        if await _has_rows(settings.database.url, _secret(settings.database.password), checkpoints):
+            raise RefusedByPolicyError(f"the ledger was signed with the key that was {ledger}; restore it")
+    if root in missing and await _has_rows(
+        settings.keys.database_url, _secret(settings.keys.database_password), epochs
+    ):
+        raise RefusedByPolicyError(f"the key store rests on the key ring that was {root}; restore it")
+    if root in missing:
+        FileKeyProvider.create(root)
+    if ledger in missing:
+        LedgerKeys.create(ledger, origin)
+    if tokens in missing:
+        create_signing_key(tokens)
+    purposes = {"root": root, "ledger": ledger, "tokens": tokens}
+    return [KeyFile(purpose, path, path in missing) for purpose, path in purposes.items()]
+
+
+def ledger_origin(settings: Settings) -> str:
+    """Choose the ledger's name: as told, else after the public host."""
+    if settings.ledger.origin != PLACEHOLDER:
+        return settings.ledger.origin
+    host = urlsplit(settings.server.public_url).hostname
+    if not host:
+        raise ConfigurationError(
+            "set ledger.origin (like calls.example.org/ledger) or server.public_url before keys are made"
+        )
+    return f"{host}/ledger"
+
+
+async def _has_rows(url: str, password: str | None, table: Table) -> bool:
+    """Tell whether a table of a database holds anything; a database or table that is not there does not."""
+    path = path_of(url)
+    if path is not None and not path.exists():
+        return False  # looking would make the file
+    database = open_database(url, password=password)
+    try:
+        async with database.read() as connection:
+            if not await connection.run_sync(lambda sync: inspect(sync).has_table(table.name)):
+                return False
+            found = await connection.execute(select(func.count()).select_from(table))
+            return int(found.scalar_one()) > 0
+    finally:
+        await database.aclose()
+
+
+def _secret(value: object) -> str | None:
+    reveal = getattr(value, "get_secret_value", None)
+    return str(reveal()) if reveal is not None else None

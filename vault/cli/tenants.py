@@ -1,0 +1,47 @@
+"""``callvault tenant``: the companies whose calls these are."""
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from vault.cli import options
+
+if TYPE_CHECKING:
+    from vault.app import Rooms
+
+GROUP: Final = options.group("tenant", "The companies whose calls these are.")
+
+
+@GROUP.command("add")
+def add(
+    *,
+    name: Annotated[str, typer.Argument(help="The company's name, as every notice shows it.")],
+    retention_days: Annotated[
+        int | None,
+        typer.Option("--retention-days", min=1, max=3_650, help="Days; else the settings' default."),
+    ] = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Add a tenant and print its id."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms
+
+    async def act(rooms: "Rooms") -> str:
+        days = retention_days or rooms.settings.retention.recording_days
+        return await rooms.identity.tenants.add(name=name, retention_days=days)
+
+    show({"id": in_rooms(config, act), "name": name}, as_json=as_json)
+
+
+@GROUP.command("list")
+def list_(*, config: options.Config = None, as_json: options.Json = False) -> None:
+    """List tenants, oldest first."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms
+
+    async def act(rooms: "Rooms") -> list[dict[str, str]]:
+        tenants = rooms.identity.tenants
+        return [{"id": found, "name": await tenants.name_of(found)} for found in await tenants.all_ids()]
+
+    show(in_rooms(config, act), as_json=as_json, columns=("id", "name"))
