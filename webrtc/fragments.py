@@ -155,10 +155,10 @@ class FragmentWriter:
             self._add(Loss(track_id, min(max(packets, 0), _RTP_WRAP - 1), _to_us(at_s)))
 
     def sender_report(self, track_id: int, ntp_s: float, rtp_timestamp: int) -> None:
-        """The sender's clock. A 32-bit timestamp is unwrapped beside the track's last frame."""
-        last = self._last_rtp.get(track_id)
-        if track_id not in self._live or last is None:
+        """The sender's clock. A 32-bit timestamp is unwrapped beside the track's last frame, if any."""
+        if track_id not in self._live or abs(rtp_timestamp) >= MAX_RTP:
             return
+        last = self._last_rtp.get(track_id, rtp_timestamp)
         turns = round((last - rtp_timestamp) / _RTP_WRAP)
         self._add(SenderReport(track_id, _to_us(ntp_s), rtp_timestamp + turns * _RTP_WRAP))
 

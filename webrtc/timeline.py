@@ -68,6 +68,7 @@ class TrackClock:
         self.reports: list[tuple[int, int]] = []  # (frames before it, NTP us minus RTP us)
         self.last_arrival_us = 0
         self._reported_us = self._jumped_us = -limits.jump_us
+        self._early: tuple[int, int] | None = None  # the last report that fitted no frame yet: NTP us, stamp
         self._limits = limits
         self._nudge = limits.nudge_us * rate_hz // _US
 
@@ -90,6 +91,9 @@ class TrackClock:
         self._stretch(rtp_timestamp, arrival_us, is_jump=is_jump, parts=parts)
         self.rtp.append(rtp_timestamp)
         self.last_arrival_us = arrival_us
+        if self._early is not None and (is_jump or len(self.rtp) == 1):
+            early, self._early = self._early, None
+            self.report(*early)
         return not nudged
 
     def _stretch(self, rtp_timestamp: int, arrival_us: int, *, is_jump: bool, parts: bool) -> None:
@@ -103,12 +107,12 @@ class TrackClock:
             last.least_us = offset_us
 
     def report(self, ntp_us: int, rtp_timestamp: int) -> None:
-        """Take a sender report; one far from the last frame belongs to another stream and is ignored."""
-        if not self.rtp or ntp_us == 0:
+        """Take a sender report. One far from the last frame may belong to a stream that is about to begin."""
+        if ntp_us == 0:
             return
-        if self.last_arrival_us - self._reported_us < self._limits.least_stretch_us:
-            return
-        if abs(rtp_timestamp - self.rtp[-1]) * _US // self.rate_hz <= self._limits.jump_us:
+        if not self.rtp or abs(rtp_timestamp - self.rtp[-1]) * _US // self.rate_hz > self._limits.jump_us:
+            self._early = (ntp_us, rtp_timestamp)
+        elif self.last_arrival_us - self._reported_us >= self._limits.least_stretch_us:
             self._reported_us = self.last_arrival_us
             self.reports.append((len(self.rtp), ntp_us - rtp_timestamp * _US // self.rate_hz))
 

@@ -195,7 +195,7 @@ def test_sender_reports_are_unwrapped_beside_the_last_frame() -> None:
     writer.sender_report(1, 3.9e9, 480)
     writer.sender_report(1, 3.9e9, 2**32 - 480)
     reports = [event for event in read_fragment(writer.close()).events if isinstance(event, SenderReport)]
-    assert [report.rtp_timestamp for report in reports] == [2**32 + 480, 2**32 - 480]
+    assert [report.rtp_timestamp for report in reports] == [5, 2**32 + 480, 2**32 - 480]
     assert reports[0].ntp_us == 3_900_000_000_000_000
 
 

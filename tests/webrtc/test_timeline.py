@@ -82,6 +82,18 @@ def test_reports_place_picture_and_sound_within_two_milliseconds() -> None:
     assert [track.is_exact for track in placement.tracks] == [True, True]
 
 
+def test_a_report_told_before_the_first_frame_counts() -> None:
+    """Capture attaches to a running call: the last report is older than the first frame."""
+    audio, video = Sender(AUDIO_HZ, 0.02), Sender(VIDEO_HZ, 1 / 30)
+    audio.report(-3.0)
+    video.report(-0.5)
+    audio.send(0, 2)
+    video.send(0.1, 2, late_s=0.4)
+    placement = placed(audio, video)
+    assert max(map(abs, av_errors_ms(placement, audio, video))) < 0.5
+    assert [track.is_exact for track in placement.tracks] == [True, True]
+
+
 def test_without_reports_arrival_places_the_tracks() -> None:
     """The least delayed frame counts, so a slow first keyframe does not shift the whole picture."""
     audio, video = Sender(AUDIO_HZ, 0.02), Sender(VIDEO_HZ, 1 / 30, rtp=123)
