@@ -140,21 +140,23 @@ def _accept(section: Section, mid: str) -> AcceptedMedia:
 
 def _sources(section: Section) -> tuple[tuple[int, ...], dict[int, int]]:
     """The declared SSRCs (RFC 5576, 4.1) and which of them resend which (FID groups, RFC 4588, 8.7)."""
-    found = []
-    for value in section.all("ssrc"):
-        match = SSRC.fullmatch(value)
-        if match is None or int(match[1]) > MAX_SSRC:
-            raise malformed("an ssrc attribute of the offer cannot be read")
-        found.append(int(match[1]))
-    sources = tuple(dict.fromkeys(found))
-    if len(sources) > MAX_SOURCES:
-        raise malformed(f"an m-line of the offer declares over {MAX_SOURCES} sources")
+    declared = [_ssrc(value) for value in section.all("ssrc")]
     resending = {}
     for value in section.all("ssrc-group"):
-        semantics, *members = value.split()
-        if semantics == "FID" and len(members) == 2 and all(map(str.isdecimal, members)):  # noqa: PLR2004 - a pair
-            resending[int(members[1])] = int(members[0])
-    return sources, {each: of for each, of in resending.items() if each in sources and of in sources}
+        semantics, *members = value.split(" ")
+        if semantics == "FID" and len(members) == 2:  # noqa: PLR2004 - a source and the one that resends it
+            resending[_ssrc(members[1])] = _ssrc(members[0])
+    sources = tuple(dict.fromkeys([*declared, *resending, *resending.values()]))
+    if len(sources) > MAX_SOURCES:
+        raise malformed(f"an m-line of the offer declares over {MAX_SOURCES} sources")
+    return sources, resending
+
+
+def _ssrc(value: str) -> int:
+    match = SSRC.fullmatch(value)
+    if match is None or int(match[1]) > MAX_SSRC:
+        raise malformed("an SSRC of the offer cannot be read")
+    return int(match[1])
 
 
 def _extensions(section: Section) -> tuple[tuple[int, str], ...]:

@@ -49,7 +49,7 @@ async def test_an_address_named_in_an_offer_gets_no_packet() -> None:
     """F7: the bare library probes whatever address an offer names, so an offer could scan the inside."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.setblocking(False)
+        listener.settimeout(0)
         named = CANDIDATE.format(host="127.0.0.1", port=listener.getsockname()[1])
         metadata = CANDIDATE.format(host="169.254.169.254", port=80)
         leg = Leg(PeerLimits(), LOOPBACK)
@@ -70,12 +70,16 @@ async def test_offers_without_a_fingerprint_are_refused() -> None:
     offer = await offer_of_stock()
     bare = re.sub(r"a=fingerprint:.*\r\n", "", offer)
     assert await refusal_of(bare) is OfferFault.FINGERPRINT_REQUIRED
-    weak = re.sub(r"a=fingerprint:sha-256 .*\r\n", "a=fingerprint:sha-1 " + ":".join(["AB"] * 20) + "\r\n", offer)
+    weak = re.sub(
+        r"a=fingerprint:sha-256 .*\r\n", "a=fingerprint:sha-1 " + ":".join(["AB"] * 20) + "\r\n", offer
+    )
     weak = re.sub(r"a=fingerprint:sha-(384|512) .*\r\n", "", weak)
     assert await refusal_of(weak) is OfferFault.WEAK_FINGERPRINT
 
 
-@pytest.mark.parametrize("text", ["", "\x00" * 5000, "v=0", "v=0\r\nm=audio", "hello", "v=0\r\n" + "a=x\r\n" * 2000])
+@pytest.mark.parametrize(
+    "text", ["", "\x00" * 5000, "v=0", "v=0\r\nm=audio", "hello", "v=0\r\n" + "a=x\r\n" * 2000]
+)
 async def test_what_is_no_offer_is_refused(text: str) -> None:
     """F7: the bare library accepts an empty description and one of NULs."""
     assert await refusal_of(text) in {OfferFault.MALFORMED, OfferFault.NO_MEDIA, OfferFault.TOO_LARGE}

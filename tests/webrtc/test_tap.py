@@ -1,0 +1,177 @@
+"""The media side of a leg under real media keys, without a network: routing, resends, any packet."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pylibsrtp
+import pytest
+from pylibsrtp import Policy, Session
+
+from tests.webrtc.legs import Memory
+from tests.webrtc.media import video_clip
+from tests.webrtc.packets import packetized
+from webrtc.limits import OfferLimits, TapLimits
+from webrtc.sdp import read_offer
+from webrtc.tap import Tap
+
+OFFER = (Path(__file__).parent / "offers" / "chromium.sdp").read_text().replace("\n", "\r\n")
+VIDEO_TYPE, RTX_TYPE, AUDIO_TYPE = 96, 97, 111
+
+
+class KeyedTap:
+    """A tap with keys of its own and the sender's end of them; `sent` is the RTCP it sent, decrypted."""
+
+    def __init__(self, offer: str = OFFER) -> None:
+        key, back = os.urandom(44), os.urandom(44)
+        self.sender = Session(policy(key, Policy.SSRC_ANY_OUTBOUND))
+        returned = Session(policy(back, Policy.SSRC_ANY_INBOUND))
+        self.sent: list[bytes] = []
+        self.offer = read_offer(offer, OfferLimits())
+        self.tap = Tap(
+            self.offer, TapLimits(), lambda datagram: self.sent.append(returned.unprotect_rtcp(datagram))
+        )
+        self.tap.start(
+            Session(policy(key, Policy.SSRC_ANY_INBOUND)), Session(policy(back, Policy.SSRC_ANY_OUTBOUND))
+        )
+        self.memory = Memory()
+        self.tap.attach(self.memory)
+
+    def take(self, plain: bytes, now_s: float = 1.0) -> None:
+        """Encrypt a packet and let the tap take it."""
+        protect = self.sender.protect_rtcp if 192 <= plain[1] <= 223 else self.sender.protect
+        try:
+            datagram = protect(plain)
+        except pylibsrtp.Error:
+            return  # what the cipher library itself refuses to send
+        self.tap.take(datagram, now_s)
+
+
+def policy(key: bytes, direction: int) -> Policy:
+    """A policy for AES-256-GCM."""
+    return Policy(key=key, ssrc_type=direction, srtp_profile=Policy.SRTP_PROFILE_AEAD_AES_256_GCM)
+
+
+def rtp(
+    kind: int, sequence: int, ssrc: int, payload: bytes, *, timestamp: int = 0, marker: bool = True
+) -> bytes:
+    """One RTP packet without extensions."""
+    head = bytes([0x80, kind | 0x80 * marker]) + (sequence & 0xFFFF).to_bytes(2, "big")
+    return head + (timestamp & 0xFFFFFFFF).to_bytes(4, "big") + ssrc.to_bytes(4, "big") + payload
+
+
+def with_mid(plain: bytes, mid: bytes) -> bytes:
+    """The packet with its m-line's name, by the id of the recorded offer."""
+    number = int(OFFER.split(" urn:ietf:params:rtp-hdrext:sdes:mid")[0].rsplit(":", 1)[1])
+    element = bytes([number << 4 | len(mid) - 1]) + mid
+    element += bytes(-len(element) % 4)
+    return (
+        bytes([plain[0] | 0x10])
+        + plain[1:12]
+        + b"\xbe\xde"
+        + (len(element) // 4).to_bytes(2, "big")
+        + element
+        + plain[12:]
+    )
+
+
+async def test_an_undeclared_source_is_routed_by_its_mid_then_by_payload_type() -> None:
+    """RFC 8843, 9.2; a wrong mid with a known type still finds the one owner."""
+    keyed = KeyedTap()
+    keyed.take(with_mid(rtp(AUDIO_TYPE, 1, 501, b"opus"), b"0"))
+    keyed.take(rtp(AUDIO_TYPE, 2, 501, b"opus", timestamp=960))
+    keyed.take(with_mid(rtp(VIDEO_TYPE, 1, 502, b"\x10\x00"), b"none"))
+    assert keyed.tap.counts.unrouted == 0
+    assert len(keyed.memory.of_kind("audio")) == 2
+    keyed.take(rtp(5, 1, 503, b"x"))
+    assert keyed.tap.counts.unrouted == 1
+
+
+async def test_a_resent_packet_fills_its_hole() -> None:
+    """RTX by its payload type: the original number is in front of the payload."""
+    keyed = KeyedTap()
+    clip = video_clip(bit_rate=1_000_000)
+    packets = list(packetized(clip, 10))
+    for place, each in enumerate(packets):
+        plain = rtp(
+            VIDEO_TYPE, each.sequence, 600, each.payload, timestamp=each.timestamp, marker=each.marker
+        )
+        if place != 4:
+            keyed.take(plain)
+    assert any(plain[1] == 205 and plain[0] & 0x1F == 1 for plain in keyed.sent)
+    lost = packets[4]
+    payload = lost.sequence.to_bytes(2, "big") + lost.payload
+    keyed.take(rtp(RTX_TYPE, 9, 601, payload, timestamp=lost.timestamp, marker=lost.marker))
+    assert [f.payload for f in keyed.memory.of_kind("video")] == list(clip.frames[:10])
+
+
+async def test_sources_beyond_the_limit_are_not_followed() -> None:
+    """A peer cannot make us keep state for source after source."""
+    keyed = KeyedTap()
+    for ssrc in range(1000, 1100):
+        keyed.take(rtp(AUDIO_TYPE, 1, ssrc, b"opus"))
+    assert len(keyed.tap._by_ssrc) <= TapLimits().sources_per_leg
+    assert keyed.tap.counts.unrouted >= 80
+
+
+async def test_a_replayed_packet_is_not_taken_twice() -> None:
+    """The same datagram again is refused by the cipher's replay window."""
+    keyed = KeyedTap()
+    datagram = keyed.sender.protect(rtp(AUDIO_TYPE, 1, 501, b"opus"))
+    for _ in range(5):
+        keyed.tap.take(datagram, 1.0)
+    assert len(keyed.memory.of_kind("audio")) == 1
+    assert keyed.tap.counts.forged == 4
+
+
+async def test_a_sleeping_voice_is_as_small_as_it_is() -> None:
+    """DTX: packets of one byte, four times a second, are frames with their stamps."""
+    keyed = KeyedTap()
+    for number in range(8):
+        keyed.take(rtp(AUDIO_TYPE, number, 501, b"\xf8", timestamp=12_000 * number), 1 + 0.25 * number)
+    frames = keyed.memory.of_kind("audio")
+    assert [f.rtp_timestamp for f in frames] == [12_000 * number for number in range(8)]
+    assert keyed.memory.losses == []
+
+
+async def test_media_before_the_keys_or_after_the_end_is_dropped() -> None:
+    """Nothing is kept for later."""
+    offer = read_offer(OFFER, OfferLimits())
+    tap = Tap(offer, TapLimits(), lambda _: None)
+    tap.take(b"\x80\x60" + bytes(100), 1.0)
+    assert tap.counts.early == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_authentic_packet_raises_or_grows(seed: int) -> None:
+    """P12: 5,000 packets of a hostile peer, RTP and RTCP, damaged in every way; memory stays bounded."""
+    dice = random.Random(seed)
+    keyed = KeyedTap()
+    clip = list(packetized(video_clip(), 60))
+    for number in range(5000):
+        kind = dice.choice([VIDEO_TYPE, VIDEO_TYPE, RTX_TYPE, AUDIO_TYPE, dice.randrange(128)])
+        base = dice.choice(clip).payload if dice.random() < 0.5 else os.urandom(dice.randrange(0, 60))
+        sequence = number if dice.random() < 0.8 else dice.randrange(65_536)
+        plain = bytearray(
+            rtp(
+                kind,
+                sequence,
+                dice.choice([1, 1, 1, 2, 3]),
+                base,
+                timestamp=dice.choice([number * 3000, number]),
+            )
+        )
+        for _ in range(dice.randrange(3)):
+            plain[dice.randrange(len(plain))] = dice.randrange(256)
+        plain[0] = plain[0] & 0x3F | 0x80
+        if dice.random() < 0.1:
+            plain[1] = dice.randrange(192, 224)
+        keyed.take(bytes(plain), number * 0.001)
+    for receiver in keyed.tap.receivers:
+        receiver.tick(1000.0)
+        assert len(receiver._sequencer._held) <= TapLimits().held_video_packets
+        assert not receiver._sequencer._missing or receiver.has_gap
+    assert keyed.tap.counts.raised == 0
+    keyed.tap.detach()
