@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -162,9 +161,8 @@ async def open_store(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
 
 
 async def _concrete_store(settings: StorageSettings) -> ObjectStore:
-    scheme = urlsplit(settings.url).scheme
-    if scheme == "file":
-        folder = Path(settings.url.removeprefix("file://"))
+    folder = settings.folder()
+    if folder is not None:
         try:
             return await FilesystemStore.create(
                 folder, country=settings.country or None, threads=settings.threads

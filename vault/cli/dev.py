@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
@@ -110,7 +111,7 @@ def _inside(folder: Path) -> dict[Name, Any]:
         Name("keys", "key_file"): folder / "keys" / "root.key",
         Name("ledger", "origin"): "development.invalid/ledger",
         Name("ledger", "key_file"): folder / "keys" / "ledger.key",
-        Name("storage", "url"): f"file://{folder}/objects",
+        Name("storage", "url"): f"file://{quote(str(folder))}/objects",
         Name("storage", "country"): COUNTRY,
         Name("media", "addresses"): (LOOPBACK,),
         Name("sessions", "key_file"): folder / "keys" / "tokens.key",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from vault.errors import RefusedByPolicyError
 from vault.keys.private_file import write_private
@@ -33,19 +33,16 @@ def is_development(settings: Settings) -> bool:
 
 def places(settings: Settings) -> tuple[Path, ...]:
     """Name each file and folder on this machine that the settings speak of."""
-    urls = (settings.database.url, settings.keys.database_url, settings.storage.url)
+    urls = (settings.database.url, settings.keys.database_url)
+    paths = [*(database_path(url) for url in urls), settings.storage.folder()]
     files = (settings.keys.key_file, settings.ledger.key_file, settings.sessions.key_file)
-    return (*(path for url in urls if (path := path_of(url)) is not None), *files)
+    return (*(path for path in paths if path is not None), *files)
 
 
-def path_of(url: str) -> Path | None:
-    """Give the path of a ``sqlite:`` or ``file:`` URL, None for any other."""
+def database_path(url: str) -> Path | None:
+    """Give the path of a ``sqlite:`` URL, None for any other."""
     parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        return Path(unquote(parts.path.removeprefix("/")))
-    if parts.scheme == "file":
-        return Path(unquote(url.removeprefix("file://")))
-    return None
+    return Path(parts.path.removeprefix("/")) if parts.scheme == "sqlite" else None
 
 
 def _is_marked(path: Path) -> bool:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Table, func, inspect, select
 
-from vault.cli.folder import path_of
+from vault.cli.folder import database_path
 from vault.db.engine import open_database
 from vault.db.key_tables import epochs
 from vault.db.tables import checkpoints
@@ -72,7 +72,7 @@ def ledger_origin(settings: Settings) -> str:
 
 async def _has_rows(url: str, password: str | None, table: Table) -> bool:
     """Tell whether a table of a database holds anything; a database or table that is not there does not."""
-    path = path_of(url)
+    path = database_path(url)
     if path is not None and not path.exists():
         return False  # looking would make the file
     database = open_database(url, password=password)

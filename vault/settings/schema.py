@@ -6,7 +6,7 @@ Sources, the first that speaks wins: environment ``CALLVAULT_SECTION__KEY``, sec
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -142,6 +142,13 @@ class StorageSettings(Section):
     )
     threads: int = Field(12, ge=1, le=64, description="Threads for blocking store calls.")
     timeout_s: Seconds = Field(30, description="One store call, retries apart.")
+
+    def folder(self) -> Path | None:
+        """Return the folder of a ``file://`` URL, None for any other; ``file:///./x`` lies where we run."""
+        if not self.url.startswith("file://"):
+            return None
+        path = unquote(self.url.removeprefix("file://"))
+        return Path(path.removeprefix("/")) if path.startswith("/./") else Path(path)
 
     def s3_options(self) -> tuple[str, str, str | None]:
         """Return bucket, region and endpoint of an ``s3://`` URL; raises ValueError where it is none."""
