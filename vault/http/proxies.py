@@ -1,6 +1,7 @@
 """Who is calling, when a reverse proxy stands in between: only proxies on the list are believed."""
 
 import ipaddress
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -13,12 +14,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def client_address(request: web.BaseRequest, trusted: tuple[str, ...]) -> str:
+    """Return the address a request really came from, as far as trusted proxies can say."""
+    return client_behind(_peer(request), request.headers.getall("X-Forwarded-For", []), trusted)
+
+
+def client_behind(peer_text: str, forwarded: Sequence[str], trusted: tuple[str, ...]) -> str:
     """Walk X-Forwarded-For from the right past trusted proxies; the first stranger is the client."""
-    peer = _address(_peer(request))
+    peer = _address(peer_text)
     if peer is None:
         return UNKNOWN
     networks = _networks(trusted)
-    hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")[-MAX_HOPS:]
+    hops = ",".join(forwarded).split(",")[-MAX_HOPS:]
     for hop in reversed(hops):
         if not _is_in(peer, networks):
             break
@@ -27,14 +33,6 @@ def client_address(request: web.BaseRequest, trusted: tuple[str, ...]) -> str:
             break
         peer = following
     return str(peer)
-
-
-def came_by_https(request: web.BaseRequest, trusted: tuple[str, ...]) -> bool:
-    """Tell whether the client's own connection was encrypted."""
-    peer = _address(_peer(request))
-    if peer is not None and _is_in(peer, _networks(trusted)):
-        return request.headers.get("X-Forwarded-Proto", "") == "https"
-    return request.secure
 
 
 def coarse(address: str) -> str:
