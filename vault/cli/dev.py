@@ -131,6 +131,7 @@ async def _welcome(app: "App", folder: Path, *, as_json: bool) -> None:
 
     settings = app.rooms.settings
     demo = await seed(app.rooms)
+    app.services.demo_button_id = demo.button_id
     code = await app.rooms.identity.sessions.make_code(person_id=demo.admin_id, tenant_id=demo.tenant_id)
     url = settings.server.public_url
     told = {
