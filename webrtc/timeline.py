@@ -6,6 +6,7 @@ How a frame gets its place:
     Inside one, frames are exactly as far apart as their RTP timestamps say.
 (2) A *jump* (new SSRC, restarted encoder: the timestamp goes back, or leaves the arrival times by more than
     `jump_us`) begins a new run; nothing before it says anything about what comes after.
+    The same holds where the sender's RTP clock stood still for a while: arrival and reports show it alike.
 (3) Each stretch has an arrival offset: the least (arrival - RTP) of the next ten seconds, which is the frame
     that waited least in the network. It moves only when it is off by more than `arrival_band_us`, so network
     delay does not bend the clock, and a sender's wrong clock cannot wander away.
@@ -36,6 +37,7 @@ class TimelineLimits:
     stretch_us: int = 2_000_000  # shorter: corrections chase jitter; longer: they come late
     least_stretch_us: int = 200_000  # a hostile sender cannot make more of them: memory and time stay bounded
     lookahead_us: int = 10_000_000  # whose least delay counts: a stall below it is not a new clock
+    evidence_us: int = 1_000_000  # what is seen for less proves no small change of a clock
     jump_us: int = 10_000_000  # a burst after a stall stays below it; a new SSRC is minutes off
     nudge_us: int = 10_000  # a timestamp that far back or repeated is a sender's slip, not a new clock
     arrival_band_us: int = 100_000  # lips and voice part visibly above it; network delay moves less
@@ -143,7 +145,7 @@ class Placement:
 
 def place(clocks: list[TrackClock], limits: TimelineLimits) -> Placement:
     """Put the tracks on one clock whose zero is the first frame. Tracks without frames stay empty."""
-    offsets = [_Offsets(_arrival_offsets(clock, limits), _sender_offsets(clock, limits)) for clock in clocks]
+    offsets = [_offsets(clock, limits) for clock in clocks]
     leg = _LegClock(clocks, offsets, limits)
     placed = [leg.place(clock, found) for clock, found in zip(clocks, offsets, strict=True)]
     starts = [
@@ -159,33 +161,81 @@ def place(clocks: list[TrackClock], limits: TimelineLimits) -> Placement:
     return Placement(zero_us, tracks)
 
 
-def _arrival_offsets(clock: TrackClock, limits: TimelineLimits) -> list[int]:
-    """Step (3): the offset of each stretch by arrival."""
-    stretches = clock.stretches
+def _offsets(clock: TrackClock, limits: TimelineLimits) -> _Offsets:
+    least = _least_offsets(clock, limits)
+    return _Offsets(_arrival_offsets(clock, least, limits), _sender_offsets(clock, least, limits))
+
+
+def _least_offsets(clock: TrackClock, limits: TimelineLimits) -> list[int]:
+    """For each stretch the offset of the frame that waited least, in it and some time after it."""
     offsets: list[int] = []
-    for at, stretch in enumerate(stretches):
-        least_us = stretch.least_us
-        for later in islice(stretches, at + 1, None):
+    for at, stretch in enumerate(clock.stretches):
+        least_us, until_us = stretch.least_us, clock.last_arrival_us
+        for later in islice(clock.stretches, at + 1, None):
             if later.is_jump or later.begun_us - stretch.begun_us > limits.lookahead_us:
+                until_us = later.begun_us
                 break
             least_us = min(least_us, later.least_us)
+        if offsets and not stretch.is_jump and until_us - stretch.begun_us < limits.evidence_us:
+            # The last frames of a run: a moderate delay of theirs is the network's, not a new clock.
+            late_us = least_us - offsets[-1]
+            least_us -= late_us if 0 < late_us <= limits.leg_band_us else 0
+        offsets.append(least_us)
+    return offsets
+
+
+def _arrival_offsets(clock: TrackClock, least: list[int], limits: TimelineLimits) -> list[int]:
+    """Step (3): the offset of each stretch by arrival."""
+    offsets: list[int] = []
+    for stretch, least_us in zip(clock.stretches, least, strict=True):
         moved = not offsets or stretch.is_jump or abs(least_us - offsets[-1]) > limits.arrival_band_us
         offsets.append(least_us if moved else offsets[-1])
     return offsets
 
 
-def _sender_offsets(clock: TrackClock, limits: TimelineLimits) -> list[int | None]:
+def _sender_offsets(clock: TrackClock, least: list[int], limits: TimelineLimits) -> list[int | None]:
     """Step (4), first half: RTP to sender's clock for each stretch, None in runs without a report."""
     found: list[int | None] = [None] * len(clock.stretches)
-    runs = [at for at, stretch in enumerate(clock.stretches) if stretch.is_jump]
     places = [at for at, _ in clock.reports]
-    for begin, end in pairwise([*runs, len(found)]):
-        first = clock.stretches[begin].start
-        stop = clock.stretches[end].start if end < len(found) else len(clock.rtp)
-        reports = clock.reports[bisect_right(places, first) : bisect_right(places, stop)]
+    starts = [stretch.start for stretch in clock.stretches]
+    jumps = [at for at, stretch in enumerate(clock.stretches) if stretch.is_jump]
+    edges = {*jumps, len(found)}
+    for begin, end in pairwise([*jumps, len(found)]):
+        stop = starts[end] if end < len(found) else len(clock.rtp)
+        inside = clock.reports[bisect_right(places, starts[begin]) : bisect_right(places, stop)]
+        told = [(bisect_right(starts, at - 1) - 1, value) for at, value in inside]
+        edges |= _clock_stops(told, least, (begin, end), limits)
+    for begin, end in pairwise(sorted(edges)):
+        stop = starts[end] if end < len(found) else len(clock.rtp)
+        reports = clock.reports[bisect_right(places, starts[begin]) : bisect_right(places, stop)]
         if reports:
             found[begin:end] = _followed(clock.stretches[begin:end], reports, limits)
     return found
+
+
+def _clock_stops(
+    told: list[tuple[int, int]], least: list[int], run: tuple[int, int], limits: TimelineLimits
+) -> set[int]:
+    """Stretches of a run before which the sender's RTP clock stood still; `told`: (stretch, offset) per report.
+
+    Chromium's does while a microphone is taken away: the timestamps go on as if no time had passed. Arrival
+    shows it, and the next report; where none follows, arrival alone is believed.
+    """
+    if not told:
+        return set()
+    first, last = told[0][0], told[-1][0]
+    band_us = limits.arrival_band_us
+    before = [at for at in range(run[0], first) if abs(least[at] - least[first]) > band_us]
+    after = [at for at in range(last + 1, run[1]) if abs(least[at] - least[last]) > band_us]
+    stops = {*(at + 1 for at in before[-1:]), *after[:1]}
+    for (one, value), (two, later) in pairwise(told):
+        step_us = later - value
+        if (
+            abs(step_us) > limits.report_step_us
+            and abs(least[two] - least[one] - step_us) < abs(step_us) // 2
+        ):
+            stops.add(max(range(one + 1, two + 1), key=lambda at: abs(least[at] - least[at - 1])))
+    return stops
 
 
 def _followed(

@@ -141,6 +141,15 @@ def test_a_stall_of_the_network_does_not_bend_the_clock() -> None:
     assert {later - sooner for sooner, later in pairwise(placed(audio).tracks[0].ticks)} == {960}
 
 
+def test_last_frames_that_come_late_are_not_moved() -> None:
+    """A call that ends in a jam of the network ends evenly."""
+    audio = Sender(AUDIO_HZ, 0.02)
+    audio.send(0, 7)
+    audio.report(3)
+    audio.send(7, 7.5, late_s=0.3)
+    assert {later - sooner for sooner, later in pairwise(placed(audio).tracks[0].ticks)} == {960}
+
+
 def test_a_mute_leaves_a_gap_of_its_true_length() -> None:
     """The sender's clock runs on while it sends nothing."""
     audio = Sender(AUDIO_HZ, 0.02)
@@ -148,6 +157,33 @@ def test_a_mute_leaves_a_gap_of_its_true_length() -> None:
     audio.send(25, 30)
     seen = at_s(placed(audio), 0, audio)
     assert seen[250] - seen[249] == pytest.approx(20.02, abs=0.001)
+
+
+@pytest.mark.parametrize("away_s", [0.3, 1.0, 3.0, 15.0])
+@pytest.mark.parametrize("reports_s", [(2.3, 7.3, 12.3, 27.3), (2.3,), (14.3, 27.3), ()])
+def test_a_sender_whose_clock_stands_still_while_muted_keeps_lip_sync(
+    away_s: float, reports_s: tuple[float, ...]
+) -> None:
+    """Chromium's timestamps go on after `replaceTrack(null)` as if no time had passed; time had."""
+    audio, video = Sender(AUDIO_HZ, 0.02), Sender(VIDEO_HZ, 1 / 30)
+    for begin in range(30):
+        moment_s = float(begin)
+        if begin == 10:
+            audio.rtp -= round(away_s * AUDIO_HZ)
+        sent_from_s = max(moment_s, 10 + away_s) if begin >= 10 else moment_s
+        if sent_from_s < moment_s + 1:
+            audio.send(sent_from_s, moment_s + 1)
+        for report_s in reports_s:
+            if moment_s <= report_s < moment_s + 1 and (report_s < 10 or report_s > 10 + away_s):
+                audio.report(report_s)
+        video.send(moment_s, moment_s + 1, late_s=0.1 if reports_s else 0.03)
+        video.report(moment_s + 0.5)
+    placement = placed(audio, video)
+    sound = at_s(placement, 0, audio)
+    late_s = sound[0] - audio.true_s[0]
+    worst_ms = max(abs(seen - true - late_s) for seen, true in zip(sound, audio.true_s, strict=True)) * 1000
+    assert worst_ms < (2 if len(reports_s) == 4 and away_s < 15 else 5)
+    assert max(map(abs, av_errors_ms(placement, audio, video))) < (2 if reports_s else 5)
 
 
 @pytest.mark.parametrize("jump", [-3_000_000, 3_000_000, 2**31, -(2**31)])
