@@ -216,7 +216,7 @@ def _sender_offsets(clock: TrackClock, least: list[int], limits: TimelineLimits)
 def _clock_stops(
     told: list[tuple[int, int]], least: list[int], run: tuple[int, int], limits: TimelineLimits
 ) -> set[int]:
-    """Stretches of a run before which the sender's RTP clock stood still; `told`: (stretch, offset) per report.
+    """Stretches before which the sender's RTP clock stood still; `told` is (stretch, offset) per report.
 
     Chromium's does while a microphone is taken away: the timestamps go on as if no time had passed. Arrival
     shows it, and the next report; where none follows, arrival alone is believed.
