@@ -28,9 +28,9 @@ COMPARED: Final = {"seal": ENCRYPT, "seal fragments": ENCRYPT, "open": DECRYPT, 
 AAD: Final = b"benchmark\n"
 
 
-def _pieces(message: bytes) -> list[memoryview]:
+def _pieces(message: bytes, piece_bytes: int = PIECE_BYTES) -> list[memoryview]:
     view = memoryview(message)
-    return [view[at : at + PIECE_BYTES] for at in range(0, len(view), PIECE_BYTES)]
+    return [view[at : at + piece_bytes] for at in range(0, len(view), piece_bytes)]
 
 
 def _measures() -> dict[str, Callable[[], object]]:
@@ -50,9 +50,7 @@ def _measures() -> dict[str, Callable[[], object]]:
         sealer.finish()
 
     def seal_fragments() -> None:
-        view = memoryview(plain)
-        for at in range(0, MESSAGE_BYTES, FRAGMENT_BYTES):
-            fragment = view[at : at + FRAGMENT_BYTES]
+        for fragment in _pieces(plain, FRAGMENT_BYTES):
             seal(key, fragment, associated_data=AAD, segment_bytes=SEGMENT_BYTES)
 
     def open_pieces() -> None:
@@ -62,9 +60,8 @@ def _measures() -> dict[str, Callable[[], object]]:
         opener.finish()
 
     def open_ranges() -> None:
-        view = memoryview(sealed)
         for first, start, stop in fetches:
-            ranges.open_segments(first, view[start:stop])
+            ranges.open_segments(first, memoryview(sealed)[start:stop])
 
     return {
         "seal": seal_pieces,

@@ -6,7 +6,7 @@ seal the plaintext of its last complete segment k again, with the last-flag. The
 segment, or to go on writing, for the crash may have spent those nonces on other text.
 
 1. Open segment 0, 1, ... without the last-flag while it is whole and genuine.
-2. If what follows is a genuine last segment, the stream was complete: change nothing.
+2. If what follows is a genuine last segment, the stream was complete: drop only what stands after it.
 3. Otherwise drop what follows and seal the last genuine segment again as the last one.
 """
 
@@ -70,10 +70,14 @@ class _Torn:
         while (opened := self._open(index, is_last=False)) is not None:
             index, plain = index + 1, opened
         start, stop = self._bounds(index)
-        ending = self._open(index, is_last=True) if stop == len(self._view) else None
+        ending = self._open(index, is_last=True)
         # An empty segment ends an empty stream only; elsewhere it was not written by us.
         if ending or (ending is not None and index == 0):
-            return Repair(kept_bytes=start, last_segment=bytes(self._view[start:]), dropped_bytes=0)
+            return Repair(
+                kept_bytes=start,
+                last_segment=bytes(self._view[start:stop]),
+                dropped_bytes=len(self._view) - stop,
+            )
         if index == 0:
             raise UnrecoverableStreamError("not one segment of the stream is complete")
         last_segment = bytearray(len(plain) + TAG_BYTES)

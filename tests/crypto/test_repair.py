@@ -95,6 +95,15 @@ def test_blocks_of_zeros_after_a_power_cut_are_dropped() -> None:
         assert open_sealed(KEY, ended, associated_data=AAD, segment_bytes=64) == bytes(range(56))
 
 
+def test_bytes_after_a_genuine_end_are_dropped_and_nothing_else() -> None:
+    """A complete stream in a file that was lengthened keeps its own last segment: no nonce is spent."""
+    sealed = seal(KEY, bytes(range(104)), associated_data=AAD, segment_bytes=64)
+    assert len(sealed) % 64 == 0
+    for tail in (b"\0", bytes(64), sealed):
+        outcome = repair(KEY, sealed + tail, associated_data=AAD, segment_bytes=64)
+        assert (outcome.apply(sealed + tail), outcome.dropped_bytes) == (sealed, len(tail))
+
+
 def test_an_empty_last_segment_is_not_an_end() -> None:
     """It is no form of ours: it goes, and the segment before it becomes the last."""
     header = VAULT_SUITE.new_header()

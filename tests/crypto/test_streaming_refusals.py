@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -91,6 +92,19 @@ def test_a_flipped_bit_anywhere_is_refused(position: int) -> None:
     altered = bytearray(SEALED)
     altered[position] ^= 1 << position % 8
     assert refused(bytes(altered))
+
+
+@pytest.mark.slow
+def test_ten_thousand_flipped_bits_are_all_refused(rounds: Callable[[int, int], int]) -> None:
+    """Every bit of the header, and body bits at random places of a stream of several segments."""
+    sealed = seal(KEY, PLAIN * 80, associated_data=AAD, segment_bytes=4_096)
+    chosen = Random(4)
+    body = [chosen.randrange(HEADER_BYTES * 8, len(sealed) * 8) for _ in range(rounds(10_000, 1_000_000))]
+    for bit in [*range(HEADER_BYTES * 8), *body]:
+        altered = bytearray(sealed)
+        altered[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(TamperedStreamError):
+            open_sealed(KEY, altered, associated_data=AAD, segment_bytes=4_096)
 
 
 @pytest.mark.parametrize("length", range(len(SEALED)))
