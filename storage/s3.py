@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from storage.errors import ChangedError, OutOfRangeError, RefusedError, UnavailableError
 from storage.pool import Pool
-from storage.s3_client import S3Credentials, S3Settings, make_client
+from storage.s3_client import S3Credentials, S3Settings, make_clients
 from storage.s3_errors import translated
 from storage.s3_probe import placement, probe
 from storage.s3_upload import Upload, version_of
@@ -59,8 +59,7 @@ class S3Store(ObjectStore):
         pool = Pool(settings.threads, "store-s3")
         try:
             with translated("cannot use the storage settings"):
-                client = await pool.run(make_client, settings, credentials)
-                stranger = await pool.run(make_client, settings, None, signed=False)
+                client, stranger = await pool.run(make_clients, settings, credentials)
         except ValueError as cause:  # botocore's answer to an endpoint that is no URL
             await pool.aclose()
             raise RefusedError("cannot use the storage settings: the endpoint is no URL") from cause

@@ -56,8 +56,22 @@ class S3Credentials:
     session_token: str | None = field(default=None, repr=False)
 
 
-def make_client(settings: S3Settings, credentials: S3Credentials | None, *, signed: bool = True) -> S3Client:
-    """Return a client; reads boto3's data files and the credential chain, so call it in a thread.
+def make_clients(settings: S3Settings, credentials: S3Credentials | None) -> tuple[S3Client, S3Client]:
+    """Return our client and a stranger's, who has no credential: it shows what everybody can see.
+
+    Reads boto3's data files and the credential chain, so call it in a thread.
+    """
+    # A session of our own: boto3's default one is shared by the process, and not thread-safe to build on.
+    session = boto3.session.Session()
+    return _client(session, settings, credentials, signed=True), _client(
+        session, settings, None, signed=False
+    )
+
+
+def _client(
+    session: boto3.session.Session, settings: S3Settings, credentials: S3Credentials | None, *, signed: bool
+) -> S3Client:
+    """Return one client.
 
     Retries are not botocore's: it would repeat a CompleteMultipartUpload that must be asked about first.
     Bodies are signed over TLS too, so that an engine which checks signatures also checks the bytes.
@@ -76,14 +90,13 @@ def make_client(settings: S3Settings, credentials: S3Credentials | None, *, sign
             "addressing_style": "path" if settings.endpoint else "auto",
         },
     )
-    # A session of our own: boto3's default session is shared by the process and not thread-safe to build on.
-    return boto3.session.Session().client(
+    return session.client(
         "s3",
         region_name=settings.region,
         endpoint_url=settings.endpoint,
         verify=None if settings.ca_file is None else str(settings.ca_file),
-        aws_access_key_id=credentials.access_key if credentials and signed else None,
-        aws_secret_access_key=credentials.secret_key if credentials and signed else None,
-        aws_session_token=credentials.session_token if credentials and signed else None,
+        aws_access_key_id=credentials.access_key if credentials else None,
+        aws_secret_access_key=credentials.secret_key if credentials else None,
+        aws_session_token=credentials.session_token if credentials else None,
         config=options,
     )

@@ -1,4 +1,4 @@
-"""The S3 store keeps the contract: on Ceph over http and TLS, on moto, with and without versions."""
+"""The S3 store keeps the contract: on Ceph over http without versions and over TLS with them, and on moto."""
 
 import asyncio
 import time
@@ -61,23 +61,11 @@ class TestCephHttp(S3Contract):
         return ceph_http
 
 
-class TestCephHttpVersioned(S3Contract):
-    """Ceph over http, with versions."""
-
-    is_versioned = True
-    if_absent_is_a_lock = False  # Ceph 16 checks the condition without a lock where it keeps versions
-
-    @pytest.fixture
-    def of(self, ceph_http: Service) -> Service:
-        """The service."""
-        return ceph_http
-
-
 class TestCephTls(S3Contract):
     """Ceph over TLS, with versions."""
 
     is_versioned = True
-    if_absent_is_a_lock = False
+    if_absent_is_a_lock = False  # Ceph 16 checks the condition without a lock where it keeps versions
 
     @pytest.fixture
     def of(self, ceph_tls: Service) -> Service:
@@ -86,15 +74,6 @@ class TestCephTls(S3Contract):
 
 
 class TestMoto(S3Contract):
-    """moto, no versions."""
-
-    @pytest.fixture
-    def of(self, moto_http: Service) -> Service:
-        """The service."""
-        return moto_http
-
-
-class TestMotoVersioned(S3Contract):
     """moto, with versions."""
 
     is_versioned = True

@@ -6,7 +6,7 @@ import pytest
 
 from storage.errors import RefusedError
 from storage.s3 import S3Credentials, S3Settings, S3Store
-from storage.s3_client import make_client
+from storage.s3_client import make_clients
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_secrets_do_not_print() -> None:
 
 def test_the_client_signs_bodies_and_leaves_retries_to_us() -> None:
     """The options each answer to a trap: trailing checksums, blind retries, unsigned bodies over TLS."""
-    client = make_client(S3Settings("bucket", "eu-west-3"), S3Credentials("a", "b"))
+    client, stranger = make_clients(S3Settings("bucket", "eu-west-3"), S3Credentials("a", "b"))
     config: Any = client.meta.config  # the stubs do not know its options
     assert config.request_checksum_calculation == "when_required"
     assert config.response_checksum_validation == "when_required"
@@ -41,3 +41,4 @@ def test_the_client_signs_bodies_and_leaves_retries_to_us() -> None:
     assert config.s3["payload_signing_enabled"] is True
     assert client.meta.endpoint_url == "https://s3.eu-west-3.amazonaws.com"
     client.close()
+    stranger.close()
