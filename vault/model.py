@@ -48,13 +48,13 @@ def new_id(prefix: str) -> Id:
 
 def is_id(text: str, prefix: str | None = None) -> bool:
     """Tell whether a text is an identifier, of the given kind where one is named."""
-    found = _ID.match(text)
+    found = _ID.fullmatch(text)
     return found is not None and prefix in {None, found.group(1)}
 
 
 def uuid_of(identifier: str) -> str:
     """Give the canonical UUID inside an identifier, as it stands in associated data and leaves."""
-    found = _ID.match(identifier)
+    found = _ID.fullmatch(identifier)
     if found is None:
         raise ValueError("not an identifier")
     return str(uuid.UUID(hex=found.group(2)))

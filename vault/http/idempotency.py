@@ -35,7 +35,7 @@ async def once(ask: Ask[Any, Any], route: Route) -> Answer | web.StreamResponse:
     key = ask.raw.headers.get("Idempotency-Key")
     if key is None:
         return await route.handler(ask)
-    if not _KEY.match(key):
+    if not _KEY.fullmatch(key):
         raise InvalidError(
             "the idempotency key is ill-formed",
             [Fault("header:Idempotency-Key", "string_pattern_mismatch", "1 to 255 visible ASCII characters")],

@@ -39,7 +39,7 @@ def begin(request: web.BaseRequest, trusted_proxies: tuple[str, ...]) -> Request
     given = request.headers.get("X-Request-Id", "")
     made = RequestInfo(
         request_id=new_id("req"),
-        given_id=given if _GIVEN_ID.match(given) else None,
+        given_id=given if _GIVEN_ID.fullmatch(given) else None,
         language=choose_language(request.headers.get("Accept-Language", "")),
         client=client_address(request, trusted_proxies),
     )

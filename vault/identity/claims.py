@@ -13,7 +13,7 @@ MAX_LIFETIME_S: Final = (
     24 * 3_600
 )  # a token that lives longer could not be left to expire after a role change
 MAX_SUBJECT_CHARS: Final = 255
-_JTI: Final = re.compile(r"^[\x21-\x7e]{1,255}$")
+_JTI: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _audiences(value: Any) -> tuple[str, ...]:
 def _jti(value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or not _JTI.match(value):
+    if not isinstance(value, str) or not _JTI.fullmatch(value):
         raise _wrong("jti")
     return value
 

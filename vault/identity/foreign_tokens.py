@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from vault.clock import Clock
+from vault.errors import ConflictError
 from vault.identity.claims import Claims, issuer_of, read_claims
 from vault.identity.errors import Refusal, TokenRefusedError
 from vault.identity.issuers import Issuer, Issuers
@@ -94,13 +95,23 @@ class ForeignTokens:
     async def _meet(self, told: Told) -> Person:
         said = {name: told.claims.rest.get(name) for name in ("name", "email")}
         profile = {name: value[:MAX_NAME_CHARS] for name, value in said.items() if isinstance(value, str)}
-        return await self._people.add(
-            tenant_id=told.issuer.tenant_id,
-            role=told.role,
-            profile=profile,
-            by=None,
-            subject=(told.issuer.id, told.claims.subject),
-        )
+        issuer, subject = told.issuer, told.claims.subject
+        try:
+            return await self._people.add(
+                tenant_id=issuer.tenant_id,
+                role=told.role,
+                profile=profile,
+                by=None,
+                subject=(issuer.id, subject),
+            )
+        except ConflictError:
+            # Two first requests at once: the other one added the person.
+            met = await self._people.by_subject(
+                issuer_id=issuer.id, tenant_id=issuer.tenant_id, subject=subject
+            )
+            if met is None:
+                raise
+            return met
 
 
 def _own_name(issuer: Issuer, jti: str | None) -> str | None:

@@ -44,9 +44,8 @@ class Issuer:
     def role_for(self, claims: Mapping[str, Any]) -> Role | None:
         """Choose the role a token's claims give: the first match of the role map, else the default."""
         said = claims.get(self.role_claim) if self.role_claim is not None else None
-        values = (
-            {said} if isinstance(said, str) else {entry for entry in said or () if isinstance(entry, str)}
-        )
+        listed = said if isinstance(said, list) else [said]
+        values = {entry for entry in listed if isinstance(entry, str)}
         for value, role in self.role_map.items():
             if value in values:
                 return role

@@ -100,7 +100,7 @@ def _own_claims(kind: Any, claims: Claims) -> OwnClaims:
     tenant_id, role = claims.rest.get("tid"), claims.rest.get("role")
     if prefix is None or not is_id(claims.subject, prefix):
         raise TokenRefusedError("the token is of another type", reason=Refusal.TYPE)
-    if not isinstance(tenant_id, str) or not is_id(tenant_id, "ten") or role not in set(Role):
+    if not isinstance(tenant_id, str) or not is_id(tenant_id, "ten") or role not in list(Role):
         raise TokenRefusedError("the token lacks its tenant or role", reason=Refusal.CLAIMS)
     if claims.jti is None or (role == Role.VISITOR) != (kind == VISITOR_TYPE):
         raise TokenRefusedError("the token contradicts itself", reason=Refusal.CLAIMS)

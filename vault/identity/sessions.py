@@ -99,7 +99,7 @@ class Sessions:
 
     async def principal_of(self, secret: str) -> Principal:
         """Say whose session a cookie is; raises TokenRefusedError once it is over. Looks the person up."""
-        if not _SECRET.match(secret):
+        if not _SECRET.fullmatch(secret):
             raise _over()
         query = _live(self._clock.now(), self._idle).where(sessions.c.token_hash == _hash(secret))
         now = self._clock.now()
