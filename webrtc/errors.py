@@ -46,6 +46,10 @@ class RenegotiationRefusedError(WebrtcError):
     """The leg was answered already and takes no second offer: open a new leg instead."""
 
 
+class PeerClosedError(WebrtcError):
+    """The leg was closed while its offer was being answered: there is no answer, open a new leg."""
+
+
 class NoAddressError(WebrtcError):
     """No UDP port could be bound on the configured addresses: check the addresses and the port range."""
 

@@ -26,12 +26,13 @@ from webrtc.errors import NoAddressError
 from webrtc.guard import DatagramGuard, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aioice import stun
 
     from webrtc.guard import Address
     from webrtc.limits import GuardLimits, IceSettings
+    from webrtc.udpmux import UdpMux
 
 logger = logging.getLogger(__name__)
 
@@ -72,12 +73,12 @@ class GuardedProtocol(aioice_ice.StunProtocol):
 
 
 class GuardedConnection(aioice_ice.Connection):
-    """The controlled ICE agent of one leg.
+    """The controlled ICE agent of one leg, on ports of its own or on its share of `mux`.
 
     `on_media(datagram, now_s)` is called for each RTP or RTCP datagram of a checked peer, on the loop.
     """
 
-    def __init__(self, settings: IceSettings, limits: GuardLimits) -> None:
+    def __init__(self, settings: IceSettings, limits: GuardLimits, mux: UdpMux | None) -> None:
         super().__init__(
             ice_controlling=False,
             local_username=ice_string(UFRAG_CHARS),
@@ -89,6 +90,7 @@ class GuardedConnection(aioice_ice.Connection):
         self.contained = 0
         self._settings = settings
         self._limits = limits
+        self._mux = mux
 
     # what comes in
 
@@ -122,6 +124,8 @@ class GuardedConnection(aioice_ice.Connection):
         if not known and (len(self._check_list) >= self._limits.pairs or not may_be_a_peer(addr[0])):
             return
         self.guard.expect(addr)
+        if self._mux is not None and not known:
+            self._mux.claim(addr, protocol)
         super().check_incoming(message, addr, protocol)
 
     def check_state(self, pair: aioice_ice.CandidatePair, state: _State) -> None:
@@ -158,10 +162,7 @@ class GuardedConnection(aioice_ice.Connection):
     ) -> list[Candidate]:
         """Bind one socket on each address of the settings and describe them."""
         candidates = []
-        for address in self._settings.addresses or addresses:
-            protocol = await self._bind(address)
-            if protocol is None:
-                continue
+        for protocol in await self._listen(self._settings.addresses or addresses):
             host, port = protocol.transport.get_extra_info("sockname")[:2]
             shown = self._settings.announced or host
             protocol.local_candidate = Candidate(
@@ -180,6 +181,11 @@ class GuardedConnection(aioice_ice.Connection):
                 "no UDP port could be bound: check the listening addresses and the port range"
             )
         return candidates
+
+    async def _listen(self, addresses: Sequence[str]) -> list[GuardedProtocol]:
+        if self._mux is not None:
+            return self._mux.share(self.local_username, lambda: GuardedProtocol(self))
+        return [found for address in addresses if (found := await self._bind(address)) is not None]
 
     async def _bind(self, address: str) -> GuardedProtocol | None:
         loop = asyncio.get_running_loop()
@@ -207,7 +213,7 @@ class GuardedConnection(aioice_ice.Connection):
 class LegGatherer(RTCIceGatherer):
     """aiortc's gatherer on our connection, with no STUN or TURN server."""
 
-    def __init__(self, settings: IceSettings, limits: GuardLimits) -> None:
+    def __init__(self, settings: IceSettings, limits: GuardLimits, mux: UdpMux | None) -> None:
         super().__init__(iceServers=[])
-        self.connection = GuardedConnection(settings, limits)
+        self.connection = GuardedConnection(settings, limits, mux)
         self._connection = self.connection

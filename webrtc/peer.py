@@ -18,7 +18,7 @@ from aiortc import RTCIceParameters, RTCIceTransport
 
 from webrtc.answer import HostCandidate, LocalTransport, write_answer
 from webrtc.dtls import LegCertificate, LegDtls
-from webrtc.errors import FragmentRefusedError, RenegotiationRefusedError
+from webrtc.errors import FragmentRefusedError, PeerClosedError, RenegotiationRefusedError
 from webrtc.frames import TrackEnd
 from webrtc.ice import LegGatherer
 from webrtc.lifecycle import CloseReason, PeerState, move
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from webrtc.frames import FrameSink
     from webrtc.limits import IceSettings, PeerLimits
     from webrtc.offer import Offer
+    from webrtc.udpmux import UdpMux
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,9 @@ class _Parts:
 class Peer:
     """One leg. `on_closed(reason)` is called once, on the loop, when an answered leg has ended.
 
-    `on_connected()` is called once, on the loop, when the media keys are agreed; it must not raise.
+    With a `mux` the leg listens on the shared port; else on ports of its own, as `ice` says.
+
+    `on_connected()` is called once, on the loop, when the media keys are agreed.
 
     A leg whose offer was refused never began: `on_closed` is not called for it.
     """
@@ -63,6 +66,7 @@ class Peer:
         ice: IceSettings,
         on_closed: Callable[[CloseReason], None],
         on_connected: Callable[[], None] | None = None,
+        mux: UdpMux | None = None,
         name: str = "leg",
     ) -> None:
         self.state = PeerState.NEW
@@ -71,12 +75,14 @@ class Peer:
         self.close_reason: CloseReason | None = None
         self._limits = limits
         self._ice_settings = ice
+        self._mux = mux
         self._on_closed = on_closed
         self._on_connected = on_connected
         self._name = name
         self._parts: _Parts | None = None
         self._sink: FrameSink | None = None
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._ending = asyncio.Event()
         self._candidates = 0
         self._connected_s = 0.0
@@ -88,13 +94,13 @@ class Peer:
         """Answer an offer and begin to connect.
 
         Raises OfferRefusedError for an offer the gate refuses, RenegotiationRefusedError for a second one,
-        NoAddressError if no port can be bound.
+        NoAddressError if no port can be bound, PeerClosedError if `close` came first.
         """
         if self.state is not PeerState.NEW or self._parts is not None:
             raise RenegotiationRefusedError("this leg has its answer: open a new leg for a new offer")
         limits = self._limits
         offer = read_offer(offer_sdp, limits.offer)
-        gatherer = LegGatherer(self._ice_settings, limits.guard)
+        gatherer = LegGatherer(self._ice_settings, limits.guard, self._mux)
         ice = RTCIceTransport(gatherer)
         certificate = LegCertificate.generateCertificate()
         self._parts = parts = _Parts(
@@ -109,8 +115,9 @@ class Peer:
         try:
             async with asyncio.timeout(limits.gather_timeout_s):
                 await gatherer.gather()
+            self._must_be_open()
         except BaseException:
-            self.state = move(self.state, PeerState.CLOSED)
+            self._never_began()
             await gatherer.connection.close()
             raise
         gatherer.connection.on_media = parts.tap.take
@@ -168,10 +175,18 @@ class Peer:
     async def close(self, reason: CloseReason = CloseReason.HANGUP) -> None:
         """End the leg and wait until nothing of it is left; the first reason counts."""
         if self._task is None:
-            self.state = PeerState.CLOSED
+            self._never_began()
             return
         self._end(reason)
         await asyncio.shield(self._task)
+
+    def _must_be_open(self) -> None:
+        if self.state is PeerState.CLOSED:
+            raise PeerClosedError("the leg was closed before it had its answer")
+
+    def _never_began(self) -> None:
+        if self.state is not PeerState.CLOSED:
+            self.state = move(self.state, PeerState.CLOSED)
 
     def _end(self, reason: CloseReason) -> None:
         if self.close_reason is None:
@@ -224,23 +239,37 @@ class Peer:
         parts.tap.start(*parts.dtls.media_keys)
         parts.gatherer.connection.last_heard_s = self._connected_s = time.monotonic()
         self.state = move(self.state, PeerState.CONNECTED)
-        if self._on_connected is not None:
-            self._on_connected()
+        try:
+            if self._on_connected is not None:
+                self._on_connected()
+        except Exception as error:  # noqa: BLE001 - the listener's defect ends nothing here
+            logger.warning("the listener of a leg's start raised %s", type(error).__name__)
 
     async def _watch(self, parts: _Parts) -> None:
-        limits = self._limits
-        report_s = time.monotonic()
-        while not self._ending.is_set():
-            try:
-                async with asyncio.timeout(limits.feedback_interval_s):
-                    await self._ending.wait()
-            except TimeoutError:
-                now_s = time.monotonic()
-                parts.tap.send_feedback()
-                if now_s - report_s >= limits.report_interval_s:
-                    report_s = now_s
-                    parts.tap.send_report(now_s)
-                self._listen(parts, now_s)
+        """Keep the rhythm by a timer, which wakes no task, until something ends the leg."""
+        self._beat(parts, time.monotonic())
+        try:
+            await self._ending.wait()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _schedule(self, parts: _Parts, reported_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._limits.feedback_interval_s, self._beat, parts, reported_s)
+
+    def _beat(self, parts: _Parts, reported_s: float) -> None:
+        """Send what is due, notice silence; a defect here is contained as one of the receive path."""
+        now_s = time.monotonic()
+        try:
+            parts.tap.send_feedback()
+            if now_s - reported_s >= self._limits.report_interval_s:
+                reported_s = now_s
+                parts.tap.send_report(now_s)
+        except Exception as error:  # noqa: BLE001 - a report that fails must not end a call
+            parts.gatherer.connection.contain(error)
+        self._listen(parts, now_s)
+        self._schedule(parts, reported_s)
 
     def _listen(self, parts: _Parts, now_s: float) -> None:
         silent_s = now_s - parts.gatherer.connection.last_heard_s

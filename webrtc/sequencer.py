@@ -64,12 +64,11 @@ class Sequencer:
             self._next = packet.sequence + 1
             self._highest = packet.sequence
             return (packet,)
-        sequence = unwrap(packet.sequence, following, 16)
-        if sequence == following and not self._missing:
-            self._next = sequence + 1
-            self._highest = sequence
+        if packet.sequence == following & 0xFFFF and not self._missing:
+            self._next = following + 1
+            self._highest = following
             return (packet,)
-        return self._push_slowly(packet, sequence, following, now_s)
+        return self._push_slowly(packet, unwrap(packet.sequence, following, 16), following, now_s)
 
     def _push_slowly(
         self, packet: RtpPacket, sequence: int, following: int, now_s: float

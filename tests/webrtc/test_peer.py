@@ -21,6 +21,7 @@ from webrtc.errors import (
     IceRestartRefusedError,
     NoAddressError,
     OfferRefusedError,
+    PeerClosedError,
     RenegotiationRefusedError,
 )
 from webrtc.frames import Codec
@@ -313,6 +314,20 @@ async def test_closing_is_bounded_and_told_once(moment: str) -> None:
     assert leg.closed == ([] if moment == "before" else [CloseReason.HANGUP])
     await asyncio.sleep(0.05)
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("leg")]
+
+
+async def test_a_leg_closed_while_it_is_answered_has_no_answer_and_no_port() -> None:
+    """The caller may go away in the middle of signalling."""
+    async with Publisher(PublisherPlan()) as publisher:
+        offer = await publisher.offer()
+        leg = Leg(PeerLimits(), LOOPBACK)
+        answering = asyncio.create_task(leg.peer.answer(offer), name="answering")
+        await asyncio.sleep(0)
+        await leg.peer.close()
+        with pytest.raises(PeerClosedError):
+            await answering
+        assert leg.closed == []
+        assert leg.peer._parts.gatherer.connection._protocols == []
 
 
 async def test_a_listener_that_raises_is_contained() -> None:

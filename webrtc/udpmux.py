@@ -1,0 +1,191 @@
+"""Many legs on one UDP port, so that a container publishes one port and not a range.
+
+A connectivity check is brought to its leg by the name it carries (USERNAME begins with our ufrag, RFC 8445,
+7.2.2), everything else by the address it comes from, which a leg claims when a check from there was
+authentic. What nobody claims is dropped before any leg sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from webrtc.errors import NoAddressError
+from webrtc.guard import STUN_BELOW, STUN_COOKIE, STUN_HEADER_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from webrtc.guard import Address
+
+logger = logging.getLogger(__name__)
+
+BINDING_REQUEST: Final = b"\x00\x01"
+USERNAME: Final = 0x0006
+MOST_ATTRIBUTES: Final = 16  # a check has seven; the name is among the first
+PORT_BUFFER_BYTES: Final = 4 * 1024 * 1024  # a second of a hundred legs, if the system allows
+
+P = TypeVar("P", bound=asyncio.DatagramProtocol)
+
+
+def name_in_check(datagram: bytes) -> str | None:
+    """The ICE name a binding request is addressed to, or None if it is no such request."""
+    if datagram[:2] != BINDING_REQUEST or datagram[4:8] != STUN_COOKIE:
+        return None
+    at = STUN_HEADER_BYTES
+    for _ in range(MOST_ATTRIBUTES):
+        if at + 4 > len(datagram):
+            return None
+        kind = int.from_bytes(datagram[at : at + 2], "big")
+        size = int.from_bytes(datagram[at + 2 : at + 4], "big")
+        if kind == USERNAME:
+            return datagram[at + 4 : at + 4 + size].partition(b":")[0].decode("ascii", errors="replace")
+        at += 4 + size + -size % 4
+    return None
+
+
+class MuxTransport(asyncio.DatagramTransport):
+    """One leg's share of a port, in the shape of a socket of its own."""
+
+    def __init__(self, port: _Port, protocol: asyncio.DatagramProtocol, name: str) -> None:
+        super().__init__()
+        self._port = port
+        self._protocol = protocol
+        self._name = name
+        self._is_closing = False
+
+    def sendto(self, data: Any, addr: Any = None) -> None:
+        """Send from the shared port."""
+        if not self._is_closing and addr is not None:
+            self._port.transport.sendto(data, addr)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """The shared socket's address; the socket itself is nobody's to configure."""
+        return self._port.transport.get_extra_info(name, default) if name == "sockname" else default
+
+    def is_closing(self) -> bool:
+        """Whether this share was given back."""
+        return self._is_closing
+
+    def close(self) -> None:
+        """Give the share back; the port stays open for the others."""
+        if not self._is_closing:
+            self._is_closing = True
+            self._port.release(self._name, self._protocol)
+            asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
+
+    def abort(self) -> None:
+        """As `close`: nothing is buffered here."""
+        self.close()
+
+
+class _Port(asyncio.DatagramProtocol):
+    """One shared socket: which leg has which name and which addresses."""
+
+    transport: asyncio.DatagramTransport
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._by_name: dict[str, asyncio.DatagramProtocol] = {}
+        self._by_address: dict[Address, asyncio.DatagramProtocol] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the socket."""
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        """Bring a datagram to its leg, or drop it; never raises."""
+        source = (addr[0], addr[1])
+        if data and data[0] < STUN_BELOW and (name := name_in_check(data)) is not None:
+            found = self._by_name.get(name)
+        else:
+            found = self._by_address.get(source)
+        if found is None:
+            self.counts["unclaimed"] += 1
+            return
+        found.datagram_received(data, source)
+
+    def share(self, name: str, protocol: asyncio.DatagramProtocol) -> MuxTransport:
+        """Give a leg its share of the port."""
+        self._by_name[name] = protocol
+        return MuxTransport(self, protocol, name)
+
+    def claim(self, source: Address, protocol: asyncio.DatagramProtocol) -> None:
+        """Bring what comes from an address to this leg from now on."""
+        self._by_address[source] = protocol
+
+    def owns(self, protocol: asyncio.DatagramProtocol) -> bool:
+        """Whether this leg has its share here."""
+        return protocol in self._by_name.values()
+
+    def release(self, name: str, protocol: asyncio.DatagramProtocol) -> None:
+        """Forget a leg."""
+        self._by_name.pop(name, None)
+        for source in [each for each, owner in self._by_address.items() if owner is protocol]:
+            del self._by_address[source]
+
+    @property
+    def legs(self) -> int:
+        """How many legs share the port."""
+        return len(self._by_name)
+
+
+class UdpMux:
+    """The shared port on each of some addresses. Who opens it closes it, after its legs."""
+
+    def __init__(self, addresses: Sequence[str], port: int) -> None:
+        self._addresses = tuple(addresses)
+        self._port_number = port
+        self._ports: list[_Port] = []
+
+    async def open(self) -> None:
+        """Bind the port on every address; raises NoAddressError if one of them cannot be bound."""
+        loop = asyncio.get_running_loop()
+        for address in self._addresses:
+            try:
+                transport, port = await loop.create_datagram_endpoint(
+                    _Port, local_addr=(address, self._port_number)
+                )
+            except OSError as error:
+                self.close()
+                raise NoAddressError(
+                    f"UDP port {self._port_number} is taken, or {address} is not ours: choose another"
+                ) from error
+            endpoint = transport.get_extra_info("socket")
+            if endpoint is not None:
+                endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PORT_BUFFER_BYTES)
+            self._ports.append(port)
+
+    def close(self) -> None:
+        """Close the port; legs that still share it hear nothing more."""
+        for port in self._ports:
+            port.transport.close()
+        self._ports.clear()
+
+    def share(self, name: str, make: Callable[[], P]) -> list[P]:
+        """One protocol per address for the leg of this ICE name, connected to its share of the port."""
+        protocols = []
+        for port in self._ports:
+            protocol = make()
+            protocol.connection_made(port.share(name, protocol))
+            protocols.append(protocol)
+        return protocols
+
+    def claim(self, source: Address, protocol: asyncio.DatagramProtocol) -> None:
+        """Bring what comes from an address to this leg: it sent an authentic check."""
+        for port in self._ports:
+            if port.owns(protocol):
+                port.claim(source, protocol)
+
+    @property
+    def legs(self) -> int:
+        """How many legs share the port now."""
+        return max((port.legs for port in self._ports), default=0)
+
+    @property
+    def unclaimed(self) -> int:
+        """How many datagrams were for nobody."""
+        return sum(port.counts["unclaimed"] for port in self._ports)
