@@ -23,7 +23,10 @@ KEY_BYTES: Final = 32
 
 
 class FileKeyProvider:
-    """Holds the ring in memory after ``open``; the file is rewritten only when an epoch begins."""
+    """Holds the ring in memory after ``open``; the file is rewritten only when an epoch begins.
+
+    Another program may have begun an epoch since: what is not in memory is looked for in the file.
+    """
 
     name = "file"
     assurance = "software"
@@ -35,16 +38,7 @@ class FileKeyProvider:
     @classmethod
     def open(cls, path: Path) -> "FileKeyProvider":
         """Read a ring; raises ConfigurationError where it is missing, too open or damaged."""
-        try:
-            found = json.loads(read_private(path))
-            ring = {int(n): base64.b64decode(key, validate=True) for n, key in found["epochs"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as cause:
-            raise ConfigurationError(
-                f"the key file {path} is damaged; restore it from its recovery copy"
-            ) from cause
-        if found.get("v") != 1 or any(len(key) != KEY_BYTES for key in ring.values()):
-            raise ConfigurationError(f"the key file {path} has a form this program does not know")
-        return cls(path, ring)
+        return cls(path, _ring_in(path))
 
     @classmethod
     def create(cls, path: Path) -> "FileKeyProvider":
@@ -56,7 +50,8 @@ class FileKeyProvider:
         return provider
 
     async def create_epoch(self, number: int) -> Epoch:
-        """Make the key of an epoch and store it before it is used."""
+        """Make the key of an epoch and store it before it is used; the caller sees to it that it is alone."""
+        self._ring |= await asyncio.to_thread(_ring_in, self._path)
         if number not in self._ring:
             ring = {**self._ring, number: secrets.token_bytes(KEY_BYTES)}
             await asyncio.to_thread(self._write, ring)
@@ -65,18 +60,20 @@ class FileKeyProvider:
 
     async def wrap(self, epoch: int, tenant_key: TenantKey, *, context: bytes) -> bytes:
         """Wrap a tenant key with AES-256-GCM under the epoch's key."""
-        return wrap_tenant_key(tenant_key, self._key(epoch), context=context)
+        return wrap_tenant_key(tenant_key, await self._key(epoch), context=context)
 
     async def unwrap(self, epoch: int, wrapped: bytes, *, context: bytes) -> TenantKey:
         """Unwrap a tenant key; KeyProviderError for another context, epoch or changed bytes."""
         try:
-            return unwrap_tenant_key(wrapped, self._key(epoch), context=context)
+            return unwrap_tenant_key(wrapped, await self._key(epoch), context=context)
         except CryptoError as cause:
             raise KeyProviderError(
                 "a tenant key does not unwrap under its epoch; its record was changed"
             ) from cause
 
-    def _key(self, epoch: int) -> bytes:
+    async def _key(self, epoch: int) -> bytes:
+        if epoch not in self._ring:
+            self._ring |= await asyncio.to_thread(_ring_in, self._path)
         if epoch not in self._ring:
             raise KeyProviderError(f"the key ring has no key for epoch {epoch}; is this the right ring?")
         return self._ring[epoch]
@@ -84,3 +81,16 @@ class FileKeyProvider:
     def _write(self, ring: dict[int, bytes]) -> None:
         epochs = {str(number): base64.b64encode(key).decode() for number, key in sorted(ring.items())}
         write_private(self._path, json.dumps({"v": 1, "epochs": epochs}).encode())
+
+
+def _ring_in(path: Path) -> dict[int, bytes]:
+    try:
+        found = json.loads(read_private(path))
+        ring = {int(n): base64.b64decode(key, validate=True) for n, key in found["epochs"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as cause:
+        raise ConfigurationError(
+            f"the key file {path} is damaged; restore it from its recovery copy"
+        ) from cause
+    if found.get("v") != 1 or any(len(key) != KEY_BYTES for key in ring.values()):
+        raise ConfigurationError(f"the key file {path} has a form this program does not know")
+    return ring

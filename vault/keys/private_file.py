@@ -13,7 +13,8 @@ MAX_BYTES: Final = 1024 * 1024  # a key ring of ten years of weekly epochs is un
 def read_private(path: Path) -> bytes:
     """Read a secret file; raises ConfigurationError where it is missing, too open or someone else's."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Without O_NONBLOCK a named pipe at this place would hold the start for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError as cause:
         raise ConfigurationError(f"the key file {path} is missing; restore it, or make one") from cause
     except OSError as cause:
@@ -33,12 +34,17 @@ def write_private(path: Path, secret: bytes) -> None:
     """Write a secret file, mode 0600, so that a crash leaves the old one or the new one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     waiting = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(secret)
-        file.flush()
-        os.fsync(handle)
-    waiting.replace(path)
+    waiting.unlink(missing_ok=True)  # of a crash, under this process number
+    handle = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(handle)
+        waiting.replace(path)
+    except BaseException:
+        waiting.unlink(missing_ok=True)  # a full disk must not leave half a secret behind
+        raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +25,7 @@ from vault.keys.provider import KeyProvider
 from vault.model import uuid_of
 
 CACHE_KEYS: Final = 1_000  # a page of recordings and the calls that run
+START_LOCK: Final = 0x65706F63  # "epoc": PostgreSQL's advisory lock around the first epoch
 CACHE_S: Final = 300.0  # a key disabled at its provider is obeyed within five minutes
 COMMITMENT_SEGMENT_BYTES: Final = 64 * 1024  # the media part's segment size, part of what is committed to
 
@@ -58,7 +59,7 @@ class KeyStore:
         self._database = database
         self._provider = provider
         self._clock = clock
-        self._data_keys: OrderedDict[tuple[str, int], tuple[DataKey, float]] = OrderedDict()
+        self._data_keys: OrderedDict[tuple[str, str, int], tuple[DataKey, float]] = OrderedDict()
         self._tenant_keys: dict[tuple[str, int], tuple[TenantKey, float]] = {}
         self._forgets = 0
 
@@ -68,12 +69,18 @@ class KeyStore:
         return self._provider.assurance
 
     async def start(self) -> None:
-        """Make the first epoch where there is none; the provider's key exists before the row that names it."""
+        """Make the first epoch where there is none; the provider's key exists before the row that names it.
+
+        Two programs that start together take turns, so that neither overwrites the other's epoch key.
+        """
         async with self._database.read() as connection:
             if (await connection.execute(select(epochs.c.epoch).limit(1))).first():
                 return
-        made = await self._provider.create_epoch(1)
         async with self._database.write() as connection:
+            await _take_turn(connection)
+            if (await connection.execute(select(epochs.c.epoch).limit(1))).first():
+                return
+            made = await self._provider.create_epoch(1)
             await connection.execute(
                 insert(epochs).values(
                     epoch=made.number,
@@ -110,12 +117,12 @@ class KeyStore:
                     created_at=self._clock.now(),
                 )
             )
-        self._remember(object_id, gen, key)
+        self._remember(tenant_id, object_id, gen, key)
         return key
 
     async def data_key(self, *, tenant_id: str, object_id: str, gen: int = 1) -> DataKey:
-        """Find a data key; KeyForgottenError where there is none (any more), TamperedError if it was changed."""
-        cached = self._data_keys.get((object_id, gen))
+        """Find a data key; KeyForgottenError where there is none (any more), TamperedError if changed."""
+        cached = self._data_keys.get((tenant_id, object_id, gen))
         if cached is not None and cached[1] > self._clock.monotonic():
             return cached[0]
         forgets = self._forgets
@@ -123,7 +130,7 @@ class KeyStore:
             row = await self._row(connection, tenant_id, object_id, gen)
         key = await self._unwrapped(row)
         if forgets == self._forgets:  # something was forgotten while we read: do not keep what may be it
-            self._remember(object_id, gen, key)
+            self._remember(tenant_id, object_id, gen, key)
         return key
 
     async def bind_object(
@@ -164,7 +171,7 @@ class KeyStore:
         async with self._database.write() as connection:
             await connection.execute(delete(data_keys).where(data_keys.c.object_id == object_id))
         self._forgets += 1
-        for cached in [entry for entry in self._data_keys if entry[0] == object_id]:
+        for cached in [entry for entry in self._data_keys if entry[1] == object_id]:
             del self._data_keys[cached]
 
     async def traces_gone(self) -> bool:
@@ -237,11 +244,18 @@ class KeyStore:
             return await self._wrapped_tenant_key(tenant_id, epoch)
         return wrapped
 
-    def _remember(self, object_id: str, gen: int, key: DataKey) -> None:
-        self._data_keys[object_id, gen] = (key, self._clock.monotonic() + CACHE_S)
-        self._data_keys.move_to_end((object_id, gen))
+    def _remember(self, tenant_id: str, object_id: str, gen: int, key: DataKey) -> None:
+        name = (tenant_id, object_id, gen)
+        self._data_keys[name] = (key, self._clock.monotonic() + CACHE_S)
+        self._data_keys.move_to_end(name)
         while len(self._data_keys) > CACHE_KEYS:
             self._data_keys.popitem(last=False)
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Be alone until the transaction ends; SQLite's write transaction is that already."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": START_LOCK})
 
 
 def _context(row: Row[Any], *, sealed_bytes: int | None, sealed_sha256: bytes | None) -> WrapContext:
