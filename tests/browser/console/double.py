@@ -136,6 +136,7 @@ class Double:
     refusals: dict[tuple[str, str], web.Response | tuple[int, str]] = field(default_factory=dict)
     irrecoverable_by: str | None = stamp(START + timedelta(days=19))
     finishes_erasures: bool = True
+    actors: list[str] = field(default_factory=lambda: ["Camille Durand"])
     codes: set[str] = field(default_factory=lambda: {"one-time-code"})
     sessions: set[str] = field(default_factory=set)
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -243,21 +244,21 @@ class Double:
 
     async def access(self, request: web.Request) -> web.Response:
         """The history, two pages of it."""
-        links = [("link.made", link["purpose"], "ok") for link in reversed(self.links.values())]
+        links = [("link.made", link["purpose"], None) for link in reversed(self.links.values())]
         old = [
-            ("access.refused", None, "refused"),
-            ("recording.ready", None, "ok"),
-            ("consent.given", None, "ok"),
+            ("access.refused", None, None),
+            ("capture.ended", None, "peer_left"),
+            ("consent.given", None, None),
         ]
         entries = [
             {
                 "type": kind,
                 "at": stamp(START),
-                "actor": "Camille Durand",
+                "actor": self.actors[number % len(self.actors)],
                 "purpose": purpose,
                 "result": result,
             }
-            for kind, purpose, result in [*links, *old]
+            for number, (kind, purpose, result) in enumerate([*links, *old])
         ]
         at = int(request.query.get("cursor", 0))
         following = str(at + 3) if at + 3 < len(entries) else None
@@ -340,6 +341,11 @@ class Double:
         body = {"v": 1, "request": request.match_info["id"], "status": "complete", "entries": []}
         return web.json_response(body, headers={"Content-Disposition": 'attachment; filename="receipt.json"'})
 
+    async def keys(self, _: web.Request) -> web.Response:
+        """The ledger's verifier keys."""
+        keys = ["vault.example+0a+AQ==", "vault.example+0b+Bg=="]
+        return web.json_response({"origin": "vault.example", "keys": keys})
+
     # --- the server ---
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
@@ -385,6 +391,7 @@ class Double:
                 web.get("/p/{link}/{file}", self.part),
                 web.get("/v1/deletion-requests/{id}", self.erasure),
                 web.get("/v1/deletion-requests/{id}/receipt", self.receipt),
+                web.get("/v1/ledger/key", self.keys),
             ]
         )
         return app

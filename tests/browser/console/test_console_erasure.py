@@ -89,6 +89,17 @@ def test_an_erasure_ends_in_a_receipt_to_take_away(
     assert ("DELETE", f"/v1/media/{vault.items[0]['id']}?reason=consent_withdrawn") in vault.seen
 
 
+def test_the_keys_come_as_the_verifier_reads_them(open_page: OpenPage, first: str, tmp_path: Path) -> None:
+    """One key on each line, in the file that the shown command names."""
+    page = open_page(first)
+    erase(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the verification key").click()
+    download.value.save_as(tmp_path / "keys")
+    assert (tmp_path / "keys").read_text() == "vault.example+0a+AQ==\nvault.example+0b+Bg==\n"
+    expect(page.locator("pre")).to_contain_text(f"--key {download.value.suggested_filename}")
+
+
 def test_a_pending_erasure_says_that_it_is_not_proved_yet(
     open_page: OpenPage, vault: Double, first: str
 ) -> None:

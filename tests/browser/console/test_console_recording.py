@@ -147,6 +147,17 @@ def test_older_history_comes_on_demand(open_page: OpenPage, vault: Double, first
     expect(events.filter(has_text="Tried to open")).to_contain_text("Refused")
 
 
+def test_the_history_names_people_only_to_those_who_may_know(
+    open_page: OpenPage, vault: Double, first: str
+) -> None:
+    """A pseudonym is shortened, the vault is called by its name, and an ending has its reason."""
+    vault.actors = ["TJyDRO14jV8pBKJ1nVrsEfDfvpb9mWW0aZ6XvFQZ6Yc=", "system", "Camille Durand"]
+    events = open_page(first).get_by_role("region", name="Access history").get_by_role("listitem")
+    expect(events.nth(0)).to_contain_text("Person TJyDRO ·")
+    expect(events.nth(1)).to_contain_text("Callvault itself ·")
+    expect(events.nth(1)).to_contain_text("Reason: The visitor hung up.")
+
+
 def test_a_link_that_ends_stops_the_player_and_renewing_goes_on_there(
     open_page: OpenPage, vault: Double, first: str
 ) -> None:

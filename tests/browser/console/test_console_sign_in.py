@@ -22,6 +22,17 @@ def test_a_one_time_link_signs_in_and_leaves_no_trace_in_the_address(
     assert "one-time-code" not in page.url
 
 
+def test_a_link_to_another_page_signs_in_too(open_page: OpenPage, vault: Double) -> None:
+    """Signed in or not, a link's code is used up and does not stay in the address."""
+    page = open_page("/console#code=one-time-code")
+    page.wait_for_url("**/console")
+    assert ("POST", "/v1/sessions") in vault.seen
+    vault.codes.add("one-time-code")
+    fresh = open_page("/console#code=one-time-code", signed_in=False)
+    fresh.wait_for_url("**/console")
+    assert "code" not in fresh.url
+
+
 def test_a_used_link_is_refused_in_plain_words(open_page: OpenPage, vault: Double) -> None:
     """A link works once."""
     vault.codes.clear()

@@ -4,7 +4,7 @@
 import { clock, dateTime, spokenDuration } from "../shared/i18n.js";
 import { Problem, sentenceOf } from "./api.js";
 import { el, facts, note } from "./dom.js";
-import { codecName, counted, exact, language, named, seconds, size, t } from "./words.js";
+import { codecName, counted, day, exact, language, named, seconds, size, t } from "./words.js";
 
 /** @typedef {import("./player.js").Gap} Gap */
 
@@ -28,6 +28,7 @@ function basics(item) {
     [t("about.button"), item.button_name],
     [t("about.format"), (item.codecs ?? []).map(codecName).join(", ")],
     [t("about.size"), item.size_bytes && size(item.size_bytes)],
+    [t("about.kept"), item.retain_until && day(item.retain_until)],
   ];
   return /** @type {[string, string][]} */ (rows.filter(([, value]) => value));
 }
@@ -48,13 +49,20 @@ export async function aboutManifest(place, item, path, player) {
     player.gaps(manifest.gaps ?? []);
     place.replaceChildren(...inWords(manifest, item, player.seek), download(path, item));
   } catch (caught) {
-    place.replaceChildren(...about({ ...item, state: "" }), note("warn", `${t("about.failed")} ${sentenceOf(caught)}`));
+    place.replaceChildren(
+      ...about({ ...item, state: "" }),
+      note("warn", `${t("about.failed")} ${sentenceOf(caught)}`),
+    );
   }
 }
 
 /** @param {string} path @param {any} item */
 function download(path, item) {
-  return el("a", { class: "button secondary wide small", href: path, download: `${item.id}-manifest.json` }, t("about.download"));
+  return el(
+    "a",
+    { class: "button secondary wide small", href: path, download: `${item.id}-manifest.json` },
+    t("about.download"),
+  );
 }
 
 /** @param {any} manifest @param {any} item @param {(atMs: number) => void} seek */
@@ -83,11 +91,20 @@ function consent(consent) {
 /** @param {any} manifest @param {(atMs: number) => void} seek */
 function completeness(manifest, seek) {
   const gaps = /** @type {Gap[]} */ (manifest.gaps ?? []);
-  const lost = (manifest.tracks ?? []).reduce((/** @type {number} */ sum, /** @type {any} */ track) => sum + (track.lost_packets ?? 0), 0);
+  const lost = (manifest.tracks ?? []).reduce(
+    (/** @type {number} */ sum, /** @type {any} */ track) => sum + (track.lost_packets ?? 0),
+    0,
+  );
   return [
     manifest.recovered && note("warn", t("about.recovered")),
     el("p", {}, gaps.length ? counted("about.gaps", gaps.length) : t("about.no_gap")),
-    gaps.length ? el("ul", { class: "gaps" }, gaps.map((gap) => gapItem(gap, manifest, seek))) : null,
+    gaps.length
+      ? el(
+          "ul",
+          { class: "gaps" },
+          gaps.map((gap) => gapItem(gap, manifest, seek)),
+        )
+      : null,
     el("p", { class: "muted small" }, lost ? counted("about.lost", lost) : t("about.lost_none")),
   ];
 }
@@ -96,9 +113,18 @@ function completeness(manifest, seek) {
 function gapItem(gap, manifest, seek) {
   const kind = manifest.tracks?.find((/** @type {any} */ track) => track.id === gap.track)?.kind ?? "all";
   const length = seconds((gap.to_ms ?? manifest.duration_ms) - gap.from_ms);
-  const said = t("about.gap", { from: clock(gap.from_ms), length, track: t(`track.${kind}`), cause: named("gap", gap.cause) });
+  const said = t("about.gap", {
+    from: clock(gap.from_ms),
+    length,
+    track: t(`track.${kind}`),
+    cause: named("gap", gap.cause),
+  });
   const label = `${said}. ${t("about.gap_go", { time: spokenDuration(language, gap.from_ms) })}`;
-  const go = el("button", { type: "button", class: "go", "aria-label": label, onclick: () => seek(gap.from_ms) }, said);
+  const go = el(
+    "button",
+    { type: "button", class: "go", "aria-label": label, onclick: () => seek(gap.from_ms) },
+    said,
+  );
   return el("li", {}, go);
 }
 

@@ -4,20 +4,48 @@
 import { api, sentenceOf } from "./api.js";
 import { el, note } from "./dom.js";
 import { purposeInWords } from "./purpose.js";
-import { exact, named, t } from "./words.js";
+import { exact, knows, named, t } from "./words.js";
 
 const PAGE_ITEMS = 20;
-const GOOD = new Set(["ok", "allowed", "done", "success", ""]); // results that need no word of their own
+const PSEUDONYM = /^[\w+/-]{40,}=*$/; // a keyed hash, shown to roles that may not know the name
+const MARK_CHARS = 6; // enough of it to tell two people apart
+
+/** @param {string} actor */
+function actorInWords(actor) {
+  if (actor === "system") return t("access.system");
+  return PSEUDONYM.test(actor) ? t("access.person", { mark: actor.slice(0, MARK_CHARS) }) : actor;
+}
+
+/**
+ * Why: of an erasure or of an ending; other results are for programs.
+ * @param {string | null} result
+ */
+function reasonInWords(result) {
+  const family = ["reason", "end"].find((one) => knows(one, result ?? ""));
+  return family && el("p", { class: "small" }, t("access.reason", { reason: t(`${family}.${result}`) }));
+}
 
 /** @param {any} entry */
 function item(entry) {
-  const refused = !GOOD.has(entry.result ?? "");
+  const refused = entry.type === "access.refused";
   return el(
     "li",
     { class: refused ? "event is-refused" : "event" },
-    el("p", { class: "event-what" }, named("event", entry.type), refused && el("span", { class: "refused" }, t("access.refused"))),
-    el("p", { class: "muted small" }, `${entry.actor || t("access.someone")} · `, el("time", { datetime: entry.at }, exact(entry.at))),
-    entry.purpose && el("p", { class: "small" }, t("access.purpose", { purpose: purposeInWords(entry.purpose) })),
+    el(
+      "p",
+      { class: "event-what" },
+      named("event", entry.type),
+      refused && el("span", { class: "refused" }, t("access.refused")),
+    ),
+    el(
+      "p",
+      { class: "muted small" },
+      `${actorInWords(entry.actor)} · `,
+      el("time", { datetime: entry.at }, exact(entry.at)),
+    ),
+    entry.purpose &&
+      el("p", { class: "small" }, t("access.purpose", { purpose: purposeInWords(entry.purpose) })),
+    reasonInWords(entry.result),
   );
 }
 

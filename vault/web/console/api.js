@@ -22,7 +22,13 @@ export class Problem extends Error {
 
   /** What happened and what to do, for a person. */
   get sentence() {
-    const byStatus = { 0: "network", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 410: "erased" };
+    const byStatus = {
+      0: "network",
+      401: "unauthenticated",
+      403: "forbidden",
+      404: "not_found",
+      410: "erased",
+    };
     const code = knows("problem", this.code) ? this.code : /** @type {any} */ (byStatus)[this.status];
     if (code) return t(`problem.${code}`, { seconds: this.retryAfterS || 5 });
     const instance = this.body.instance;

@@ -61,7 +61,8 @@ export function facts(rows) {
  * @param {{label: string, act: () => void}} [action]
  */
 export function note(tone, sentence, action) {
-  const button = action && el("button", { type: "button", class: "secondary", onclick: action.act }, action.label);
+  const button =
+    action && el("button", { type: "button", class: "secondary", onclick: action.act }, action.label);
   const role = tone === "danger" ? "alert" : null;
   return el("div", { class: `note note-${tone}`, role }, el("p", {}, sentence), button);
 }

@@ -133,6 +133,7 @@ export default {
   "about.duration": "Duration",
   "about.button": "Button",
   "about.size": "Size",
+  "about.kept": "Kept until",
   "about.format": "Format",
   "about.locked": "Consent, gaps and technical details are shown once the recording is open.",
   "about.failed": "The details could not be read.",
@@ -183,7 +184,9 @@ export default {
   "access.failed": "The history could not be read.",
   "access.empty": "Nothing has happened yet.",
   "access.more": "Show older entries",
-  "access.someone": "Someone since removed",
+  "access.system": "Callvault itself",
+  "access.person": "Person {mark}",
+  "access.reason": "Reason: {reason}",
   "access.purpose": "Purpose: {purpose}",
   "access.refused": "Refused",
 

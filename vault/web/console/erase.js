@@ -15,7 +15,11 @@ const REASONS = ["visitor_request", "consent_withdrawn", "recorded_by_mistake", 
  * @param {(requestId: string) => void} erased
  */
 export function eraseSection(path, item, erased) {
-  const open = el("button", { type: "button", class: "danger-quiet", "aria-haspopup": "dialog" }, t("erase.open"));
+  const open = el(
+    "button",
+    { type: "button", class: "danger-quiet", "aria-haspopup": "dialog" },
+    t("erase.open"),
+  );
   open.addEventListener("click", () => new EraseDialog(path, item, erased).open());
   return el(
     "section",
@@ -40,25 +44,44 @@ class EraseDialog {
       REASONS.map((reason) => el("option", { value: reason }, t(`reason.${reason}`))),
     );
     this.reasonFault = el("p", { class: "fault", id: "reason-fault", hidden: true });
-    this.confirm = el("input", { type: "checkbox", id: "erase-confirm", "aria-describedby": "confirm-fault" });
+    this.confirm = el("input", {
+      type: "checkbox",
+      id: "erase-confirm",
+      "aria-describedby": "confirm-fault",
+    });
     this.confirmFault = el("p", { class: "fault", id: "confirm-fault", hidden: true });
     this.trouble = el("div", { class: "trouble" });
     this.submit = el("button", { type: "submit", class: "danger" }, t("erase.submit"));
     this.dialog = el(
       "dialog",
-      { class: "erase", "aria-labelledby": "dialog-title", "aria-describedby": "dialog-what", onclose: () => this.dialog.remove() },
+      {
+        class: "erase",
+        "aria-labelledby": "dialog-title",
+        "aria-describedby": "dialog-what",
+        onclose: () => this.dialog.remove(),
+      },
       this.#form(),
     );
   }
 
   #form() {
-    const cancel = el("button", { type: "button", class: "secondary", onclick: () => this.dialog.close() }, t("erase.cancel"));
+    const cancel = el(
+      "button",
+      { type: "button", class: "secondary", onclick: () => this.dialog.close() },
+      t("erase.cancel"),
+    );
     return el(
       "form",
       { novalidate: true, onsubmit: (/** @type {SubmitEvent} */ event) => this.#submitted(event) },
       el("h2", { id: "dialog-title" }, t("erase.dialog_title")),
       el("div", { id: "dialog-what" }, el("p", { class: "muted" }, this.#what()), this.#consequences()),
-      el("div", { class: "field" }, el("label", { for: "erase-reason" }, t("erase.reason")), this.reason, this.reasonFault),
+      el(
+        "div",
+        { class: "field" },
+        el("label", { for: "erase-reason" }, t("erase.reason")),
+        this.reason,
+        this.reasonFault,
+      ),
       el("div", {}, el("label", { class: "check" }, this.confirm, t("erase.confirm")), this.confirmFault),
       this.trouble,
       el("div", { class: "dialog-buttons" }, cancel, this.submit),
@@ -80,7 +103,11 @@ class EraseDialog {
       [t("erase.backups_head"), backups],
       [t("erase.kept_head"), t("erase.kept")],
     ];
-    return el("dl", { class: "consequences" }, rows.map(([head, text]) => el("div", {}, el("dt", {}, head), el("dd", {}, text))));
+    return el(
+      "dl",
+      { class: "consequences" },
+      rows.map(([head, text]) => el("div", {}, el("dt", {}, head), el("dd", {}, text))),
+    );
   }
 
   open() {

@@ -18,7 +18,16 @@ export class LinkClock {
     // No live region: a countdown that speaks every second would be unbearable.
     this.text = el("span", { class: "link-left" });
     const button = (/** @type {"renew" | "close"} */ act) =>
-      el("button", { type: "button", class: "quiet small", "aria-label": t(`link.${act}_said`), onclick: () => answers[act]() }, t(`link.${act}`));
+      el(
+        "button",
+        {
+          type: "button",
+          class: "quiet small",
+          "aria-label": t(`link.${act}_said`),
+          onclick: () => answers[act](),
+        },
+        t(`link.${act}`),
+      );
     this.element = el("div", { class: "link" }, this.text, button("renew"), button("close"));
   }
 
@@ -45,7 +54,11 @@ export class LinkClock {
     this.element.classList.toggle("link-soon", left <= SOON_MS);
     this.text.replaceChildren(
       el("span", { "aria-hidden": "true" }, t("link.left", { time: clock(left) })),
-      el("span", { class: "cv-said" }, t("link.left", { time: spokenDuration(language, Math.ceil(left / 60_000) * 60_000) })),
+      el(
+        "span",
+        { class: "cv-said" },
+        t("link.left", { time: spokenDuration(language, Math.ceil(left / 60_000) * 60_000) }),
+      ),
     );
     if (left <= SOON_MS && !this.warned) {
       this.warned = true;

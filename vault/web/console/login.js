@@ -25,7 +25,8 @@ function secretOf(text) {
 function nextPage() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "";
   const there = new URL(wanted || "/console", location.origin);
-  const ours = there.origin === location.origin && /^\/console(\/recordings\/[a-z0-9_]+)?$/.test(there.pathname);
+  const ours =
+    there.origin === location.origin && /^\/console(\/recordings\/[a-z0-9_]+)?$/.test(there.pathname);
   return ours ? there.pathname + there.search : "/console";
 }
 

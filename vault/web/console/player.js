@@ -29,7 +29,11 @@ export class Player {
     this.media = this.#makeMedia();
     this.screen = el("div", { class: `screen screen-${this.media.localName}` }, this.media);
     this.wave = new Waveform(this.media, item.duration_ms);
-    this.clock = new LinkClock({ renew: () => this.renew(), close: () => this.close(), ended: () => this.#ended() });
+    this.clock = new LinkClock({
+      renew: () => this.renew(),
+      close: () => this.close(),
+      ended: () => this.#ended(),
+    });
     this.bar = this.#makeBar();
     this.element = el("div", { class: "player card" }, this.screen, this.bar);
     this.resumeAtMs = 0;
@@ -56,7 +60,15 @@ export class Player {
 
   #makeBar() {
     const step = (/** @type {number} */ byMs, /** @type {string} */ label) =>
-      el("button", { type: "button", class: "quiet small", onclick: () => this.seek(this.media.currentTime * 1000 + byMs) }, label);
+      el(
+        "button",
+        {
+          type: "button",
+          class: "quiet small",
+          onclick: () => this.seek(this.media.currentTime * 1000 + byMs),
+        },
+        label,
+      );
     return el(
       "div",
       { class: "player-bar" },
@@ -76,15 +88,18 @@ export class Player {
 
   #load() {
     const { media, poster } = this.access.urls;
-    if (this.media instanceof HTMLVideoElement && poster && this.item.has?.includes("thumb")) this.media.poster = poster;
+    if (this.media instanceof HTMLVideoElement && poster && this.item.has?.includes("thumb"))
+      this.media.poster = poster;
     this.media.src = media;
     if (this.resumeAtMs) this.media.currentTime = this.resumeAtMs / 1000;
-    if (this.access.urls.waveform && this.item.has?.includes("wave")) this.wave.load(this.access.urls.waveform);
+    if (this.access.urls.waveform && this.item.has?.includes("wave"))
+      this.wave.load(this.access.urls.waveform);
   }
 
   /** @param {number} atMs */
   seek(atMs) {
-    const lastMs = (Number.isFinite(this.media.duration) ? this.media.duration * 1000 : this.item.duration_ms) || 0;
+    const lastMs =
+      (Number.isFinite(this.media.duration) ? this.media.duration * 1000 : this.item.duration_ms) || 0;
     this.media.currentTime = Math.min(Math.max(0, atMs), lastMs) / 1000;
   }
 
@@ -101,7 +116,8 @@ export class Player {
       this.access = await this.answers.renew();
     } catch (caught) {
       if (caught instanceof Problem && caught.status === 410) this.answers.erased();
-      else this.#cover(note("danger", sentenceOf(caught), { label: t("shell.retry"), act: () => this.renew() }));
+      else
+        this.#cover(note("danger", sentenceOf(caught), { label: t("shell.retry"), act: () => this.renew() }));
       return;
     }
     this.#uncover();

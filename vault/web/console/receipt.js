@@ -2,17 +2,19 @@
 /** The proof of an erasure: how far it is, the receipt to take away, and how anyone verifies it. */
 
 import { api, sentenceOf } from "./api.js";
-import { el, facts, note, say } from "./dom.js";
+import { byId, el, facts, note, say } from "./dom.js";
 import { day, exact, named, t } from "./words.js";
 
+const KEY_FILE = "callvault-ledger-key.txt";
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000; // an erasure that takes days is not asked for every second
 
 /**
  * @param {{erased_at?: string, deletion_request_id?: string}} known
  * @param {boolean} mayRead  the role shows receipts
+ * @param {() => void} completed
  */
-export function receiptSection(known, mayRead) {
+export function receiptSection(known, mayRead, completed) {
   const place = el("div", { id: "receipt" });
   const section = el(
     "section",
@@ -21,8 +23,9 @@ export function receiptSection(known, mayRead) {
     place,
   );
   const when = known.erased_at ? [el("p", {}, t("receipt.erased_at", { date: day(known.erased_at) }))] : [];
-  if (!known.deletion_request_id || !mayRead) place.append(...when, el("p", { class: "muted" }, t("receipt.hidden")));
-  else follow(place, known.deletion_request_id);
+  if (!known.deletion_request_id || !mayRead)
+    place.append(...when, el("p", { class: "muted" }, t("receipt.hidden")));
+  else follow(place, known.deletion_request_id, completed);
   return section;
 }
 
@@ -30,8 +33,9 @@ export function receiptSection(known, mayRead) {
  * Show the request, and ask again until it is complete: soon at first, then ever more rarely.
  * @param {HTMLElement} place
  * @param {string} id
+ * @param {() => void} completed  told once, when it was seen to become complete
  */
-async function follow(place, id) {
+async function follow(place, id, completed) {
   let waitMs = FIRST_WAIT_MS;
   let before = "";
   for (;;) {
@@ -39,11 +43,14 @@ async function follow(place, id) {
       const { body } = await api("GET", `/v1/deletion-requests/${id}`);
       const now = JSON.stringify(body);
       if (now !== before) place.replaceChildren(...progress(body)); // else the focus would be lost for nothing
-      if (before && body.state === "complete") say(t("receipt.complete_text"));
+      if (before && body.state === "complete") {
+        say(t("receipt.complete_text"));
+        completed();
+      }
       if (body.state === "complete") return;
       before = now;
     } catch (caught) {
-      const retry = { label: t("shell.retry"), act: () => follow(place, id) };
+      const retry = { label: t("shell.retry"), act: () => follow(place, id, completed) };
       place.replaceChildren(note("danger", `${t("receipt.failed")} ${sentenceOf(caught)}`, retry));
       return;
     }
@@ -63,7 +70,11 @@ async function visible() {
 
 /** When the last live copy so far was gone. @param {any} request */
 function lastErased(request) {
-  return request.items?.map((/** @type {any} */ item) => item.live_erased_at).filter(Boolean).sort().at(-1);
+  return request.items
+    ?.map((/** @type {any} */ item) => item.live_erased_at)
+    .filter(Boolean)
+    .sort()
+    .at(-1);
 }
 
 /** @param {any} request */
@@ -76,7 +87,11 @@ function progress(request) {
   return [
     el("p", {}, el("span", { class: `badge badge-${request.state}` }, t(`receipt.${request.state}`))),
     el("p", {}, t(`receipt.${request.state}_text`)),
-    el("ol", { class: "steps-done" }, steps.map(([name, at]) => step(name, at))),
+    el(
+      "ol",
+      { class: "steps-done" },
+      steps.map(([name, at]) => step(name, at)),
+    ),
     facts([
       [t("receipt.reason"), named("reason", request.reason)],
       [t("receipt.number"), el("code", {}, request.id)],
@@ -89,7 +104,12 @@ function progress(request) {
 /** @param {string} name @param {string | undefined} at */
 function step(name, at) {
   const when = at ? el("time", { datetime: at }, exact(at)) : t("receipt.waiting");
-  return el("li", { class: at ? "is-done" : null }, el("span", { class: "step-name" }, name), el("span", { class: "muted small" }, when));
+  return el(
+    "li",
+    { class: at ? "is-done" : null },
+    el("span", { class: "step-name" }, name),
+    el("span", { class: "muted small" }, when),
+  );
 }
 
 /** @param {any} request */
@@ -99,14 +119,35 @@ function downloads(request) {
   return el(
     "p",
     { class: "downloads" },
-    proven && el("a", { class: `button ${request.state === "complete" ? "primary" : "secondary"}`, href: path, download: `receipt-${request.id}.json` }, t("receipt.download")),
-    el("a", { class: "button secondary", href: "/v1/ledger/key", download: "callvault-ledger-key.txt" }, t("receipt.key")),
+    proven &&
+      el(
+        "a",
+        {
+          class: `button ${request.state === "complete" ? "primary" : "secondary"}`,
+          href: path,
+          download: `receipt-${request.id}.json`,
+        },
+        t("receipt.download"),
+      ),
+    el("button", { type: "button", class: "secondary", onclick: downloadKeys }, t("receipt.key")),
   );
+}
+
+/** The keys as the verifier reads them: one on each line. */
+async function downloadKeys() {
+  try {
+    const { body } = await api("GET", "/v1/ledger/key");
+    const file = URL.createObjectURL(new Blob([`${body.keys.join("\n")}\n`], { type: "text/plain" }));
+    el("a", { href: file, download: KEY_FILE }).click();
+    setTimeout(() => URL.revokeObjectURL(file), LONGEST_WAIT_MS); // once the browser has surely read it
+  } catch (caught) {
+    byId("receipt").append(note("danger", sentenceOf(caught)));
+  }
 }
 
 /** @param {any} request */
 function howTo(request) {
-  const command = `callvault receipt verify receipt-${request.id}.json --key callvault-ledger-key.txt`;
+  const command = `callvault receipt verify receipt-${request.id}.json --key ${KEY_FILE}`;
   return el(
     "div",
     { class: "how" },

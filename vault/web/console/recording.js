@@ -39,7 +39,7 @@ function heading(title, item) {
   );
 }
 
-async function refreshHistory() {
+function refreshHistory() {
   visit.history?.refresh();
 }
 
@@ -66,6 +66,7 @@ async function open(purpose) {
     seek: (atMs) => player.seek(atMs),
     gaps: (gaps) => player.markGaps(gaps),
   });
+  refreshHistory(); // by now the first use of the link is in it
 }
 
 function ask() {
@@ -121,7 +122,12 @@ function showLive() {
       "div",
       { class: "columns" },
       el("section", { class: "stage", id: "stage", "aria-label": t("player.title") }, stage()),
-      el("aside", { class: "side", "aria-label": t("about.title") }, panel(t("about.title"), "about", ...about(item)), erase),
+      el(
+        "aside",
+        { class: "side", "aria-label": t("about.title") },
+        panel(t("about.title"), "about", ...about(item)),
+        erase,
+      ),
       history(),
     ),
   );
@@ -136,7 +142,12 @@ function showErased(known) {
   visit.player = null;
   root.replaceChildren(
     heading(t("rec.erased_title")),
-    el("div", { class: "columns" }, receiptSection(known, visit.may.has("erasure:read")), history()),
+    el(
+      "div",
+      { class: "columns" },
+      receiptSection(known, visit.may.has("erasure:read"), refreshHistory),
+      history(),
+    ),
   );
 }
 
@@ -153,7 +164,10 @@ function showProblem(caught) {
     return root.replaceChildren(heading(t("rec.unknown_title")), note("info", t("rec.unknown_text")));
   }
   const retry = { label: t("shell.retry"), act: start };
-  return root.replaceChildren(heading(t("title.recording")), note("danger", `${t("rec.failed")} ${sentenceOf(caught)}`, retry));
+  return root.replaceChildren(
+    heading(t("title.recording")),
+    note("danger", `${t("rec.failed")} ${sentenceOf(caught)}`, retry),
+  );
 }
 
 async function start() {

@@ -78,7 +78,11 @@ function row(item) {
   return el(
     "tr",
     { role: "row", class: item.state === "erased" ? "is-erased" : null },
-    el("th", { role: "rowheader", scope: "row", class: "cell-date" }, el("a", { href: `/console/recordings/${item.id}` }, when)),
+    el(
+      "th",
+      { role: "rowheader", scope: "row", class: "cell-date" },
+      el("a", { href: `/console/recordings/${item.id}` }, when),
+    ),
     cell("button", item.button_name ?? ""),
     cell("duration", duration(item)),
     cell("content", content(item)),
@@ -122,7 +126,13 @@ function pager(next) {
   const buttons = [];
   if (here) {
     const back = trail.length ? t("list.previous") : t("list.first");
-    buttons.push(el("button", { type: "button", class: "secondary", onclick: () => turn(trail.at(-1) ?? "", trail.slice(0, -1)) }, back));
+    buttons.push(
+      el(
+        "button",
+        { type: "button", class: "secondary", onclick: () => turn(trail.at(-1) ?? "", trail.slice(0, -1)) },
+        back,
+      ),
+    );
   }
   if (next) {
     const onclick = () => turn(next, [...trail, here ?? ""]);
@@ -160,7 +170,9 @@ async function show() {
     say(body.items.length ? counted("list.shown", body.items.length) : t("list.no_match_title"));
   } catch (caught) {
     if (mine !== showing) return;
-    list.replaceChildren(note("danger", `${t("list.failed")} ${sentenceOf(caught)}`, { label: t("shell.retry"), act: show }));
+    list.replaceChildren(
+      note("danger", `${t("list.failed")} ${sentenceOf(caught)}`, { label: t("shell.retry"), act: show }),
+    );
     byId("pager").hidden = true;
   } finally {
     if (mine === showing) list.removeAttribute("aria-busy");

@@ -34,5 +34,10 @@ async function signOut() {
   goToSignIn("signed_out");
 }
 
+// A sign-in link may name any page of the console; its code is used up by the sign-in page, and leaves the address.
+const { hash, pathname } = location;
+if (pathname !== "/console/login" && new URLSearchParams(hash.slice(1)).has("code"))
+  location.replace(`/console/login${hash}`);
+
 byId("language").addEventListener("click", chooseLanguage);
 document.getElementById("sign-out")?.addEventListener("click", signOut);

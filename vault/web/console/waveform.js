@@ -25,12 +25,21 @@ export class Waveform {
     this.marks = el("div", { class: "wave-marks", "aria-hidden": "true" });
     this.element = el(
       "div",
-      { class: "wave", role: "slider", tabindex: "0", "aria-label": t("wave.label"), "aria-valuemin": "0", title: t("wave.hint"), hidden: true },
+      {
+        class: "wave",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": t("wave.label"),
+        "aria-valuemin": "0",
+        title: t("wave.hint"),
+        hidden: true,
+      },
       this.canvas,
       this.marks,
     );
     this.element.addEventListener("keydown", (event) => this.#key(event));
-    for (const name of ["timeupdate", "seeking", "durationchange"]) media.addEventListener(name, () => this.#reflect());
+    for (const name of ["timeupdate", "seeking", "durationchange"])
+      media.addEventListener(name, () => this.#reflect());
     this.scheme = matchMedia("(prefers-color-scheme: dark)");
     this.recolour = () => this.surfer?.setOptions(colours());
     this.scheme.addEventListener("change", this.recolour);
@@ -119,6 +128,11 @@ export class Waveform {
 
 /** The canvas cannot read custom properties: they are read for it, again when the scheme turns. */
 function colours() {
-  const read = (/** @type {string} */ name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  return { waveColor: read("--cv-line-control"), progressColor: read("--cv-brand"), cursorColor: read("--cv-ink") };
+  const read = (/** @type {string} */ name) =>
+    getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  return {
+    waveColor: read("--cv-line-control"),
+    progressColor: read("--cv-brand"),
+    cursorColor: read("--cv-ink"),
+  };
 }

@@ -52,7 +52,9 @@ export function day(moment) {
  * @param {string} moment RFC 3339
  */
 export function exact(moment) {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(moment));
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(
+    new Date(moment),
+  );
 }
 
 /**
@@ -61,9 +63,12 @@ export function exact(moment) {
  */
 export function seconds(durationMs) {
   const digits = durationMs < 10_000 ? 1 : 0;
-  return new Intl.NumberFormat(language, { style: "unit", unit: "second", unitDisplay: "short", maximumFractionDigits: digits }).format(
-    durationMs / 1000,
-  );
+  return new Intl.NumberFormat(language, {
+    style: "unit",
+    unit: "second",
+    unitDisplay: "short",
+    maximumFractionDigits: digits,
+  }).format(durationMs / 1000);
 }
 
 /** @param {number} bytes */
