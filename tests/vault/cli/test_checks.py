@@ -1,0 +1,105 @@
+"""What `serve` refuses before it opens anything."""
+
+from pathlib import Path
+
+import pytest
+
+from vault.cli.checks import findings, is_loopback, require_startable
+from vault.cli.exits import CommandError, Exit
+from vault.cli.keyfiles import make_key_files
+from vault.settings import Settings
+from vault.settings.sources import Name, load_settings
+
+
+@pytest.fixture
+async def good(config: Path) -> Settings:
+    """Settings and keys with nothing wrong."""
+    settings = load_settings(environ={}, file=config).settings
+    await make_key_files(settings)
+    return settings
+
+
+def changed(config: Path, name: str, value: object) -> Settings:
+    """Give the same settings with one of them changed."""
+    section, key = name.split(".")
+    return load_settings(environ={}, file=config, given={Name(section, key): value}).settings
+
+
+async def test_good_settings_and_keys_are_startable(good: Settings) -> None:
+    """Nothing found, nothing said."""
+    assert findings(good) == []
+    require_startable(good)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code", "says"),
+    [
+        ("server.public_url", "", Exit.CONFIGURATION, "server.public_url is missing"),
+        ("server.public_url", "http://calls.example.org", Exit.CONFIGURATION, "begin with https://"),
+        ("storage.country", "", Exit.CONFIGURATION, "storage.country is missing"),
+        ("storage.country", "US", Exit.REFUSED, "not in the EU"),
+        ("storage.country", "CH", Exit.REFUSED, "not in the EU"),
+        ("storage.url", "s3://bucket", Exit.CONFIGURATION, "s3://bucket?region="),
+        ("storage.url", "ftp://host/x", Exit.CONFIGURATION, "file:// or s3://"),
+        ("media.port_first", 50_000, Exit.CONFIGURATION, "name a range"),
+    ],
+)
+async def test_each_unfit_setting_is_found_and_its_line_says_what_to_do(
+    good: Settings, config: Path, name: str, value: object, code: Exit, says: str
+) -> None:
+    """Fail closed: one finding, with the code a script can decide by."""
+    ((found, line),) = findings(changed(config, name, value))
+    assert found is code
+    assert says in line
+
+
+async def test_a_trial_over_plain_http_is_fine_on_loopback_only(good: Settings, config: Path) -> None:
+    """Browsers treat 127.0.0.1 as secure, and nothing else without TLS."""
+    assert findings(changed(config, "server.public_url", "http://127.0.0.1:8080")) == []
+    assert is_loopback("localhost")
+    assert is_loopback("[::1]")
+    assert not is_loopback("127.0.0.1.example.org")
+
+
+async def test_a_key_file_that_others_may_read_is_refused(good: Settings) -> None:
+    """The line has the command that mends it."""
+    good.keys.key_file.chmod(0o640)
+    ((code, line),) = findings(good)
+    assert code is Exit.CONFIGURATION
+    assert f"chmod 600 {good.keys.key_file}" in line
+
+
+async def test_a_missing_key_file_is_told_unless_it_will_be_made(good: Settings) -> None:
+    """`serve --make-keys` makes them; without it nothing is made behind one's back."""
+    good.sessions.key_file.unlink()
+    ((code, line),) = findings(good)
+    assert code is Exit.CONFIGURATION
+    assert "callvault keys init" in line
+    assert findings(good, keys_needed=False) == []
+
+
+async def test_two_keys_in_one_file_are_refused(good: Settings, config: Path) -> None:
+    """The second would overwrite the first."""
+    twice = changed(config, "ledger.key_file", good.keys.key_file)
+    assert any("file of its own" in line for _, line in findings(twice))
+
+
+async def test_keys_that_dev_made_are_refused_wherever_they_were_copied_to(config: Path) -> None:
+    """The marker can be left behind; the ledger key carries its origin with it."""
+    settings = load_settings(environ={}, file=config).settings
+    await make_key_files(settings, development=True)
+    with pytest.raises(CommandError) as refused:
+        require_startable(settings)
+    assert refused.value.code is Exit.REFUSED
+    assert "`callvault dev` made" in refused.value.lines[0]
+
+
+async def test_all_findings_are_told_at_once_and_the_gravest_gives_the_code(
+    good: Settings, config: Path
+) -> None:
+    """An operator mends everything in one go."""
+    good.keys.key_file.chmod(0o644)
+    with pytest.raises(CommandError) as refused:
+        require_startable(changed(config, "storage.country", "US"))
+    assert len(refused.value.lines) == 2
+    assert refused.value.code is Exit.REFUSED

@@ -1,0 +1,56 @@
+"""The schema's own rules."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from vault.settings import ServerSettings, Settings, StorageSettings
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("file:///srv/objects", Path("/srv/objects")),
+        ("file:///./objects", Path("objects")),
+        ("file:///srv/two%20words", Path("/srv/two words")),
+        ("s3://bucket?region=eu-west-3", None),
+    ],
+)
+def test_the_folder_of_a_file_store_is_absolute_unless_it_says_here(url: str, folder: Path | None) -> None:
+    """The default, ``file:///./objects``, lies in the working folder and not in the root."""
+    assert StorageSettings(url=url).folder() == folder
+
+
+def test_s3_options_name_bucket_region_and_endpoint() -> None:
+    """One URL says it all; without a region there is nothing to prove."""
+    found = StorageSettings(url="s3://bucket?region=eu-west-3&endpoint=https://s3.example").s3_options()
+    assert found == ("bucket", "eu-west-3", "https://s3.example")
+    with pytest.raises(ValueError, match="write storage"):
+        StorageSettings(url="s3://bucket").s3_options()
+
+
+def test_a_public_url_is_scheme_and_host_only() -> None:
+    """Cookies and CORS rest on an origin: a path or a query would be lost in silence."""
+    assert ServerSettings(public_url="https://calls.example.org/").public_url == "https://calls.example.org"
+    for wrong in ("calls.example.org", "ftp://x", "https://x/path", "https://x?y=1", "https://"):
+        with pytest.raises(ValidationError):
+            ServerSettings(public_url=wrong)
+
+
+def test_settings_cannot_change_after_they_were_read() -> None:
+    """What was checked at the start is what runs."""
+    settings = Settings()
+    with pytest.raises(ValidationError):
+        settings.server.port = 1  # type: ignore[misc]  # frozen, which is what this asks
+
+
+def test_every_setting_says_what_it_is() -> None:
+    """The example and the manual are written from these sentences."""
+    mute = [
+        f"{section}.{key}"
+        for section, field in Settings.model_fields.items()
+        for key, inner in field.annotation.model_fields.items()  # type: ignore[union-attr]  # all are sections
+        if not inner.description
+    ]
+    assert mute == []
