@@ -33,7 +33,7 @@ def test_the_dialog_says_what_will_happen_and_until_when(open_page: OpenPage, fi
     dialog = page.get_by_role("dialog", name="Erase this recording?")
     for sentence in [
         "Its key is destroyed",
-        "By December 1, 2026 at the latest.",
+        "By December 1, 2026 at the latest",
         "A receipt that proves the erasure",
     ]:
         expect(dialog).to_contain_text(sentence)
@@ -44,7 +44,7 @@ def test_without_a_promised_date_none_is_invented(open_page: OpenPage, vault: Do
     vault.irrecoverable_by = None
     page = open_page(first)
     ask(page)
-    expect(page.get_by_role("dialog")).to_contain_text("The receipt states when the last copy is gone.")
+    expect(page.get_by_role("dialog")).to_contain_text("The receipt states the day from which no backup")
 
 
 def test_nothing_is_erased_without_a_reason_and_a_confirmation(
