@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.clock import Clock, from_text
 from vault.db.engine import Database
 from vault.db.tables import leaf_details, leaves
-from vault.errors import KeyForgottenError
+from vault.errors import KeyForgottenError, TamperedError
 from vault.keys.blobs import Blobs
 from vault.ledger import tree
-from vault.ledger.leaf import RESERVED, Blind, Entry, canonical, make_leaf
+from vault.ledger.leaf import RESERVED, Blind, Entry, canonical, detail_commitment, make_leaf
 
 SYSTEM_ACTOR: Final = "system"
 HISTORY_MAX: Final = 200  # one page
@@ -46,7 +46,8 @@ class Ledger:
         actor, blind, sealed = await self._prepare(entry)
         await tree.lock_for_append(connection)
         index = await tree.size(connection)
-        at = self._clock.now()
+        now = self._clock.now()
+        at = now.replace(microsecond=now.microsecond // 1_000 * 1_000)  # the leaf's own precision
         leaf = make_leaf(entry, at=at, actor=actor, blind=blind)
         await connection.execute(
             insert(leaves).values(
@@ -124,6 +125,9 @@ class Ledger:
                     row.sealed, tenant_id=row.tenant_id, object_id=row.key_object, part="ledger-detail"
                 )
                 detail = json.loads(opened["detail"])
+                # Two details of one object open at each other's place: only the leaf tells them apart.
+                if detail_commitment(bytes.fromhex(opened["key"]), detail) != leaf["detail"]:
+                    raise TamperedError("a detail of the ledger stands beside another entry than its own")
             except KeyForgottenError:
                 detail = {}
         facts = {name: value for name, value in leaf.items() if name not in RESERVED}
