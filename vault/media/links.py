@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -96,12 +97,15 @@ class Links:
 
         Raises LinkDeadError for everything that is wrong with it, ErasedError after an erasure.
         """
-        grant, uses = await self._check(path, by)
         async with self._database.write() as connection:
-            await connection.execute(
-                update(links).where(links.c.id == grant.link_id).values(uses=links.c.uses + 1)
+            grant = await self._checked(connection, path, by)
+            counted = await connection.execute(
+                update(links)
+                .where(links.c.id == grant.link_id)
+                .values(uses=links.c.uses + 1)
+                .returning(links.c.uses)
             )
-            if uses == 0:
+            if counted.scalar_one() == 1:  # of requests that come at once, one is the first
                 await self._ledger.append(
                     connection,
                     Entry(
@@ -166,6 +170,9 @@ class Links:
         )
         async with self._database.write() as connection:
             over = (await connection.execute(query)).all()
+            # Rows before leaves: whoever holds the ledger's turn waits for nobody's row.
+            for row in over:
+                await connection.execute(update(links).where(links.c.id == row.id).values(uses=-row.uses))
             for row in over:
                 await self._ledger.append(
                     connection,
@@ -177,17 +184,15 @@ class Links:
                         detail={"person": row.principal_id},
                     ),
                 )
-                await connection.execute(update(links).where(links.c.id == row.id).values(uses=-row.uses))
         return len(over)
 
-    async def _check(self, path: str, by: Principal) -> tuple[Grant, int]:
+    async def _checked(self, connection: AsyncConnection, path: str, by: Principal) -> Grant:
         query = (
             select(links, media.c.state)
             .join(media, media.c.id == links.c.media_id)
             .where(links.c.path_hash == _hash(path))
         )
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
+        row = (await connection.execute(query)).first()
         # One answer for unknown, foreign, expired and revoked: a stranger learns nothing from a guess.
         if row is None or row.principal_id != by.id or row.tenant_id != by.tenant_id:
             raise LinkDeadError("this link does not open anything for you; make a new one")
@@ -196,13 +201,12 @@ class Links:
             raise ErasedError("this recording has been erased")
         if row.revoked_at is not None or row.expires_at <= self._clock.now():
             raise LinkDeadError("this link does not open anything for you; make a new one")
-        return Grant(row.id, row.tenant_id, row.media_id, row.expires_at), row.uses
+        return Grant(row.id, row.tenant_id, row.media_id, row.expires_at)
 
 
-async def _media_row(connection: Any, media_id: str) -> Row[Any]:
-    row: Row[Any] | None = (
-        await connection.execute(select(media.c.tenant_id, media.c.state).where(media.c.id == media_id))
-    ).first()
+async def _media_row(connection: AsyncConnection, media_id: str) -> Row[Any]:
+    query = select(media.c.tenant_id, media.c.state).where(media.c.id == media_id)
+    row = (await connection.execute(query)).first()
     if row is None:
         raise NotFoundError("there is no such thing here")
     return row
