@@ -7,8 +7,10 @@ in more than one piece.
 import asyncio
 import hashlib
 import random
+import threading
 import time
 from collections.abc import AsyncIterator
+from typing import Self
 
 import pytest
 
@@ -42,6 +44,40 @@ async def in_pieces(whole: bytes, size_bytes: int = 100_003) -> AsyncIterator[by
 async def keys(listing: AsyncIterator[StoredObject]) -> list[str]:
     """Return the keys of a listing."""
     return [str(stored.key) async for stored in listing]
+
+
+def percentile_90(values: list[float]) -> float:
+    """Return the value that nine of ten do not exceed."""
+    return sorted(values)[int((len(values) - 1) * 0.9)]
+
+
+class MachineLag:
+    """How late a thread that does nothing wakes up: what the machine itself adds, whatever the store does."""
+
+    def __init__(self) -> None:
+        self._lags_s: list[float] = [0.0]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="machine-lag")
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            started_s = time.perf_counter()
+            self._stop.wait(0.005)
+            self._lags_s.append(max(0.0, time.perf_counter() - started_s - 0.005))
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._stop.set()
+        self._thread.join()
+
+    def late_s(self) -> float:
+        """Return the longest delay seen."""
+        return max(self._lags_s)
 
 
 class BodyError(Exception):
@@ -330,6 +366,7 @@ class ObjectStoreContract:
 
     async def test_the_event_loop_goes_on_meanwhile(self, store: ObjectStore) -> None:
         """Work that blocks is done elsewhere: a timer of 5 ms keeps ticking through puts, reads, erasures."""
+        bodies = [some_bytes(500_000, seed=n) for n in range(8)]
         lags_s: list[float] = []
 
         async def tick() -> None:
@@ -341,17 +378,18 @@ class ObjectStoreContract:
         async def work(n: int) -> None:
             key = ObjectKey(f"busy/{n}")
             for _ in range(3):
-                await store.put(key, some_bytes(500_000, seed=n))
+                await store.put(key, bodies[n])
                 await store.read(key, limit_bytes=500_000)
             await store.erase(key)
 
         ticking = asyncio.create_task(tick(), name="tick")
-        await asyncio.gather(*(work(n) for n in range(8)))
+        with MachineLag() as machine:
+            await asyncio.gather(*(work(n) for n in range(8)))
         ticking.cancel()
         await asyncio.gather(ticking, return_exceptions=True)
-        # Generous: the machine may be shared. One blocked request of a slow store would be far above.
-        late = sorted(lags_s)[int(len(lags_s) * 0.9) :]
-        assert not late or late[0] < 0.15, f"90 % of ticks came {late[0]} s late or less"
+        # A store that blocks delays every tick by its requests; a busy machine delays threads as well.
+        allowed_s = 0.1 + 5 * machine.late_s()
+        assert not lags_s or percentile_90(lags_s) < allowed_s, (percentile_90(lags_s), allowed_s)
 
     async def test_the_probe_leaves_nothing(self, store: ObjectStore) -> None:
         """Probing tries the store with an object that is erased again."""
