@@ -1,0 +1,53 @@
+"""Acting on a vault from its own machine: which settings, which tenant, as whom."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.vault.cli.command import Cli
+from vault.cli.exits import Exit
+from vault.cli.rooms import operator_of, settings_of
+from vault.model import Role, new_id
+
+
+def test_with_one_tenant_there_is_nothing_to_choose(vault: Path, cli: Cli) -> None:
+    """--tenant may be left out, and a wrong one is refused."""
+    assert cli("button", "list", "-c", vault).code == 0
+    ended = cli("button", "list", "--tenant", new_id("ten"), "-c", vault)
+    assert ended.code == Exit.FAILED
+    assert "callvault tenant list" in ended.err
+
+
+def test_with_several_tenants_one_has_to_be_named(vault: Path, cli: Cli) -> None:
+    """No command guesses whose data it is about."""
+    second = json.loads(cli("tenant", "add", "Deuxième", "-c", vault, "--json").out)["id"]
+    assert cli("agent", "list", "-c", vault).code == Exit.USAGE
+    assert cli("agent", "list", "--tenant", second, "-c", vault).code == 0
+
+
+def test_without_a_tenant_the_way_to_one_is_told(config: Path, cli: Cli) -> None:
+    """The first step of a new vault."""
+    cli("keys", "init", "-c", config)
+    ended = cli("agent", "list", "-c", config)
+    assert ended.code == Exit.FAILED
+    assert "callvault tenant add" in ended.err
+
+
+def test_the_settings_file_may_be_named_by_the_environment(
+    config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """CALLVAULT_CONFIG_FILE, for images and units."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert settings_of(None).storage.country == ""
+    monkeypatch.setenv("CALLVAULT_CONFIG_FILE", str(config))
+    assert settings_of(None).storage.country == "FR"
+
+
+def test_the_operator_is_an_administrator_of_one_tenant_only() -> None:
+    """Policy holds for the command line too."""
+    tenant = new_id("ten")
+    operator = operator_of(tenant)
+    assert (operator.tenant_id, operator.role) == (tenant, Role.ADMIN)
