@@ -13,7 +13,14 @@ from vault.calls.notice import Language, Notice
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, consents, legs
-from vault.errors import ConflictError, ConsentMissingError, InvalidError, NotFoundError, NoticeChangedError
+from vault.errors import (
+    ConflictError,
+    ConsentMissingError,
+    InvalidError,
+    KeyForgottenError,
+    NotFoundError,
+    NoticeChangedError,
+)
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
@@ -145,7 +152,9 @@ class Calls:
         """
         require(by, Permission.CALL_JOIN)
         async with self._database.write() as connection:
-            call = await self._own(connection, call_id, by)
+            call = await self._own(connection, call_id, by, lock=True)
+            if call.state == CallState.ENDED:
+                raise ConflictError("this call has ended; press the button again")
             if call.notice_hash != notice_hash:
                 raise NoticeChangedError("this is not the notice of this call; show it again")
             before = await self._consent(connection, call_id)
@@ -174,8 +183,14 @@ class Calls:
         return view
 
     async def leg_joined(self, call: CallView, leg_id: Id, by: Principal) -> None:
-        """Write the row of a leg that is being set up; one leg at a time per visitor."""
+        """Write the row of a leg that is being set up; one leg at a time per visitor.
+
+        Raises ConflictError where another leg was faster or the call has ended since it was read.
+        """
         async with self._database.write() as connection:
+            now = await self._own(connection, call.id, by, lock=True)
+            if now.state == CallState.ENDED:
+                raise ConflictError("this call has ended; press the button again")
             open_states = (LegState.CONNECTING.value, LegState.LIVE.value)
             running = await connection.execute(
                 select(legs.c.id).where(legs.c.call_id == call.id, legs.c.state.in_(open_states)).limit(1)
@@ -211,6 +226,7 @@ class Calls:
         """End a leg; with the last one the call ends too. Repeating it is harmless."""
         now = self._clock.now()
         async with self._database.write() as connection:
+            await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())
             await connection.execute(
                 update(legs)
                 .where(legs.c.id == leg_id, legs.c.state != LegState.ENDED.value)
@@ -242,9 +258,12 @@ class Calls:
             call = await self._own(connection, call_id, by)
         if call.personal is None or call.erased_at is not None:
             return {}
-        return await self._blobs.open(
-            call.personal, tenant_id=call.tenant_id, object_id=call.id, part=PERSONAL_PART
-        )
+        try:
+            return await self._blobs.open(
+                call.personal, tenant_id=call.tenant_id, object_id=call.id, part=PERSONAL_PART
+            )
+        except KeyForgottenError:  # an erasure is on its way: the key goes before the row
+            return {}
 
     async def _sealed(self, tenant_id: Id, call_id: Id, personal: Mapping[str, str]) -> dict[str, bytes]:
         if not personal:
@@ -292,10 +311,14 @@ class Calls:
         )
         return consent_id
 
-    async def _own(self, connection: AsyncConnection, call_id: str, by: Principal) -> Row[Any]:
+    async def _own(
+        self, connection: AsyncConnection, call_id: str, by: Principal, *, lock: bool = False
+    ) -> Row[Any]:
+        """Find a call of the principal's; ``lock`` keeps it as it is until the transaction ends."""
         if not is_id(call_id, "call"):
             raise NotFoundError("there is no such thing here")
-        row = (await connection.execute(select(calls).where(calls.c.id == call_id))).first()
+        query = select(calls).where(calls.c.id == call_id)
+        row = (await connection.execute(query.with_for_update() if lock else query)).first()
         if row is None:
             raise NotFoundError("there is no such thing here")
         require_same_tenant(by, row.tenant_id)

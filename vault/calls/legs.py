@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from storage.errors import StorageError
 from storage.store import ObjectStore
 from vault.calls.calls import Calls, CallView
 from vault.clock import Clock
@@ -25,6 +26,7 @@ from vault.errors import (
 )
 from vault.media.capture import Begun, Capture
 from vault.media.recordings import LegToRecord, Recordings
+from vault.media.spool import Spool
 from vault.model import ConsentChoice, Id, new_id
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 from vault.settings import MediaSettings, RecordingSettings
@@ -40,6 +42,12 @@ from webrtc.peer import Peer
 
 log = structlog.get_logger(__name__)
 
+FINALISE_PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)  # away for longer: the next start ends the rows
+    0.2,
+    1.0,
+    3.0,
+    10.0,
+)  # a database that is away for longer waits for the next start
 BUSY_RETRY_S: Final = 10  # a full node: calls last minutes, somebody hangs up soon
 
 
@@ -137,12 +145,16 @@ class Legs:
         leg_id = new_id("leg")
         leg = self._make(leg_id, call, by)
         self._legs[leg_id] = leg  # counted before the first wait, so that a rush cannot pass the limit
+        joined = False
         try:
             answer = await self._answer(leg, offer)
+            joined = True  # from here on there may be a row, and whoever made it sees it ended
             await self._calls.leg_joined(call, leg_id, by)
+        except ConflictError:
+            await self._give_up(leg)
+            raise
         except BaseException:
-            del self._legs[leg_id]
-            await leg.peer.close(CloseReason.FAILED)
+            await self._give_up(leg, has_row=joined)
             raise
         leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg_id}")
         return Answered(leg_id, answer, leg.peer.etag)
@@ -177,16 +189,25 @@ class Legs:
                 capture.abandon()
                 await capture.done()
 
+    async def _give_up(self, leg: LiveLeg, *, has_row: bool = False) -> None:
+        """Undo a leg that was never carried; its row, if it may have one, ends as any other leg's."""
+        await leg.peer.close(CloseReason.FAILED)
+        if has_row:
+            leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg.id}")
+        else:
+            del self._legs[leg.id]
+
     def drain(self) -> None:
         """Take no further leg."""
         self._draining = True
 
     async def aclose(self) -> None:
-        """End every leg and wait until each is final."""
+        """End every leg and wait until each is final, those too that are just being answered."""
         self.drain()
-        legs = list(self._legs.values())
-        await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
-        await asyncio.gather(*(leg.task for leg in legs if leg.task is not None))
+        while legs := list(self._legs.values()):
+            await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
+            await asyncio.gather(*(leg.task for leg in legs if leg.task is not None))
+            await asyncio.sleep(0.01)  # a leg without a task yet gets one, or goes
 
     def _make(self, leg_id: Id, call: CallView, by: Principal) -> LiveLeg:
         ends = Ends()
@@ -237,11 +258,16 @@ class Legs:
         try:
             reason = await self._until_closed(leg)
         finally:
+            await leg.peer.close(CloseReason.FAILED)  # whatever happened: no peer outlives its leg
             await self._finalise(leg, capturing, reason)
 
     async def _until_closed(self, leg: LiveLeg) -> CloseReason:
         if await leg.ends.until_connected():
-            await self._calls.leg_connected(leg.call.id, leg.id)
+            try:
+                await self._calls.leg_connected(leg.call.id, leg.id)
+            except VaultError as error:
+                # The call goes on: its row says "connecting" until it says "ended".
+                log.error("leg.not_marked_live", leg=leg.id, error=type(error).__name__)
         try:
             async with asyncio.timeout(self._media.max_call_s):
                 return await leg.ends.until_closed()
@@ -250,23 +276,28 @@ class Legs:
             return await leg.ends.until_closed()
 
     async def _finalise(self, leg: LiveLeg, capturing: Awaitable[None] | None, reason: CloseReason) -> None:
+        """End the recording, then the rows: the one is tried whatever became of the other."""
         try:
             if leg.capture is not None and capturing is not None:
-                leg.capture.close()
-                await capturing
-                await self._end_recording(leg.capture, reason)
-            await self._calls.leg_ended(leg.call.id, leg.id, reason=reason.value)
-        except VaultError as error:
-            # The rows stay open; the next start ends them, as after a crash.
-            log.error("leg.finalise_failed", leg=leg.id, error=type(error).__name__)
+                capture = leg.capture
+                capture.close()
+                (broken,) = await asyncio.gather(capturing, return_exceptions=True)
+                if broken is not None:
+                    log.error("leg.capture_broken", leg=leg.id, error=type(broken).__name__)
+                await _patiently(leg.id, lambda: self._end_recording(capture, reason))
+            await _patiently(leg.id, lambda: self._calls.leg_ended(leg.call.id, leg.id, reason=reason.value))
         finally:
             self._legs.pop(leg.id, None)
 
     async def _end_recording(self, capture: Capture, reason: CloseReason) -> None:
-        if capture.begun is not None and await self._recordings.end(
-            capture.begun.media_id, reason=reason.value
-        ):
-            self._on_ended(capture.begun.media_id)
+        if capture.begun is None:
+            return
+        media_id = capture.begun.media_id
+        if await self._recordings.end(media_id, reason=reason.value):
+            self._on_ended(media_id)
+        elif await self._recordings.is_erased(media_id):
+            # What the erasure could not see coming is deleted here: its key is gone already.
+            await Spool(self._store).shred(tenant_id=capture.begun.tenant_id, media_id=media_id)
 
     def _own(self, call_id: str, leg_id: str, by: Principal) -> LiveLeg:
         require(by, Permission.CALL_JOIN)
@@ -288,5 +319,23 @@ class Legs:
     def _ice(self) -> IceSettings:
         ports = (self._media.port_first, self._media.port_last) if self._media.port_first else None
         return IceSettings(
-            addresses=self._media.addresses, announced=self._media.announced_address or None, ports=ports
+            peers=frozenset(self._media.addresses) if self._media.local_only else None,
+            addresses=self._media.addresses,
+            announced=self._media.announced_address or None,
+            ports=ports,
         )
+
+
+async def _patiently(leg_id: Id, step: Callable[[], Awaitable[None]]) -> None:
+    """Take a last step, again after a pause where a database or store does not answer.
+
+    After the last try the rows stay open, and the next start ends them, as after a crash.
+    """
+    for pause_s in (*FINALISE_PAUSES_S, None):
+        try:
+            return await step()
+        except (VaultError, StorageError) as error:
+            log.error("leg.finalise_failed", leg=leg_id, error=type(error).__name__, again_in_s=pause_s)
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
+    return None

@@ -205,8 +205,7 @@ class Links:
 
 
 async def _media_row(connection: AsyncConnection, media_id: str) -> Row[Any]:
-    query = select(media.c.tenant_id, media.c.state).where(media.c.id == media_id)
-    row = (await connection.execute(query)).first()
+    row = (await connection.execute(select(media).where(media.c.id == media_id))).first()
     if row is None:
         raise NotFoundError("there is no such thing here")
     return row

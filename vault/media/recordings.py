@@ -93,6 +93,12 @@ class Recordings:
             )
             return True
 
+    async def is_erased(self, media_id: Id) -> bool:
+        """Tell whether an erasure of the recording was asked for, or is done."""
+        async with self._database.read() as connection:
+            found = await connection.execute(select(media.c.state).where(media.c.id == media_id))
+        return found.scalar_one_or_none() in {MediaState.ERASING, MediaState.ERASED}
+
     async def unfinished(self) -> Sequence[tuple[Id, MediaState]]:
         """Name the recordings that a finisher still owes something, oldest first."""
         waiting = (MediaState.CAPTURING.value, MediaState.FINISHING.value)
