@@ -43,11 +43,6 @@ from webrtc.peer import Peer
 log = structlog.get_logger(__name__)
 
 FINALISE_PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)  # away for longer: the next start ends the rows
-    0.2,
-    1.0,
-    3.0,
-    10.0,
-)  # a database that is away for longer waits for the next start
 BUSY_RETRY_S: Final = 10  # a full node: calls last minutes, somebody hangs up soon
 
 
