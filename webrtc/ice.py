@@ -96,6 +96,8 @@ class GuardedConnection(aioice_ice.Connection):
 
     def take(self, datagram: bytes, source: Address, protocol: GuardedProtocol) -> None:
         """Judge a datagram and hand it on."""
+        if self._settings.peers is not None and source[0] not in self._settings.peers:
+            return
         now_s = time.monotonic()
         verdict = self.guard.judge(
             datagram, source, now_s=now_s, questions=protocol.transactions, queued=self._queue.qsize()

@@ -78,4 +78,5 @@ class IceSettings:
     addresses: tuple[str, ...] = ()
     announced: str | None = None
     ports: tuple[int, int] | None = None
+    peers: frozenset[str] | None = None  # only these addresses are heard; None: any that may be a peer's
     receive_buffer_bytes: int = 1024 * 1024  # over a second of one leg if the loop stalls

@@ -94,7 +94,7 @@ async def joined(
             await leg.peer.close()
 
 
-async def eventually(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def eventually(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
     """Wait until something holds, or fail with TimeoutError."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():

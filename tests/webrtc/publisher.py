@@ -159,7 +159,7 @@ class Publisher:
         """Take the answer and begin to connect."""
         await self.connection.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
 
-    async def connected(self, timeout_s: float = 10.0) -> None:
+    async def connected(self, timeout_s: float = 20.0) -> None:
         """Wait until DTLS is done, or raise TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while self.connection.connectionState != "connected":  # noqa: ASYNC110 - it has no event

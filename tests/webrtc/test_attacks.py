@@ -38,7 +38,7 @@ async def all_arrives(memory: Memory, publisher: Publisher) -> None:
             len(memory.of_kind("video")) == plan.video_frames
             and len(memory.of_kind("audio")) == plan.audio_frames
         ),
-        timeout_s=5,
+        timeout_s=15,
     )
 
 
@@ -140,7 +140,7 @@ async def test_a_flood_of_unauthenticated_checks_has_no_effect(names_us: bool) -
             await all_arrives(memory, publisher)
             sent, answered = stranger.sent, len(stranger.answers())
     await leg.peer.close()
-    assert sent > 6000
+    assert sent > 3000
     assert answered < (250 if names_us else 40)
     assert memory.losses == []
 
@@ -233,3 +233,32 @@ class _AuthenticCheck:
     """What the library hands on after it verified a check."""
 
     attributes = {"PRIORITY": 1}  # noqa: RUF012 - read only
+
+
+async def test_bad_datagrams_by_the_thousand_lose_no_call(rounds: Callable[[int, int], int]) -> None:
+    """P12: noise of every family, from strangers and under the peer's own address; a million under soak."""
+    dice = random.Random(7)
+    memory = Memory()
+    async with joined(PublisherPlan(), sink=memory) as (leg, _publisher):
+        connection = leg.peer._parts.gatherer.connection
+        await eventually(lambda: len(memory.of_kind("video")) > 5)
+        protocol, peer = connection._protocols[0], connection._nominated[1].remote_addr
+        heads = [b"", b"\x00\x01", b"\x01\x01"]
+        heads += [b"\x16\xfe\xfd", b"\x15\xfe\xfd", b"\x17\xfe\xfd", b"\x80", b"\x80\xc8"]
+        for number in range(rounds(20_000, 1_000_000)):
+            body = dice.randbytes(dice.randrange(120))
+            cookie = b"\x00\x10\x21\x12\xa4\x42" if number % 3 == 0 else b""
+            source = peer if number % 2 else ("127.0.0.1", dice.randrange(1, 65_536))
+            protocol.datagram_received(dice.choice(heads) + cookie + body, source)
+            if number % 20 == 0:
+                await asyncio.sleep(0)
+        seen = len(memory.of_kind("video")), len(memory.of_kind("audio"))
+        await eventually(
+            lambda: (
+                len(memory.of_kind("video")) > seen[0] + 20 and len(memory.of_kind("audio")) > seen[1] + 30
+            )
+        )
+        assert leg.peer.state is PeerState.CONNECTED
+        stats = leg.peer.stats()
+    assert stats.forged > 1000
+    assert leg.closed == [CloseReason.HANGUP]

@@ -43,6 +43,22 @@ def guard_with_peer() -> DatagramGuard:
         (binding_request(kind=0x0111), Verdict.UNASKED_ANSWER, Verdict.UNASKED_ANSWER),
         (binding_request(kind=0x0011), Verdict.UNASKED_ANSWER, Verdict.UNASKED_ANSWER),
     ],
+    ids=[
+        "empty",
+        "oversized",
+        "dtls",
+        "media",
+        "one media byte",
+        "0x05",
+        "0x40",
+        "0xc0",
+        "short stun",
+        "stun without cookie",
+        "request",
+        "response",
+        "error",
+        "indication",
+    ],
 )
 def test_each_family_is_sorted_by_first_byte_and_source(
     datagram: bytes, from_peer: Verdict, from_stranger: Verdict

@@ -184,10 +184,10 @@ def test_any_damage_to_an_offer_is_answered_or_refused_in_time(data: st.DataObje
             lines[place] = lines[place].replace(
                 "1", data.draw(st.sampled_from(["-1", "0", "4294967296", "٣", ""]))
             )
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     with contextlib.suppress(OfferRefusedError):
         written(read_offer("\r\n".join(lines), LIMITS))
-    assert time.perf_counter() - began_s < 0.2
+    assert time.process_time() - began_s < 0.2
 
 
 @settings(max_examples=300)
