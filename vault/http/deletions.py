@@ -2,13 +2,13 @@
 
 from typing import Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from vault.errors import ConflictError, ErasedError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.paging import next_link, scope_of
 from vault.http.route import Route
-from vault.http.wire import JSON_TYPE, In, Moment, Out, PageQuery, Text
+from vault.http.wire import JSON_TYPE, In, Moment, Out, PageQuery, Text, one_of
 from vault.model import ErasureReason, ErasureState
 from vault.policy import Permission
 from vault.rights.requests import DeletionRequest
@@ -18,6 +18,8 @@ RECEIPT_TYPE: Final = JSON_TYPE
 
 class DeletionIn(In):
     """What to erase: one media item, one call with all that belongs to it, or all calls of a visitor."""
+
+    model_config = ConfigDict(json_schema_extra=one_of("media_id", "call_id", "visitor_reference"))
 
     media_id: str | None = Field(None, pattern=r"^rec_[0-9a-f]{32}$")
     call_id: str | None = Field(None, pattern=r"^call_[0-9a-f]{32}$")

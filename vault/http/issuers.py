@@ -2,13 +2,13 @@
 
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from vault.errors import ConflictError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.people import PersonRole
 from vault.http.route import Route
-from vault.http.wire import In, Moment, Out, Text
+from vault.http.wire import In, Moment, Out, Text, one_of
 from vault.identity.issuers import Issuer, NewIssuer
 from vault.model import Role
 from vault.policy import Permission
@@ -16,6 +16,8 @@ from vault.policy import Permission
 
 class IssuerIn(In):
     """An identity provider to trust for this tenant. Give `jwks_url` or `jwks`."""
+
+    model_config = ConfigDict(json_schema_extra=one_of("jwks_url", "jwks"))
 
     name: Text = Field(min_length=1, max_length=100)
     issuer: Text = Field(min_length=1, max_length=500, description="The exact `iss` of its tokens.")

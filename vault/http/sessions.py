@@ -2,12 +2,12 @@
 
 from typing import Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from vault.http.ask import Answer, Ask
 from vault.http.cookies import expired_cookie, session_cookie
 from vault.http.route import Limit, Route
-from vault.http.wire import In, Moment, Out, Text
+from vault.http.wire import In, Moment, Out, Text, one_of
 from vault.identity.errors import TokenRefusedError
 from vault.model import Id, Role
 from vault.policy import GRANTS, Permission
@@ -15,6 +15,8 @@ from vault.policy import GRANTS, Permission
 
 class SessionRequest(In):
     """A one-time code, or an access token: exactly one of the two."""
+
+    model_config = ConfigDict(json_schema_extra=one_of("code", "token"))
 
     code: Text | None = Field(None, min_length=1, max_length=200)
     token: Text | None = Field(None, min_length=1, max_length=8_192)

@@ -63,7 +63,11 @@ def _printable(value: str) -> str:
 
 
 Integer = Annotated[int, BeforeValidator(_integral)]
-Text = Annotated[str, AfterValidator(_printable)]
+Text = Annotated[
+    str,
+    AfterValidator(_printable),
+    Field(json_schema_extra={"pattern": r"^[^\u0000-\u0008\u000b-\u001f\u007f\u202a-\u202e\u2066-\u2069]*$"}),
+]
 """Text without control characters (PostgreSQL takes no NUL, a log no escape sequence)."""
 
 Moment = Annotated[
@@ -73,6 +77,13 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """RFC 3339 with an offset; written in UTC with milliseconds and ``Z``."""
+
+
+def one_of(*names: str) -> dict[str, Any]:
+    """Say in a model's JSON schema that exactly one of these members is given; a validator enforces it."""
+    return {
+        "oneOf": [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names]
+    }
 
 
 class PageQuery(In):
