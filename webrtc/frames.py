@@ -44,9 +44,8 @@ CLOCK_RATES_HZ: Final = {Codec.VP8: 90_000, Codec.H264: 90_000, Codec.OPUS: 48_0
 
 
 class TrackEnd(StrEnum):
-    """Why a track ended."""
+    """Why a track ended. An RTCP BYE is no end: the source may start again (a camera switched off)."""
 
-    BYE = "bye"  # the sender said so (RTCP BYE)
     TRANSPORT = "transport"  # the connection under it is gone
     STOPPED = "stopped"  # we closed the leg
 

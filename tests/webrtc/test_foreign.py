@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import imageio_ffmpeg
@@ -46,6 +49,32 @@ async def whip_server(leg: Leg) -> AsyncIterator[str]:
     finally:
         await runner.cleanup()
         await leg.peer.close()
+
+
+async def test_the_publisher_script_publishes_over_whip() -> None:
+    """What the kill loops and benchmarks start works by itself: token sent, leg named, frames counted."""
+    memory = Memory()
+    leg = Leg(PeerLimits(), LOOPBACK)
+    leg.peer.attach(memory)
+    async with whip_server(leg) as url:
+        script = Path(__file__).parent / "publisher.py"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(script),
+            *f"--leg {url} token --seconds 1 --codec vp8 --width 320 --height 180".split(),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(60):
+                said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    connected, done = [json.loads(line) for line in said.splitlines()]
+    assert (connected["event"], done["event"], done["status"]) == ("connected", "done", 200)
+    assert abs(done["sent"]["video"] - len(memory.of_kind("video"))) <= 2
+    assert abs(done["sent"]["audio"] - len(memory.of_kind("audio"))) <= 2
 
 
 async def test_ffmpeg_publishes_h264_and_opus() -> None:
