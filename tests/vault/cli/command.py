@@ -5,7 +5,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PUBLIC_URL = "https://calls.example.org"
 ROOT = Path(__file__).parents[3]
@@ -52,3 +54,17 @@ def process(*arguments: str | Path, env: Mapping[str, str] | None = None, cwd: P
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def ask(url: str, path: str) -> tuple[int, bytes]:
+    """GET a path of a server on this machine; status 0 where nobody answers."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except OSError:
+        return 0, b""
+    finally:
+        connection.close()
