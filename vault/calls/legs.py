@@ -179,7 +179,8 @@ class Legs:
         """Stop recording into a media item that is to be erased, and wait until nothing is under way."""
         for leg in list(self._legs.values()):
             capture = leg.capture
-            if capture is not None and capture.begun is not None and capture.begun.media_id == media_id:
+            begun = await capture.recording() if capture is not None else None
+            if capture is not None and begun is not None and begun.media_id == media_id:
                 leg.peer.detach()
                 capture.abandon()
                 await capture.done()

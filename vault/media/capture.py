@@ -103,6 +103,7 @@ class Capture:
         self._closing = False
         self._abandoned = False
         self._done = asyncio.Event()
+        self._beginning = asyncio.Lock()
 
     # --- the sink, on the media loop ------------------------------------------------------------------------
 
@@ -160,6 +161,11 @@ class Capture:
         self._plain_bytes = self._waiting.held_bytes = 0
         self._wake.set()
 
+    async def recording(self) -> Begun | None:
+        """Tell what is recorded into; waits for a beginning that is under way, so that none is overlooked."""
+        async with self._beginning:
+            return self.begun
+
     async def done(self) -> None:
         """Wait until ``run`` has ended: from then on nothing more is put into the store."""
         await self._done.wait()
@@ -184,12 +190,14 @@ class Capture:
         else:
             self._plain.append((number, plain))
             self._plain_bytes += len(plain)
+            self._seal_all()  # at once: a store that does not answer is no reason to wait in the clear
         self._wake.set()
 
     async def _store_waiting(self) -> bool:
         """Seal and store what waits, oldest first; False where the store did not take it."""
         try:
-            await self._seal_all()
+            await self._begin_once()
+            self._seal_all()
             while self._waiting.fragments:
                 number, sealed = self._waiting.fragments[0]
                 await self._put(number, sealed)
@@ -208,10 +216,13 @@ class Capture:
             return not self._waiting.fragments and not self._plain
         return True
 
-    async def _seal_all(self) -> None:
-        while self._plain:
-            if self.begun is None:
+    async def _begin_once(self) -> None:
+        if self._plain and self.begun is None:
+            async with self._beginning:
                 self.begun = await self._begin()
+
+    def _seal_all(self) -> None:
+        while self._plain and self.begun is not None:
             number, plain = self._plain.popleft()
             self._plain_bytes -= len(plain)
             sealed = seal(
@@ -236,9 +247,11 @@ class Capture:
 
     async def _store_the_rest(self) -> None:
         """After the call: try for a bounded time, then give up what the store would not take."""
-        deadline_s = self._clock.monotonic() + LAST_TRIES_S
-        while not await self._store_waiting():
-            if self._clock.monotonic() > deadline_s:
-                self.counts.dropped += len(self._waiting.fragments) + len(self._plain)
-                log.error("capture.end_lost", fragments=len(self._waiting.fragments) + len(self._plain))
-                return
+        try:
+            async with asyncio.timeout(LAST_TRIES_S):
+                while not await self._store_waiting():
+                    continue
+        except TimeoutError:
+            lost = len(self._waiting.fragments) + len(self._plain)
+            self.counts.dropped += lost
+            log.error("capture.end_lost", fragments=lost)

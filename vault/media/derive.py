@@ -16,7 +16,7 @@ from typing import Final, Self
 from vault.errors import DerivationError
 
 OUTPUT_LIMIT_BYTES: Final = 8 * 1024 * 1024  # four hours of peaks and a poster are under 1 MiB
-GRACE_S: Final = 20.0  # after the last byte: how long the child may take to answer
+GRACE_S: Final = 20.0  # how long the child may leave a block unread, or take to answer after the last one
 POSTER_TYPE: Final = "image/webp"
 # Isolated mode ignores the environment and the working directory; our own path is handed over instead.
 _CHILD: Final = (
@@ -81,9 +81,13 @@ class Derivation:
             return
         try:
             self._process.stdin.write(block)
-            await self._process.stdin.drain()
+            async with asyncio.timeout(GRACE_S):
+                await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
             self._refused = True
+        except TimeoutError:  # neither dead nor reading: its processor time would never run out
+            self._refused = True
+            self._process.kill()
 
     async def result(self) -> Derived:
         """Close the pipe and take what the child made; raises DerivationError where it made nothing."""
@@ -103,7 +107,10 @@ class Derivation:
     async def _read_output(self) -> bytes:
         if self._process is None or self._process.stdout is None:
             return b""
-        return await self._process.stdout.read(OUTPUT_LIMIT_BYTES + 1) + await self._process.stdout.read(1)
+        output = bytearray()  # a read gives what has come so far, not all there will be
+        while some := await self._process.stdout.read(OUTPUT_LIMIT_BYTES + 1 - len(output)):
+            output += some
+        return bytes(output)
 
 
 def _parsed(output: bytes) -> Derived:

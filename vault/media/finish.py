@@ -9,7 +9,7 @@ The steps; a crash before step 6 begins again from the spool, a crash after it o
    reading feeds the sandboxed child that makes poster and peaks.
 5. Poster, peaks and manifest are sealed and stored; length and digest are bound into the key's wrap.
 6. One transaction: the parts, the row *ready*, the ledger's ``recording.ready``.
-7. The spool is shredded.
+7. The spool is shredded. A start finds what a crash left of it by looking into the spool itself.
 """
 
 import asyncio
@@ -68,6 +68,14 @@ class _Written:
     report: MediaReport
 
 
+@dataclass(frozen=True, slots=True)
+class _Fragments:
+    """How many of the spool's fragments are in the file, and how many numbers before the last are not."""
+
+    opened: int
+    missing: int
+
+
 class Finish:
     """Finishes one recording; ``vault.media.finisher`` decides when and how many at once."""
 
@@ -101,18 +109,26 @@ class Finish:
             except NothingCapturedError:
                 await self._lose(row)
         row = await self._row(media_id)
-        if row.state in {MediaState.READY, MediaState.LOST}:
+        if row.state == MediaState.LOST:
+            # After the row: a crash in between finds it lost, not a recording whose key is missing.
+            await self._keys.forget(object_id=row.id)
+        if row.state in {MediaState.READY, MediaState.LOST, MediaState.ERASED}:
             await self._spool.shred(tenant_id=row.tenant_id, media_id=row.id)
         return MediaState(row.state)
+
+    async def in_spool(self) -> Sequence[Id]:
+        """Name the recordings with anything in the spool: each is owed a ``finish``."""
+        return await self._spool.recordings()
 
     async def _make(self, row: Row[Any]) -> None:
         numbers = await self._spool.numbers(tenant_id=row.tenant_id, media_id=row.id)
         key = await self._keys.data_key(tenant_id=row.tenant_id, object_id=row.id, gen=row.gen)
         leg = SpooledLeg(row.tenant_id, row.id, row.leg_id, key)
-        index = await self._index(leg, numbers, crashed=row.recovered)
-        written = await self._write_media(row, leg, numbers, index)
+        index, opened = await self._index(leg, numbers, crashed=row.recovered)
+        written = await self._write_media(row, leg, opened, index)
         derived = await self._read_back(row, written, index, key)
-        kept = [written.kept, *await self._write_rest(row, key, written.report, derived, numbers)]
+        counts = _Fragments(len(opened), numbers[-1] + 1 - len(opened))
+        kept = [written.kept, *await self._write_rest(row, key, written.report, derived, counts)]
         await self._keys.bind_object(
             tenant_id=row.tenant_id,
             object_id=row.id,
@@ -122,16 +138,22 @@ class Finish:
         )
         await self._publish(row, kept, written.report)
 
-    async def _index(self, leg: SpooledLeg, numbers: Sequence[int], *, crashed: bool) -> MediaIndex:
-        """Pass one. Each fragment is a short call in a thread, so the media loop keeps its turn."""
-        index = MediaIndex()
+    async def _index(
+        self, leg: SpooledLeg, numbers: Sequence[int], *, crashed: bool
+    ) -> tuple[MediaIndex, Sequence[int]]:
+        """Pass one: the index, and the numbers of the fragments that opened.
+
+        Each fragment is a short call in a thread, so the media loop keeps its turn.
+        """
+        index, opened = MediaIndex(), []
         async for fragment in self._spool.fragments(leg, numbers):
             await asyncio.to_thread(index.add, fragment)
+            opened.append(fragment.number)
         try:
             await asyncio.to_thread(index.finish, crashed=crashed)
         except EmptyRecordingError as cause:
             raise NothingCapturedError("no frame of the leg can be played") from cause
-        return index
+        return index, opened
 
     async def _write_media(
         self, row: Row[Any], leg: SpooledLeg, numbers: Sequence[int], index: MediaIndex
@@ -149,7 +171,7 @@ class Finish:
     async def _sealed_file(
         self, leg: SpooledLeg, numbers: Sequence[int], writer: ContainerWriter, sealer: Sealer
     ) -> AsyncIterator[bytes]:
-        waiting = bytearray(b"".join(writer.header()))
+        waiting = bytearray(await asyncio.to_thread(b"".join, writer.header()))
         async for fragment in self._spool.fragments(leg, numbers):
             waiting += await asyncio.to_thread(b"".join, writer.body(fragment))
             if len(waiting) >= SEAL_BLOCK_BYTES:
@@ -193,9 +215,9 @@ class Finish:
         key: DataKey,
         told: MediaReport,
         derived: Derived | None,
-        numbers: Sequence[int],
+        counts: _Fragments,
     ) -> list[_Kept]:
-        kept = [await self._keep(row, key, Part.MANIFEST, await self._manifest(row, told, numbers))]
+        kept = [await self._keep(row, key, Part.MANIFEST, await self._manifest(row, told, counts))]
         if derived is not None and derived.peaks is not None:
             wave = {
                 "v": WAVE_VERSION,
@@ -215,7 +237,7 @@ class Finish:
         place = part_key(tenant_id=row.tenant_id, media_id=row.id, gen=row.gen, part=part)
         return _Kept(part, len(plain), content_type, await self._store.put(place, sealed))
 
-    async def _manifest(self, row: Row[Any], told: MediaReport, numbers: Sequence[int]) -> bytes:
+    async def _manifest(self, row: Row[Any], told: MediaReport, counts: _Fragments) -> bytes:
         async with self._database.read() as connection:
             legs = await legs_of(connection, row.call_id)
             consent = await consent_of(connection, row.call_id)
@@ -229,8 +251,8 @@ class Finish:
             ended_at=row.started_at + timedelta(milliseconds=told.duration_ms),
             end_reason=row.end_reason or "",
             recovered=row.recovered,
-            fragments=len(numbers),
-            fragments_missing=numbers[-1] + 1 - len(numbers) if numbers else 0,
+            fragments=counts.opened,
+            fragments_missing=counts.missing,
         )
         return _json(make_manifest(circumstances, told))
 
@@ -257,14 +279,15 @@ class Finish:
             await self._ledger.append(connection, _ready_entry(row, kept[0], told))
 
     async def _lose(self, row: Row[Any]) -> None:
-        """Nothing can be played: say so, and forget the key, so that what was stored is gone as well."""
-        await self._keys.forget(object_id=row.id)
+        """Nothing can be played: say so. What was stored goes next, and the key before it."""
         async with self._database.write() as connection:
-            await connection.execute(
+            changed = await connection.execute(
                 update(media)
                 .where(media.c.id == row.id, media.c.state == MediaState.FINISHING.value)
                 .values(state=MediaState.LOST.value)
             )
+            if changed.rowcount != 1:  # an erasure was faster
+                return
             await self._ledger.append(
                 connection, Entry(EntryType.RECORDING_LOST, tenant_id=row.tenant_id, object_id=row.id)
             )

@@ -10,12 +10,13 @@ from storage.store import ObjectKey
 from vault.model import Part, uuid_of
 
 FINAL_SEGMENT_BYTES: Final = 64 * 1024  # a seek opens at most two segments, tags cost 0.02 %
+SPOOL: Final = "spool"
 SPOOL_SEGMENT_BYTES: Final = 64 * 1024  # a fragment is one object, read whole
 
 
 def spool_prefix(*, tenant_id: str, media_id: str) -> str:
     """Name the folder of a recording's fragments."""
-    return f"spool/{uuid_of(tenant_id)}/{uuid_of(media_id)}/"
+    return f"{SPOOL}/{uuid_of(tenant_id)}/{uuid_of(media_id)}/"
 
 
 def spool_key(*, tenant_id: str, media_id: str, number: int) -> ObjectKey:

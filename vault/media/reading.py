@@ -10,7 +10,7 @@ from sqlalchemy import select
 from crypto.errors import CryptoError
 from crypto.layout import Layout
 from crypto.streaming import RangeOpener
-from storage.errors import AbsentError, StorageError
+from storage.errors import AbsentError, ChangedError, OutOfRangeError, StorageError
 from storage.store import ByteRange, ObjectKey, ObjectStore
 from vault.db.engine import Database
 from vault.db.tables import media, parts
@@ -123,9 +123,13 @@ class Reader:
             if plain := reader.finish():
                 yield plain
         except CryptoError as cause:
+            self._headers.pop(stored.object_key, None)  # it may be what was changed
             raise TamperedError("the stored recording was changed; nothing more of it is served") from cause
+        except (OutOfRangeError, ChangedError) as cause:
+            raise TamperedError("the stored recording was cut short or replaced") from cause
         except AbsentError as cause:
-            raise ErasedError("this recording has been erased") from cause
+            await self.part(stored.media_id, stored.part)  # says so where it was erased
+            raise TamperedError("the stored recording is missing from the store") from cause
         except StorageError as cause:
             raise DependencyError("the store does not answer; try again") from cause
 

@@ -1,6 +1,7 @@
 """The spool: sealed fragments of recordings that are not finished yet."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,13 +11,17 @@ import structlog
 from crypto.errors import CryptoError
 from crypto.keys import DataKey
 from crypto.streaming import open_sealed
+from storage.errors import TooLargeError
 from storage.store import ObjectStore
-from vault.media.places import SPOOL_SEGMENT_BYTES, spool_associated, spool_key, spool_prefix
+from vault.media.places import SPOOL, SPOOL_SEGMENT_BYTES, spool_associated, spool_key, spool_prefix
 from vault.model import Id
 from webrtc.fragment_format import Fragment, FragmentError, read_fragment
 
 log = structlog.get_logger(__name__)
 
+ERASED_AT_ONCE: Final = 8  # an hour of fragments is 3,600 requests; more at once crowd out running calls
+_NUMBER: Final = re.compile(r"^\d{8}$", re.ASCII)
+_FOLDER: Final = re.compile(rf"^{SPOOL}/[0-9a-f-]{{36}}/([0-9a-f-]{{36}})/", re.ASCII)
 FRAGMENT_LIMIT_BYTES: Final = 16 * 1024 * 1024  # twice what a fragment may hold
 
 
@@ -39,16 +44,29 @@ class Spool:
     async def numbers(self, *, tenant_id: Id, media_id: Id) -> Sequence[int]:
         """Return the numbers of the stored fragments, in order."""
         prefix = spool_prefix(tenant_id=tenant_id, media_id=media_id)
-        return sorted([int(stored.key.removeprefix(prefix)) async for stored in self._store.list(prefix)])
+        names = [stored.key.removeprefix(prefix) async for stored in self._store.list(prefix)]
+        strangers = [name for name in names if not _NUMBER.match(name)]
+        if strangers:
+            log.error("spool.strangers", media=media_id, objects=len(strangers))
+        return sorted(int(name) for name in names if _NUMBER.match(name))
+
+    async def recordings(self) -> Sequence[Id]:
+        """Name the recordings that have anything in the spool."""
+        found: dict[Id, None] = {}
+        async for stored in self._store.list(f"{SPOOL}/"):
+            folder = _FOLDER.match(stored.key)
+            if folder is not None:
+                found[Id(f"rec_{folder.group(1).replace('-', '')}")] = None
+        return list(found)
 
     async def fragments(self, leg: SpooledLeg, numbers: Sequence[int]) -> AsyncIterator[Fragment]:
         """Open the fragments in order. One that does not open is left out: its number declares the gap."""
         for number in numbers:
             key = spool_key(tenant_id=leg.tenant_id, media_id=leg.media_id, number=number)
-            sealed = await self._store.read(key, limit_bytes=FRAGMENT_LIMIT_BYTES)
             try:
+                sealed = await self._store.read(key, limit_bytes=FRAGMENT_LIMIT_BYTES)
                 fragment = await asyncio.to_thread(_opened, leg, number, sealed)
-            except (CryptoError, FragmentError) as error:
+            except (CryptoError, FragmentError, TooLargeError) as error:
                 log.error(
                     "spool.fragment_refused", media=leg.media_id, number=number, error=type(error).__name__
                 )
@@ -56,11 +74,12 @@ class Spool:
             yield fragment
 
     async def shred(self, *, tenant_id: Id, media_id: Id) -> int:
-        """Delete every fragment of a recording; returns how many there were."""
-        numbers = await self.numbers(tenant_id=tenant_id, media_id=media_id)
-        for number in numbers:
-            await self._store.erase(spool_key(tenant_id=tenant_id, media_id=media_id, number=number))
-        return len(numbers)
+        """Delete every object of a recording's folder; returns how many there were."""
+        prefix = spool_prefix(tenant_id=tenant_id, media_id=media_id)
+        keys = [stored.key async for stored in self._store.list(prefix)]
+        for start in range(0, len(keys), ERASED_AT_ONCE):
+            await asyncio.gather(*(self._store.erase(key) for key in keys[start : start + ERASED_AT_ONCE]))
+        return len(keys)
 
 
 def _opened(leg: SpooledLeg, number: int, sealed: bytes) -> Fragment:
