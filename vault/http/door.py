@@ -86,7 +86,7 @@ async def _answered(
         if isinstance(told, TokenRefusedError):
             services.metrics.credential_refused(told.reason.value)
         if isinstance(told, ForbiddenError) and info.principal is not None:
-            await _record_refusal(services, info.principal, route_label(info))
+            told = await _recorded(told, services, info.principal, route_label(info))
         return problem_response(told, info)
     except web.HTTPException as redirect:
         return redirect
@@ -126,11 +126,16 @@ def _as_vault_error(error: web.HTTPError) -> VaultError:
             return MalformedError("aiohttp refused the request")
 
 
-async def _record_refusal(services: Services, who: Principal, route: str) -> None:
+async def _recorded(refusal: VaultError, services: Services, who: Principal, route: str) -> VaultError:
+    """Write a refusal into the ledger; return what to answer: the refusal, or why it could not be written."""
     entry = Entry(
         type=EntryType.ACCESS_REFUSED,
         tenant_id=who.tenant_id,
         actor_id=who.id,
         facts={"route": route, "role": who.role.value},
     )
-    await services.ledger.record(entry)
+    try:
+        await services.ledger.record(entry)
+    except VaultError as failure:
+        return failure
+    return refusal

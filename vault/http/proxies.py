@@ -7,6 +7,8 @@ from typing import Final
 
 from aiohttp import web
 
+from vault.errors import ConfigurationError
+
 UNKNOWN: Final = "unknown"
 MAX_HOPS: Final = 20
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -33,6 +35,16 @@ def client_behind(peer_text: str, forwarded: Sequence[str], trusted: tuple[str, 
             break
         peer = following
     return str(peer)
+
+
+def require_networks(trusted: tuple[str, ...]) -> None:
+    """Refuse a list of proxies that cannot be read; raises ConfigurationError."""
+    try:
+        _networks(trusted)
+    except ValueError as cause:
+        raise ConfigurationError(
+            "server.trusted_proxies: write addresses or networks, like 10.0.0.0/8"
+        ) from cause
 
 
 def coarse(address: str) -> str:

@@ -9,6 +9,7 @@ from vault.http.cors import ButtonOrigins, preflight_answer
 from vault.http.door import ORIGINS, before_headers, door
 from vault.http.endpoint import LIMITS, make_endpoint
 from vault.http.limits import RateLimits
+from vault.http.proxies import require_networks
 from vault.http.request_info import info_of
 from vault.http.route import Cors, Route, RouteTable
 from vault.http.services import SERVICES, TABLE, Services
@@ -17,7 +18,8 @@ MAX_BODY_BYTES: Final = 0  # aiohttp's own limit is off: vault.http.body applies
 
 
 def make_web_app(services: Services, table: RouteTable) -> web.Application:
-    """Build the application from composed services and a route table."""
+    """Build the application; raises ConfigurationError where the list of trusted proxies makes no sense."""
+    require_networks(services.settings.server.trusted_proxies)
     application = web.Application(middlewares=[door], client_max_size=MAX_BODY_BYTES)
     application[SERVICES] = services
     application[TABLE] = table

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.vault.http.house import open_house
-from vault.http.proxies import client_behind, coarse, limited_as
+from vault.errors import ConfigurationError
+from vault.http.proxies import client_behind, coarse, limited_as, require_networks
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,12 @@ def test_addresses_are_blurred_for_logs_and_one_ipv6_household_is_one_caller() -
     assert coarse("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64"
     assert limited_as("203.0.113.77") == "203.0.113.77"
     assert limited_as("2001:db8:1:2:3:4:5:6") == limited_as("2001:db8:1:2::9")
+
+
+def test_a_list_of_proxies_that_makes_no_sense_stops_the_start() -> None:
+    """A typing error must not silently trust nobody, or fail at the first request."""
+    with pytest.raises(ConfigurationError, match="trusted_proxies"):
+        require_networks(("10.0.0.0/8", "my-proxy"))
 
 
 async def test_forged_forwarding_does_not_escape_a_limit(tmp_path: Path) -> None:
