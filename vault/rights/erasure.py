@@ -93,8 +93,20 @@ class Eraser:
     async def _forget_key(self, row: Row[Any]) -> bool:
         if row.kind == "recording":
             await self._stop_capture(row.object_id)
+        records = await self._keys.records(object_id=row.object_id)
+        if records:  # now that nothing is finished any more: what was bound since the request counts
+            await self._note_keys(row, records)
         await self._keys.forget(object_id=row.object_id)
         return await self._keys.traces_gone()
+
+    async def _note_keys(self, row: Row[Any], records: Sequence[KeyRecord]) -> None:
+        async with self._database.write() as connection:
+            now = await _evidence(connection, row.object_id)
+            await connection.execute(
+                update(erasures)
+                .where(erasures.c.object_id == row.object_id)
+                .values(evidence={**now, **key_evidence(records)})
+            )
 
     async def _delete_objects(self, row: Row[Any]) -> None:
         """Delete what lies under the object's folders until a listing finds nothing."""
@@ -125,15 +137,16 @@ class Eraser:
             )
 
     async def _complete(self, row: Row[Any]) -> bool:
-        if row.leaf_index is None:
-            async with self._database.write() as connection:
+        async with self._database.write() as connection:
+            # The row again, locked: another program may have carried the same erasure meanwhile.
+            row = await self._locked(connection, row.object_id)
+            if row.leaf_index is None:
                 await self._forget_rows(connection, row)
                 await self._seal_the_end(connection, row)
         # What was deleted above may still stand in the log: complete only when a listing of bytes is clean.
         if not await self._database.forget_traces():
             return False
-        await self._moved(row, ErasureState.OBJECTS_DELETED, ErasureState.COMPLETE)
-        await self._close_request(row.request_id)
+        await self._close(row)
         return True
 
     async def _forget_rows(self, connection: AsyncConnection, row: Row[Any]) -> None:
@@ -186,32 +199,49 @@ class Eraser:
             .values(leaf_index=index, live_erased_at=now)
         )
 
-    async def _close_request(self, request_id: str) -> None:
+    async def _close(self, row: Row[Any]) -> None:
+        """Complete the erasure and, with its last one, the request: a crash leaves both or neither."""
+        require_move(ERASURE_MOVES, ErasureState.OBJECTS_DELETED, ErasureState.COMPLETE)
+        now = self._clock.now()
+        of_request = deletion_requests.c.id == row.request_id
         async with self._database.write() as connection:
-            left = await connection.execute(
-                select(erasures.c.object_id).where(
-                    erasures.c.request_id == request_id, erasures.c.state != ErasureState.COMPLETE.value
+            # Two erasures of one request may end together: each must see the other's end.
+            await connection.execute(select(deletion_requests.c.id).where(of_request).with_for_update())
+            await connection.execute(
+                update(erasures)
+                .where(
+                    erasures.c.object_id == row.object_id,
+                    erasures.c.state == ErasureState.OBJECTS_DELETED.value,
                 )
+                .values(state=ErasureState.COMPLETE.value, completed_at=now)
+            )
+            left = await connection.execute(
+                select(erasures.c.object_id)
+                .where(
+                    erasures.c.request_id == row.request_id, erasures.c.state != ErasureState.COMPLETE.value
+                )
+                .limit(1)
             )
             if left.first() is None:
                 await connection.execute(
                     update(deletion_requests)
-                    .where(deletion_requests.c.id == request_id, deletion_requests.c.completed_at.is_(None))
-                    .values(completed_at=self._clock.now())
+                    .where(of_request, deletion_requests.c.completed_at.is_(None))
+                    .values(completed_at=now)
                 )
 
     async def _moved(self, row: Row[Any], now: ErasureState, to: ErasureState) -> ErasureState:
         require_move(ERASURE_MOVES, now, to)
-        values: dict[str, Any] = {"state": to.value}
-        if to is ErasureState.COMPLETE:
-            values["completed_at"] = self._clock.now()
         async with self._database.write() as connection:
             await connection.execute(
                 update(erasures)
                 .where(erasures.c.object_id == row.object_id, erasures.c.state == now.value)
-                .values(values)
+                .values(state=to.value)
             )
         return to
+
+    async def _locked(self, connection: AsyncConnection, object_id: str) -> Row[Any]:
+        query = select(erasures).where(erasures.c.object_id == object_id).with_for_update()
+        return (await connection.execute(query)).one()
 
     async def _row(self, object_id: str) -> Row[Any]:
         async with self._database.read() as connection:

@@ -1,6 +1,6 @@
 """Asking for erasure: one media item, a whole call, or everything of a visitor's reference."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import calls, deletion_requests, erasures, media
+from vault.db.tables import calls, deletion_requests, erasures, legs, media
 from vault.errors import ConflictError, ErasedError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
@@ -21,6 +21,7 @@ from vault.model import (
     ErasureReason,
     ErasureState,
     Id,
+    LegState,
     MediaState,
     is_id,
     new_id,
@@ -29,6 +30,7 @@ from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.erasure import key_evidence
 
 SYSTEM: Final = Id("system")
+IDS_AT_ONCE: Final = 500  # names in one statement
 OBJECTS_MAX: Final = 1_000  # one request; a larger one is asked for in parts
 
 
@@ -94,6 +96,8 @@ class DeletionRequests:
                 raise NotFoundError("there is no such thing here")
             require_same_tenant(by, row.tenant_id)
             objects = await _of_calls(connection, [row])
+        if not objects:
+            raise ErasedError("this call has been erased")
         return await self._ask(by.tenant_id, "call", objects, reason, by=by)
 
     async def of_visitor(self, reference: str, reason: ErasureReason, *, by: Principal) -> DeletionRequest:
@@ -139,7 +143,7 @@ class DeletionRequests:
             query = query.where(deletion_requests.c.id < before)
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(deletion_requests.c.id.desc()).limit(limit))
-            return [await _request(connection, row) for row in rows.all()]
+            return await _requests(connection, rows.all())
 
     async def request_of(self, object_id: str) -> Id | None:
         """Name the request under which an object was or is being erased."""
@@ -169,9 +173,9 @@ class DeletionRequests:
         }
         request_id, now = new_id("del"), self._clock.now()
         async with self._database.write() as connection:
-            fresh = [
-                (kind, object_id) for kind, object_id in objects if not await _is_asked(connection, object_id)
-            ]
+            await _hold(connection, objects)
+            asked = await _asked(connection, objects)
+            fresh = [(kind, object_id) for kind, object_id in objects if object_id not in asked]
             if not fresh:
                 return await _first_request(connection, objects[0][1])
             await connection.execute(
@@ -196,6 +200,7 @@ class DeletionRequests:
                         evidence=evidence[object_id],
                     )
                 )
+            for _, object_id in fresh:
                 await self._ledger.append(
                     connection,
                     Entry(
@@ -218,6 +223,14 @@ class DeletionRequests:
             await connection.execute(
                 update(media).where(media.c.id == object_id).values(state=MediaState.ERASING.value)
             )
+        else:
+            # A call that nobody joined is open for ever: it ends here, so that nobody joins it later.
+            await _require_no_leg(connection, [object_id])
+            await connection.execute(
+                update(calls)
+                .where(calls.c.id == object_id, calls.c.state != CallState.ENDED.value)
+                .values(state=CallState.ENDED.value, ended_at=self._clock.now(), end_reason="erased")
+            )
 
 
 def is_agent(by: Principal) -> bool:
@@ -226,22 +239,47 @@ def is_agent(by: Principal) -> bool:
 
 
 async def _of_calls(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[tuple[str, Id]]:
+    """Name what there is to erase of some calls; raises ConflictError where one is still running."""
+    ids = [call.id for call in rows]
+    await _require_no_leg(connection, ids)
     objects: list[tuple[str, Id]] = []
-    for call in rows:
-        if call.state != CallState.ENDED:
-            raise ConflictError("the call is still running; ask again when it has ended")
+    for some in _batches(ids):
         found = await connection.execute(
-            select(media.c.id).where(media.c.call_id == call.id, media.c.state != MediaState.ERASED.value)
+            select(media.c.id).where(media.c.call_id.in_(some), media.c.state != MediaState.ERASED.value)
         )
         objects += [("recording", row.id) for row in found]
-        if call.erased_at is None:
-            objects.append(("call", call.id))
-    return objects
+    return objects + [("call", call.id) for call in rows if call.erased_at is None]
 
 
-async def _is_asked(connection: AsyncConnection, object_id: str) -> bool:
-    found = await connection.execute(select(erasures.c.object_id).where(erasures.c.object_id == object_id))
-    return found.first() is not None
+async def _require_no_leg(connection: AsyncConnection, call_ids: Sequence[str]) -> None:
+    for some in _batches(call_ids):
+        running = await connection.execute(
+            select(legs.c.id).where(legs.c.call_id.in_(some), legs.c.state != LegState.ENDED.value).limit(1)
+        )
+        if running.first() is not None:
+            raise ConflictError("the call is still running; ask again when it has ended")
+
+
+async def _hold(connection: AsyncConnection, objects: Sequence[tuple[str, Id]]) -> None:
+    """Keep the rows until the transaction ends, in one order, so that of two requests one is the first."""
+    for kind, table in (("call", calls), ("recording", media)):
+        for some in _batches(sorted(object_id for its_kind, object_id in objects if its_kind == kind)):
+            await connection.execute(
+                select(table.c.id).where(table.c.id.in_(some)).order_by(table.c.id).with_for_update()
+            )
+
+
+async def _asked(connection: AsyncConnection, objects: Sequence[tuple[str, Id]]) -> set[str]:
+    asked: set[str] = set()
+    for some in _batches([object_id for _, object_id in objects]):
+        rows = await connection.execute(select(erasures.c.object_id).where(erasures.c.object_id.in_(some)))
+        asked |= {row.object_id for row in rows}
+    return asked
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut a list to what one statement may name."""
+    return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))
 
 
 async def _first_request(connection: AsyncConnection, object_id: str) -> DeletionRequest:
@@ -256,9 +294,22 @@ async def _first_request(connection: AsyncConnection, object_id: str) -> Deletio
 
 
 async def _request(connection: AsyncConnection, row: Row[Any]) -> DeletionRequest:
-    items = await connection.execute(
-        select(erasures).where(erasures.c.request_id == row.id).order_by(erasures.c.object_id)
+    return (await _requests(connection, [row]))[0]
+
+
+async def _requests(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[DeletionRequest]:
+    found = await connection.execute(
+        select(erasures)
+        .where(erasures.c.request_id.in_([row.id for row in rows]))
+        .order_by(erasures.c.object_id)
     )
+    items: dict[str, list[Row[Any]]] = {}
+    for item in found:
+        items.setdefault(item.request_id, []).append(item)
+    return [_told(row, items.get(row.id, [])) for row in rows]
+
+
+def _told(row: Row[Any], items: Sequence[Row[Any]]) -> DeletionRequest:
     return DeletionRequest(
         id=row.id,
         tenant_id=row.tenant_id,
