@@ -30,10 +30,10 @@ class Exit(IntEnum):
 
 MEANINGS: Final = {
     Exit.OK: "done",
-    Exit.FAILED: "it was tried and did not work; the line on standard error says why",
+    Exit.FAILED: "it did not work, and the line on standard error says why",
     Exit.USAGE: "the command line itself is wrong",
     Exit.CONFIGURATION: "the settings, a key file or a database's schema cannot be used",
-    Exit.UNREACHABLE: "a database, the object store or a key provider does not answer; try again",
+    Exit.UNREACHABLE: "a database, the object store or a key provider does not answer",
     Exit.REFUSED: "a rule of the house forbids it: residency, development keys, a role",
 }
 

@@ -24,7 +24,7 @@ from vault.cli import (
     tenants,
 )
 from vault.cli.dev import dev
-from vault.cli.exits import EXPECTED, Exit, exit_of, lines_of
+from vault.cli.exits import EXPECTED, MEANINGS, Exit, exit_of, lines_of
 from vault.cli.health import health
 from vault.cli.migrate import migrate
 from vault.cli.output import note, say, show
@@ -38,6 +38,7 @@ app: Final = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog="Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()) + ".",
 )
 
 

@@ -1,6 +1,7 @@
 """The program as a process: one of it per key ring, started, drained by a signal, ended."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vault.app import App
 
 STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+CANNOT_LISTEN: Final = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 log = structlog.get_logger("vault.run")
 
 
@@ -50,7 +52,13 @@ async def run(
                 await _first(app.drain(), hurry.wait())
         log.info("server.ended")
     except OSError as cause:
-        raise CommandError(f"cannot listen: {cause.strerror or 'the address is taken'}") from cause
+        if cause.errno not in CANNOT_LISTEN:
+            raise
+        server = settings.server
+        raise CommandError(
+            f"cannot listen: {os.strerror(cause.errno)} (server {server.host}:{server.port}, "
+            f"metrics {server.metrics_host}:{server.metrics_port})"
+        ) from cause
 
 
 @contextmanager

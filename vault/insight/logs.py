@@ -37,6 +37,7 @@ FIELDS: Final = frozenset(
         "network",
         "number",
         "object",
+        "objects",
         "principal_id",
         "request_id",
         "role",

@@ -15,6 +15,15 @@ from vault.model import CallState, Id, LegState, MediaState, Part, new_id
 from vault.settings.sources import load_settings
 
 CANARY = b"canary-of-a-recorded-call"
+BUTTON = NewButton(
+    name="Shop",
+    label={"fr": "x", "en": "x"},
+    purpose={"fr": "x", "en": "x"},
+    media=("audio",),
+    allowed_origins=("https://shop.example",),
+    records=True,
+    retention_days=1,
+)
 
 
 async def lay_down(config: Path, *, state: MediaState = MediaState.READY) -> Id:
@@ -37,18 +46,7 @@ async def lay_down(config: Path, *, state: MediaState = MediaState.READY) -> Id:
 
 async def _rows(rooms: Rooms, tenant: Id, media_id: Id, state: MediaState) -> None:
     now = rooms.clock.now()
-    button = await rooms.buttons.create(
-        NewButton(
-            name="Shop",
-            label={"fr": "x", "en": "x"},
-            purpose={"fr": "x", "en": "x"},
-            media=("audio",),
-            allowed_origins=("https://shop.example",),
-            records=True,
-            retention_days=1,
-        ),
-        by=operator_of(tenant),
-    )
+    button = await rooms.buttons.create(BUTTON, by=operator_of(tenant))
     call, leg = new_id("call"), new_id("leg")
     owned = {"tenant_id": tenant, "created_at": now}
     async with rooms.database.write() as connection:

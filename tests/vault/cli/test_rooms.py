@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.postgres import Postgres
 from tests.vault.cli.command import Cli
 from vault.cli.exits import Exit
 from vault.cli.rooms import operator_of, settings_of
@@ -44,6 +45,23 @@ def test_the_settings_file_may_be_named_by_the_environment(
     assert settings_of(None).storage.country == ""
     monkeypatch.setenv("CALLVAULT_CONFIG_FILE", str(config))
     assert settings_of(None).storage.country == "FR"
+
+
+@pytest.mark.postgres
+def test_the_same_commands_work_on_postgresql(
+    config: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    """Keys, a tenant, a person, an honest ledger; and a lost root key is noticed there too."""
+    with postgres.database() as main, postgres.database() as keys:
+        monkeypatch.setenv("CALLVAULT_DATABASE__URL", main)
+        monkeypatch.setenv("CALLVAULT_KEYS__DATABASE_URL", keys)
+        assert cli("keys", "init", "-c", config).code == 0
+        assert cli("tenant", "add", "Atelier Essai", "-c", config).code == 0
+        assert cli("agent", "add", "Alex", "--role", "admin", "-c", config).code == 0
+        told = json.loads(cli("ledger", "verify", "-c", config, "--json").out)
+        assert told["entries"] == 2
+        (config.parent / "keys" / "root.key").unlink()
+        assert cli("keys", "init", "-c", config).code == Exit.REFUSED
 
 
 def test_the_operator_is_an_administrator_of_one_tenant_only() -> None:
