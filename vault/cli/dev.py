@@ -92,7 +92,7 @@ def write_settings(folder: Path, settings: "Settings") -> None:
         "keys": ("database_url", "key_file"),
         "ledger": ("origin", "key_file"),
         "storage": ("url", "country"),
-        "media": ("addresses",),
+        "media": ("addresses", "local_only"),
         "sessions": ("key_file",),
     }
     for section, keys in shown.items():
@@ -113,9 +113,18 @@ def _inside(folder: Path) -> dict[Name, Any]:
         Name("ledger", "key_file"): folder / "keys" / "ledger.key",
         Name("storage", "url"): f"file://{quote(str(folder))}/objects",
         Name("storage", "country"): COUNTRY,
-        Name("media", "addresses"): (LOOPBACK,),
+        # Firefox makes no candidate on loopback: our other addresses serve it, and hear nobody else.
+        Name("media", "addresses"): (LOOPBACK, *own_addresses()),
+        Name("media", "local_only"): True,
         Name("sessions", "key_file"): folder / "keys" / "tokens.key",
     }
+
+
+def own_addresses() -> tuple[str, ...]:
+    """Return the addresses of this machine's own interfaces, loopback and link-local ones aside."""
+    from aioice.ice import get_host_addresses
+
+    return tuple(get_host_addresses(use_ipv4=True, use_ipv6=True))
 
 
 def _free_port(host: str) -> int:

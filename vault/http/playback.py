@@ -121,7 +121,7 @@ def _is_known(request: web.Request, stored: StoredPart) -> bool:
 
 
 def _wanted(request: web.Request, stored: StoredPart) -> Wanted:
-    """Read the Range header (RFC 9110, 14.2); several ranges, other units and stale If-Range mean the whole."""
+    """Read the Range header (RFC 9110, 14.2); several ranges, other units, stale If-Range mean the whole."""
     whole = Wanted(0, stored.size_bytes, is_part=False)
     header = request.headers.get("Range")
     if header is None or not _if_range_holds(request, stored):

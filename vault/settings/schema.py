@@ -165,6 +165,9 @@ class MediaSettings(Section):
     addresses: tuple[str, ...] = Field(
         (), description="Local addresses ICE may use. Empty: every non-loopback address of the machine."
     )
+    local_only: bool = Field(
+        default=False, description="Hear media from this machine's own addresses only, as `dev` does."
+    )
     announced_address: str = Field(
         "", description="Public address behind 1:1 NAT, written into the answer's candidates."
     )
