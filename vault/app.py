@@ -296,6 +296,7 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
     async with open_rooms(settings, development=development) as rooms:
         metrics = Metrics(version=__version__, clock=rooms.clock)
         services = make_services(rooms, metrics)
+        await rooms.legs.start()
         await rooms.calls.end_interrupted()
         unfinished = await rooms.finisher.recover()
         await rooms.ledger.record(

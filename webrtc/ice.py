@@ -49,6 +49,11 @@ def ice_string(length: int) -> str:
     return "".join(secrets.choice(ICE_CHARS) for _ in range(length))
 
 
+def own_addresses() -> tuple[str, ...]:
+    """The addresses of this machine's interfaces, loopback and link-local ones aside: where legs listen."""
+    return tuple(aioice_ice.get_host_addresses(use_ipv4=True, use_ipv6=True))
+
+
 def may_be_a_peer(host: str) -> bool:
     """Whether a packet's source address can be a peer's own."""
     address = ipaddress.ip_address(host)

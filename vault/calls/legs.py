@@ -17,6 +17,7 @@ from vault.calls.calls import Calls, CallView
 from vault.clock import Clock
 from vault.errors import (
     BusyError,
+    ConfigurationError,
     ConflictError,
     MalformedError,
     NotFoundError,
@@ -33,12 +34,15 @@ from vault.settings import MediaSettings, RecordingSettings
 from webrtc.errors import (
     FragmentRefusedError,
     IceRestartRefusedError,
+    NoAddressError,
     WebrtcError,
 )
 from webrtc.errors import OfferRefusedError as GateRefusedError
+from webrtc.ice import own_addresses
 from webrtc.lifecycle import CloseReason
 from webrtc.limits import IceSettings, OfferLimits, PeerLimits
 from webrtc.peer import Peer
+from webrtc.udpmux import UdpMux
 
 log = structlog.get_logger(__name__)
 
@@ -120,11 +124,24 @@ class Legs:
         self._on_ended = on_ended
         self._legs: dict[Id, LiveLeg] = {}
         self._draining = False
+        self._mux: UdpMux | None = None
 
     @property
     def live(self) -> int:
         """How many legs are carried now."""
         return len(self._legs)
+
+    async def start(self) -> None:
+        """Bind the shared media port, where the settings name a single one; raises ConfigurationError."""
+        port = self._media.port_first
+        if port == 0 or port != self._media.port_last:
+            return
+        mux = UdpMux(self._media.addresses or own_addresses(), port)
+        try:
+            await mux.open()
+        except NoAddressError as cause:
+            raise ConfigurationError(f"media.port_first: {cause}") from cause
+        self._mux = mux
 
     async def join(self, call_id: str, offer: str, *, by: Principal) -> Answered:
         """Answer an offer with a new leg; raises OfferRefusedError, BusyError and what the call says.
@@ -203,6 +220,8 @@ class Legs:
         while legs := list(self._legs.values()):
             await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
             await asyncio.gather(*(leg.task for leg in legs if leg.task is not None))
+        if self._mux is not None:
+            self._mux.close()
             await asyncio.sleep(0.01)  # a leg without a task yet gets one, or goes
 
     def _make(self, leg_id: Id, call: CallView, by: Principal) -> LiveLeg:
@@ -210,6 +229,7 @@ class Legs:
         peer = Peer(
             limits=self._limits(),
             ice=self._ice(),
+            mux=self._mux,
             on_closed=ends.closed,
             on_connected=ends.connected,
             name=leg_id,

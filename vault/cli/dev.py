@@ -102,6 +102,8 @@ def write_settings(folder: Path, settings: "Settings") -> None:
 
 
 def _inside(folder: Path) -> dict[Name, Any]:
+    from webrtc.ice import own_addresses
+
     return {
         Name("server", "host"): LOOPBACK,
         Name("server", "metrics_port"): 0,
@@ -118,13 +120,6 @@ def _inside(folder: Path) -> dict[Name, Any]:
         Name("media", "local_only"): True,
         Name("sessions", "key_file"): folder / "keys" / "tokens.key",
     }
-
-
-def own_addresses() -> tuple[str, ...]:
-    """Return the addresses of this machine's own interfaces, loopback and link-local ones aside."""
-    from aioice.ice import get_host_addresses
-
-    return tuple(get_host_addresses(use_ipv4=True, use_ipv6=True))
 
 
 def _free_port(host: str) -> int:

@@ -171,8 +171,13 @@ class MediaSettings(Section):
     announced_address: str = Field(
         "", description="Public address behind 1:1 NAT, written into the answer's candidates."
     )
-    port_first: int = Field(0, ge=0, le=65_535, description="First UDP port for media; 0: any free port.")
-    port_last: int = Field(0, ge=0, le=65_535, description="Last UDP port for media.")
+    port_first: int = Field(0, ge=0, le=65_535, description="First UDP port for media; 0: any free ports.")
+    port_last: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Last UDP port for media; the same as the first: all legs share that one port.",
+    )
     max_legs: int = Field(
         100, ge=1, le=10_000, description="Legs this process carries; the next is told to come back."
     )
