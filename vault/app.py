@@ -7,7 +7,7 @@ what runs: recovery, jobs, listeners. Whatever is opened here is closed here, in
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -67,8 +67,8 @@ _INSTALLED: Final = Path(__file__).parent / "_config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rooms:
-    """The program without its doors."""
+class Ground:
+    """What every room stands on: databases, keys, store, ledger."""
 
     settings: Settings
     clock: Clock
@@ -81,6 +81,12 @@ class Rooms:
     checkpoints: Checkpoints
     signing_key: SigningKey
     identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms(Ground):
+    """The program without its doors."""
+
     buttons: Buttons
     calls: Calls
     recordings: Recordings
@@ -206,14 +212,8 @@ async def _require_sound(store: ObjectStore) -> None:
 
 
 @asynccontextmanager
-async def open_rooms(
-    settings: Settings, *, development: bool = False, clock: Clock | None = None
-) -> AsyncIterator[Rooms]:
-    """Build the rooms; keys must exist already (``callvault keys init``).
-
-    ``development`` lets issuers live on loopback. ``clock`` is the machine's unless a test brings its own.
-    """
-    clock = clock or SystemClock()
+async def open_ground(settings: Settings, *, development: bool, clock: Clock) -> AsyncIterator[Ground]:
+    """Open databases and store, read the keys; raises what a wrong setting deserves."""
     async with AsyncExitStack() as opened:
         database, key_database = await opened.enter_async_context(open_databases(settings))
         keys = KeyStore(key_database, FileKeyProvider.open(settings.keys.key_file), clock)
@@ -221,50 +221,8 @@ async def open_rooms(
         store = await opened.enter_async_context(open_store(settings.storage))
         blobs = Blobs(keys)
         ledger = Ledger(database, blobs, clock)
-        checkpoints = Checkpoints(database, store, LedgerKeys.open(settings.ledger.key_file), clock)
         signing_key = load_signing_key(settings.sessions.key_file)
-        identity = make_identity(
-            database=database,
-            keys=keys,
-            ledger=ledger,
-            clock=clock,
-            settings=settings.sessions,
-            signing_key=signing_key,
-            issuer=settings.server.public_url or LOCAL_ISSUER,
-            outgoing=Outgoing(allow_loopback=development),
-        )
-        buttons = Buttons(database, clock)
-        calls = Calls(database, keys, blobs, ledger, buttons, clock)
-        recordings = Recordings(database, keys, ledger, clock)
-        finish = Finish(database, keys, store, ledger, clock, settings.recording)
-        finisher = Finisher(finish, recordings, workers=settings.recording.finish_workers)
-        legs = Legs(
-            calls,
-            recordings,
-            store,
-            clock,
-            media=settings.media,
-            recording=settings.recording,
-            on_ended=finisher.enqueue,
-        )
-
-        async def stop_capture(media_id: str) -> None:
-            await legs.stop_capture(media_id)
-            await finisher.stop(media_id)
-
-        requests = DeletionRequests(database, keys, blobs, ledger, clock)
-        eraser = Eraser(
-            Collaborators(
-                database=database,
-                keys=keys,
-                store=store,
-                ledger=ledger,
-                clock=clock,
-                stop_capture=stop_capture,
-                backup_days=settings.keys.backup_days,
-            )
-        )
-        yield Rooms(
+        yield Ground(
             settings=settings,
             clock=clock,
             database=database,
@@ -273,21 +231,88 @@ async def open_rooms(
             blobs=blobs,
             store=store,
             ledger=ledger,
-            checkpoints=checkpoints,
+            checkpoints=Checkpoints(database, store, LedgerKeys.open(settings.ledger.key_file), clock),
             signing_key=signing_key,
-            identity=identity,
-            buttons=buttons,
-            calls=calls,
-            recordings=recordings,
-            legs=legs,
-            finisher=finisher,
-            library=Library(database),
-            reader=Reader(database, keys, store),
-            links=Links(database, ledger, clock, lifetime_s=settings.links.lifetime_s),
-            deletion_requests=requests,
-            receipts=Receipts(requests, ledger, checkpoints),
-            keeper=Keeper(eraser, requests, recordings, clock),
+            identity=make_identity(
+                database=database,
+                keys=keys,
+                ledger=ledger,
+                clock=clock,
+                settings=settings.sessions,
+                signing_key=signing_key,
+                issuer=settings.server.public_url or LOCAL_ISSUER,
+                outgoing=Outgoing(allow_loopback=development),
+            ),
         )
+
+
+@asynccontextmanager
+async def open_rooms(
+    settings: Settings, *, development: bool = False, clock: Clock | None = None
+) -> AsyncIterator[Rooms]:
+    """Build the rooms; keys must exist already (``callvault keys init``).
+
+    ``development`` lets issuers live on loopback. ``clock`` is the machine's unless a test brings its own.
+    """
+    async with open_ground(settings, development=development, clock=clock or SystemClock()) as ground:
+        yield _rooms(ground)
+
+
+def _rooms(ground: Ground) -> Rooms:
+    database, ledger, clock = ground.database, ground.ledger, ground.clock
+    buttons = Buttons(database, clock)
+    calls = Calls(database, ground.keys, ground.blobs, ledger, buttons, clock)
+    recordings = Recordings(database, ground.keys, ledger, clock)
+    finisher = _finisher(ground, recordings)
+    legs = Legs(
+        calls,
+        recordings,
+        ground.store,
+        clock,
+        media=ground.settings.media,
+        recording=ground.settings.recording,
+        on_ended=finisher.enqueue,
+    )
+    requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
+    named = {field.name: getattr(ground, field.name) for field in fields(ground)}
+    return Rooms(
+        **named,
+        buttons=buttons,
+        calls=calls,
+        recordings=recordings,
+        legs=legs,
+        finisher=finisher,
+        library=Library(database),
+        reader=Reader(database, ground.keys, ground.store),
+        links=Links(database, ledger, clock, lifetime_s=ground.settings.links.lifetime_s),
+        deletion_requests=requests,
+        receipts=Receipts(requests, ledger, ground.checkpoints),
+        keeper=Keeper(_eraser(ground, legs, finisher), requests, recordings, clock),
+    )
+
+
+def _finisher(ground: Ground, recordings: Recordings) -> Finisher:
+    settings = ground.settings.recording
+    finish = Finish(ground.database, ground.keys, ground.store, ground.ledger, ground.clock, settings)
+    return Finisher(finish, recordings, workers=settings.finish_workers)
+
+
+def _eraser(ground: Ground, legs: Legs, finisher: Finisher) -> Eraser:
+    async def stop_capture(media_id: str) -> None:
+        await legs.stop_capture(media_id)
+        await finisher.stop(media_id)
+
+    return Eraser(
+        Collaborators(
+            database=ground.database,
+            keys=ground.keys,
+            store=ground.store,
+            ledger=ground.ledger,
+            clock=ground.clock,
+            stop_capture=stop_capture,
+            backup_days=ground.settings.keys.backup_days,
+        )
+    )
 
 
 @asynccontextmanager

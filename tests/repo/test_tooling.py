@@ -49,7 +49,8 @@ def test_the_compose_service_gives_nothing_away() -> None:
 
 
 def test_media_ports_of_the_compose_service_are_the_published_ones() -> None:
-    """Sockets take ports of ip_local_port_range: exactly those that the service publishes."""
+    """Every leg shares one UDP port: exactly the one that the service publishes."""
     service = yaml.safe_load(tree.text("config/compose.yaml"))["services"]["vault"]
-    first, last = service["sysctls"]["net.ipv4.ip_local_port_range"].split()
-    assert f"{first}-{last}:{first}-{last}/udp" in service["ports"]
+    first, last = (service["environment"][f"CALLVAULT_MEDIA__PORT_{end}"] for end in ("FIRST", "LAST"))
+    assert first == last
+    assert f"{first}:{first}/udp" in service["ports"]

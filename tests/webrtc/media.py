@@ -68,6 +68,17 @@ def read_number(frame: av.VideoFrame) -> int:
     return sum((luma[middle, bit * block + middle] > 125) << bit for bit in range(NUMBER_BITS))
 
 
+ENCODER_OPTIONS = {
+    "vp8": {"deadline": "realtime", "cpu-used": "8", "error-resilient": "1", "lag-in-frames": "0"},
+    "h264": {
+        "preset": "ultrafast",
+        "tune": "zerolatency",
+        "profile": "baseline",
+        "x264-params": "scenecut=0",
+    },
+}
+
+
 @functools.cache
 def video_clip(
     codec: str = "vp8",
@@ -86,16 +97,7 @@ def video_clip(
     encoder.time_base = fractions.Fraction(1, fps)
     encoder.bit_rate = bit_rate
     encoder.gop_size = keyframe_every
-    encoder.options = (
-        {"deadline": "realtime", "cpu-used": "8", "error-resilient": "1", "lag-in-frames": "0"}
-        if codec == "vp8"
-        else {
-            "preset": "ultrafast",
-            "tune": "zerolatency",
-            "profile": "baseline",
-            "x264-params": "scenecut=0",
-        }
-    )
+    encoder.options = ENCODER_OPTIONS[codec]
     packets = []
     for number in range(fps * seconds):
         frame = picture(number, width, height)
