@@ -19,9 +19,12 @@ def read_private(path: Path) -> bytes:
         raise ConfigurationError(f"the key file {path} is missing; restore it, or make one") from cause
     except OSError as cause:
         raise ConfigurationError(f"the key file {path} cannot be opened as a plain file") from cause
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ConfigurationError(f"the key file {path} is no plain file")
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
+        if found.st_mode & 0o077:
             raise ConfigurationError(f"others may read the key file {path}; run: chmod 600 {path}")
         if found.st_uid != os.geteuid():
             raise ConfigurationError(

@@ -195,8 +195,8 @@ class KeyStore:
 
     async def _unwrapped(self, row: Row[Any]) -> DataKey:
         tenant_key = await self._tenant_key(row.tenant_id, row.epoch)
-        context = _context(row, sealed_bytes=row.sealed_bytes, sealed_sha256=row.sealed_sha256)
         try:
+            context = _context(row, sealed_bytes=row.sealed_bytes, sealed_sha256=row.sealed_sha256)
             return unwrap(WrappedKey(row.wrapped), tenant_key, context=context)
         except CryptoError as cause:
             raise TamperedError("a data key's record was changed; it is not used") from cause
