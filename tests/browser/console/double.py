@@ -73,28 +73,16 @@ def recording(number: int, **changes: Any) -> dict[str, Any]:
     return {**item, **changes}
 
 
+TRACKS = (
+    {"id": 1, "kind": "audio", "codec": "opus", "frames": 1200, "first_ms": 0, "last_ms": 24_000}
+    | {"lost_packets": 12},
+    {"id": 2, "kind": "video", "codec": "vp8", "frames": 240, "first_ms": 40, "last_ms": 23_900}
+    | {"lost_packets": 0},
+)
+
+
 def manifest(item: dict[str, Any]) -> dict[str, Any]:
     """A manifest with one gap and some loss."""
-    tracks = [
-        {
-            "id": 1,
-            "kind": "audio",
-            "codec": "opus",
-            "frames": 1200,
-            "first_ms": 0,
-            "last_ms": 24_000,
-            "lost_packets": 12,
-        },
-        {
-            "id": 2,
-            "kind": "video",
-            "codec": "vp8",
-            "frames": 240,
-            "first_ms": 40,
-            "last_ms": 23_900,
-            "lost_packets": 0,
-        },
-    ]
     return {
         "v": 1,
         "recording": item["id"],
@@ -111,10 +99,10 @@ def manifest(item: dict[str, Any]) -> dict[str, Any]:
         "started_at": item["started_at"],
         "ended_at": item["ended_at"],
         "duration_ms": item["duration_ms"],
-        "tracks": tracks,
+        "tracks": [dict(track) for track in TRACKS],
         "gaps": [
             {"track": 2, "from_ms": 9_000, "to_ms": 10_500, "cause": "loss"},
-            {"track": None, "from_ms": 17_000, "to_ms": 18_600, "cause": "crash"},
+            {"track": 0, "from_ms": 17_000, "to_ms": 18_600, "cause": "crash"},
         ],
         "clock": {},
         "end_reason": "peer_left",
