@@ -51,11 +51,16 @@ class Program:
 
 @contextmanager
 def running_program(
-    folder: Path, *, port: int = 0, settings: dict[str, str] | None = None
+    folder: Path,
+    *,
+    port: int = 0,
+    settings: dict[str, str] | None = None,
+    environ: dict[str, str] | None = None,
 ) -> Iterator[Program]:
     """Run ``callvault dev`` in a folder for the length of the block; the same folder may be used again.
 
-    ``settings`` are environment names without their prefix, like ``{"RECORDING__FRAGMENT_S": "0.5"}``.
+    ``settings`` are environment names without their prefix, like ``{"RECORDING__FRAGMENT_S": "0.5"}``;
+    ``environ`` is added to the environment as it is.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.parent / f"{folder.name}.log"
@@ -67,9 +72,8 @@ def running_program(
     names = {f"CALLVAULT_{name}": value for name, value in (settings or {}).items()}
     names.setdefault("CALLVAULT_SERVER__METRICS_PORT", "0")
     argv = [sys.executable, "-m", "vault", "dev", "--dir", str(folder), "--port", str(port)]
-    with server(
-        argv, log=log, is_ready=lambda: _CODE.search(printed()) is not None, env={**os.environ, **names}
-    ) as process:
+    env = {**os.environ, **(environ or {}), **names}
+    with server(argv, log=log, is_ready=lambda: _CODE.search(printed()) is not None, env=env) as process:
         base, code = _BASE.search(printed()), _CODE.search(printed())
         if base is None or code is None:
             raise LookupError("the program printed no address")

@@ -69,6 +69,10 @@ class PublisherPlan:
             keyframe_every=self.keyframe_every,
         )
 
+    def audio_media(self) -> Clip:
+        """The sound of this plan."""
+        return audio_clip()
+
 
 class ClipTrack(MediaStreamTrack):
     """Sends a clip in real time. `paused` stops packets, as a removed track does; the clock goes on."""
@@ -125,7 +129,7 @@ class Publisher:
         self.video: ClipTrack | None = None
         self.keyframe_requests = 0
         if plan.audio:
-            self.audio = ClipTrack(audio_clip(), count=plan.audio_frames, delay_s=plan.audio_delay_s)
+            self.audio = ClipTrack(plan.audio_media(), count=plan.audio_frames, delay_s=plan.audio_delay_s)
             self.connection.addTrack(self.audio)
         if plan.video:
             self.video = ClipTrack(plan.video_media(), count=plan.video_frames, delay_s=plan.video_delay_s)
