@@ -113,7 +113,18 @@ def test_a_cut_at_any_byte_is_refused(length: int) -> None:
     assert refused(SEALED[:length])
 
 
-@pytest.mark.parametrize("tail", [b"\0", bytes(16), bytes(17), bytes(20), SEGMENTS[-1], SEGMENTS[0], SEALED])
+TAILS = {
+    "a byte": b"\0",
+    "a tag": bytes(16),
+    "a tag and a byte": bytes(17),
+    "twenty bytes": bytes(20),
+    "the last segment again": SEGMENTS[-1],
+    "the first segment again": SEGMENTS[0],
+    "the whole stream again": SEALED,
+}
+
+
+@pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS.keys())
 def test_bytes_appended_after_a_full_last_segment_are_refused(tail: bytes) -> None:
     """Tink for Python drops such a tail silently; here nothing may follow the end."""
     assert refused(SEALED + tail)
