@@ -5,7 +5,6 @@ next program recovers while new calls come in. One folder through the whole camp
 """
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import random
@@ -23,6 +22,7 @@ from tests.end_to_end.campaign import (
     Recorded,
     Sent,
     fetch,
+    quietly,
     require_no_early_word,
     require_nothing_stuck,
     require_receipt,
@@ -111,7 +111,7 @@ class Campaign:
 
     async def recovered(self, agent: Agent, owed: list[Sent], ready_s: float) -> None:
         """What the killed program owed is there in time: each recording, each erasure."""
-        found = [await settled(agent, sent) for sent in owed]
+        found = [await settled(agent, self.folder, sent) for sent in owed]
         if owed:
             self.recoveries_s.append(time.monotonic() - ready_s)
         for sent, item in zip(owed, found, strict=True):
@@ -135,13 +135,13 @@ class Campaign:
         await asyncio.sleep(hang_up_s)
         leaving.note()
         leaving.hung_up = True
-        tasks.append(asyncio.create_task(_quietly(leaving.publisher.unpublish()), name="hanging-up"))
+        tasks.append(asyncio.create_task(quietly(leaving.publisher.unpublish()), name="hanging-up"))
         await asyncio.sleep(erase_s - hang_up_s)
         if self.kept and self.random.random() < 0.7:
             media_id = self.random.choice(sorted(self.kept))
             self.erasing.append(media_id)
             asked = agent.ask("DELETE", f"/v1/media/{media_id}?reason=visitor_request")
-            tasks.append(asyncio.create_task(_quietly(asked), name="erasing"))
+            tasks.append(asyncio.create_task(quietly(asked), name="erasing"))
         await asyncio.sleep(kill_s - erase_s)
         os.kill(program.process.pid, signal.SIGKILL)
         for call in calls:
@@ -153,7 +153,7 @@ class Campaign:
     def checked(self) -> None:
         """Look at what the last recovery gave back, and at every byte that the killed program left."""
         for sent, recorded in self.unchecked:
-            self.losses_s.append(require_whole(self.folder, sent, recorded))
+            self.losses_s.append(require_whole(sent, recorded))
             if recorded is not None:
                 self.kept[recorded.id] = hashlib.sha256(recorded.media).digest()
         self.unchecked = []
@@ -164,11 +164,6 @@ class Campaign:
         """No canary in the folder, the log and the temporary files."""
         hits = self.canaries.scan(self.folder, self.folder.parent / "tmp", self.folder.with_suffix(".log"))
         assert hits == []
-
-
-async def _quietly(asked: "asyncio.Future[object] | object") -> None:
-    with contextlib.suppress(aiohttp.ClientError, TimeoutError, ConnectionError):
-        await asked  # type: ignore[misc]
 
 
 async def test_random_kills_lose_two_seconds_at_most_and_leave_nothing_stuck(
