@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from vault.cli.dumps import forbid_dumps
 from vault.cli.exits import CommandError, Exit
 from vault.insight.logs import report_loop_errors
 from vault.settings import Settings
@@ -34,6 +35,7 @@ async def run(
     """
     from vault.app import open_app
 
+    forbid_dumps(debuggable=development)
     loop = asyncio.get_running_loop()
     report_loop_errors(loop)
     stop, hurry = asyncio.Event(), asyncio.Event()
