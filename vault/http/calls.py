@@ -118,8 +118,14 @@ class WidgetOut(Out):
 
 
 async def widget_of_button(ask: Ask[None, None]) -> Answer:
-    """Tell the widget what its button says and offers."""
+    """Tell the widget what its button says and offers.
+
+    A page that is not on the list learns so here, from a problem that it may read: the preflight of the
+    call that would follow can only fail without words.
+    """
     button = await ask.services.buttons.public(ask.path["button_id"])
+    if ask.origin is not None:
+        button.admit_origin(ask.origin)
     return Answer(
         body=WidgetOut(
             label=button.label,
@@ -250,7 +256,7 @@ ROUTES: Final = (
         summary="What the button on the page needs.",
         tag="calls",
         responses={200: WidgetOut},
-        errors=(NotFoundError,),
+        errors=(NotFoundError, OriginRefusedError),
         cors=Cors.BUTTON,
     ),
     Route(

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls
+from vault.policy import Principal
 
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, If-Match, Idempotency-Key, Accept-Language"
 EXPOSED_HEADERS: Final = "Location, ETag, Link, Retry-After, X-Request-Id"
@@ -24,13 +25,20 @@ class ButtonOrigins:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def allows(self, origin: str, path: Mapping[str, str]) -> bool:
-        """Tell whether the button of this path lists the origin, letter for letter."""
+    async def allows(self, origin: str, path: Mapping[str, str], *, who: Principal | None = None) -> bool:
+        """Tell whether the button of this path lists the origin, letter for letter.
+
+        For somebody known, another's call has no origins: else a header would tell that it exists.
+        """
         query = select(buttons.c.allowed_origins).where(buttons.c.disabled_at.is_(None))
         if "button_id" in path:
             query = query.where(buttons.c.id == path["button_id"])
         elif "call_id" in path:
+            if who is not None and who.call_id not in {None, path["call_id"]}:
+                return False
             query = query.join(calls, calls.c.button_id == buttons.c.id).where(calls.c.id == path["call_id"])
+            if who is not None:
+                query = query.where(calls.c.tenant_id == who.tenant_id)
         else:
             return False
         async with self._database.read() as connection:
@@ -43,6 +51,16 @@ def add_cors_headers(response: web.StreamResponse, origin: str) -> None:
     response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+
+
+def let_refused_page_read(response: web.StreamResponse, request: web.Request) -> None:
+    """Let a page that is not on a button's list read that it is not, so that the widget can say so.
+
+    Nothing else: a preflight stays refused, so the only answer such a page ever reads is this sentence.
+    """
+    origin = request.headers.get("Origin")
+    if origin is not None and "button_id" in request.match_info and request.method != "OPTIONS":
+        response.headers["Access-Control-Allow-Origin"] = origin
 
 
 def preflight_answer(origin: str, methods: list[str]) -> web.Response:

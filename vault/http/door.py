@@ -11,11 +11,12 @@ from vault.errors import (
     ForbiddenError,
     MalformedError,
     NotFoundError,
+    OriginRefusedError,
     TooLargeError,
     VaultError,
 )
 from vault.http.access_log import log_request, route_label
-from vault.http.cors import ButtonOrigins, add_cors_headers
+from vault.http.cors import ButtonOrigins, add_cors_headers, let_refused_page_read
 from vault.http.errors import MethodNotAllowedError
 from vault.http.problems import problem_of
 from vault.http.request_info import RequestInfo, begin, info_of
@@ -66,7 +67,7 @@ async def before_headers(request: web.Request, response: web.StreamResponse) -> 
 
 async def _origin_allowed(request: web.Request, origin: str) -> bool:
     try:
-        return await request.app[ORIGINS].allows(origin, request.match_info)
+        return await request.app[ORIGINS].allows(origin, request.match_info, who=info_of(request).principal)
     except VaultError:  # the database is away: the page gets no answer to read, which is the safe side
         return False
 
@@ -87,7 +88,10 @@ async def _answered(
             services.metrics.credential_refused(told.reason.value)
         if isinstance(told, ForbiddenError) and info.principal is not None:
             told = await _recorded(told, services, info.principal, route_label(info))
-        return problem_response(told, info)
+        response = problem_response(told, info)
+        if isinstance(told, OriginRefusedError):
+            let_refused_page_read(response, request)
+        return response
     except web.HTTPException as redirect:
         return redirect
     except ConnectionError:

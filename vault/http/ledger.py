@@ -9,6 +9,7 @@ from vault.http.wire import Out
 from vault.policy import Permission
 
 NOTE: Final = "text/plain"
+NOTE_IN_UTF8: Final = f"{NOTE}; charset=utf-8"  # a signature line begins with an em dash
 
 
 class LedgerKeysOut(Out):
@@ -34,7 +35,7 @@ async def ledger_keys(ask: Ask[None, None]) -> Answer:
 
 async def newest_checkpoint(ask: Ask[None, None]) -> Answer:
     """Give the newest signed checkpoint."""
-    return Answer(body=await ask.services.checkpoints.newest(), content_type=NOTE)
+    return Answer(body=await ask.services.checkpoints.newest(), content_type=NOTE_IN_UTF8)
 
 
 async def entry_proof(ask: Ask[None, None]) -> Answer:

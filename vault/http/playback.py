@@ -1,17 +1,20 @@
 """Playing through a link: ranges of opened bytes for a native player, cut off when the right to them ends.
 
 A watcher asks every second whether the link, the media and the person are still good. When not, the
-connection is cut, even if the player has stopped reading: what it has not got by then it never gets.
+connection is cut, even if the player has stopped reading: what it has not got by then it never gets, what
+waits in the kernel's buffers included.
 """
 
 import asyncio
 import re
+import socket
+import struct
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
 
-from vault.errors import DependencyError, ErasedError, LinkDeadError, NotFoundError, RangeError, VaultError
+from vault.errors import ErasedError, LinkDeadError, NotFoundError, RangeError, VaultError
 from vault.http.ask import Ask
 from vault.http.route import Route
 from vault.media.links import Grant
@@ -26,7 +29,9 @@ FILES: Final = {
     "waveform.json": Part.WAVE,
     "manifest.json": Part.MANIFEST,
 }
-_RANGE: Final = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$")
+RECHECK_LIMIT_S: Final = 3.0  # with the second between two checks, inside the promised five
+_RANGE: Final = re.compile(r"^bytes=([0-9]{0,18})-([0-9]{0,18})$", re.IGNORECASE)
+_RESET: Final = struct.pack("ii", 1, 0)  # linger on, for no time: close() drops what was not sent
 SUFFIX_OF: Final = {"video/webm": "webm", "audio/webm": "webm", "video/mp4": "mp4", "audio/mp4": "mp4"}
 
 
@@ -47,9 +52,10 @@ async def play(ask: Ask[None, None]) -> web.StreamResponse:
     stored = await ask.services.reader.part(grant.media_id, part)
     if part is Part.MEDIA and not ask.path["file"].endswith(SUFFIX_OF.get(stored.content_type, "")):
         raise NotFoundError("this recording has another form")
-    wanted = _wanted(ask.raw, stored)
+    # RFC 9110, 13.2.2: what the player has already is told before its Range is looked at.
     if _is_known(ask.raw, stored):
         return web.Response(status=304, headers=_headers(stored))
+    wanted = _wanted(ask.raw, stored)
     response = web.StreamResponse(status=206 if wanted.is_part else 200, headers=_headers(stored))
     response.content_length = wanted.stop - wanted.start
     if wanted.is_part:
@@ -67,6 +73,7 @@ async def _send(
     first = await anext(blocks)  # what is wrong with the object shows before the first header leaves
     await response.prepare(ask.raw)
     watching = asyncio.create_task(_watch(ask, grant), name=f"watch-{grant.link_id}")
+    watching.add_done_callback(lambda watch: None if watch.cancelled() else _cut(ask.raw))
     try:
         await response.write(first)
         async for block in blocks:
@@ -83,23 +90,30 @@ async def _send(
 
 
 async def _watch(ask: Ask[Any, Any], grant: Grant) -> None:
-    """Cut the connection when the right to play is gone; what cannot be asked counts as gone."""
-    services, who = ask.services, ask.principal
-    while True:
-        await asyncio.sleep(services.settings.links.recheck_s)
+    """Return when the right to play is gone, or cannot be asked: however this ends, the playback ends."""
+    good = True
+    while good:
+        await asyncio.sleep(ask.services.settings.links.recheck_s)
         try:
-            now = await services.identity.may_go_on(who)
-            good = now is not None and now.may(Permission.MEDIA_PLAY) and await services.links.alive(grant)
-        except DependencyError:
+            async with asyncio.timeout(RECHECK_LIMIT_S):
+                good = await _may_go_on(ask, grant)
+        except (VaultError, TimeoutError):
             good = False
-        if not good:
-            _cut(ask.raw)
-            return
+
+
+async def _may_go_on(ask: Ask[Any, Any], grant: Grant) -> bool:
+    now = await ask.services.identity.may_go_on(ask.principal)
+    return now is not None and now.may(Permission.MEDIA_PLAY) and await ask.services.links.alive(grant)
 
 
 def _cut(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+    """Reset the connection: an orderly close would still deliver megabytes of the kernel's send buffer."""
+    if request.transport is None:
+        return
+    connection = request.transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    request.transport.abort()
 
 
 def _headers(stored: StoredPart) -> dict[str, str]:
@@ -123,13 +137,16 @@ def _is_known(request: web.Request, stored: StoredPart) -> bool:
 def _wanted(request: web.Request, stored: StoredPart) -> Wanted:
     """Read the Range header (RFC 9110, 14.2); several ranges, other units, stale If-Range mean the whole."""
     whole = Wanted(0, stored.size_bytes, is_part=False)
-    header = request.headers.get("Range")
+    # RFC 9110, 14.2: a range means something for GET only.
+    header = request.headers.get("Range") if request.method == "GET" else None
     if header is None or not _if_range_holds(request, stored):
         return whole
     found = _RANGE.match(header.replace(" ", ""))
-    if found is None or found.group(0) == "bytes=-":
+    if found is None:
         return whole
     first, last = found.group(1), found.group(2)
+    if not first and not last:
+        return whole
     if not first:  # a suffix: the last so many bytes
         length = min(int(last), stored.size_bytes)
         start, stop = stored.size_bytes - length, stored.size_bytes

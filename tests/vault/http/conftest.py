@@ -4,12 +4,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.vault.http.house import House, open_house
+
+UNLIMITED = {"requests_per_minute": 10**6, "sign_in_per_minute": 10**6, "calls_per_minute": 10**6}
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A running door with two tenants."""
     async with open_house(tmp_path) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """One door for a module whose tests leave it as they found it, or each bring things of their own."""
+    async with open_house(tmp_path_factory.mktemp("house"), limits=UNLIMITED) as opened:
         yield opened

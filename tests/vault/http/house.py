@@ -22,11 +22,13 @@ from vault.insight.metrics import Metrics
 from vault.keys.file_provider import FileKeyProvider
 from vault.ledger.signing import LedgerKeys
 from vault.model import Id, Role
+from vault.policy import Principal
 from vault.settings import (
     DatabaseSettings,
     KeysSettings,
     LedgerSettings,
     LimitSettings,
+    MediaSettings,
     ServerSettings,
     SessionSettings,
     Settings,
@@ -34,6 +36,7 @@ from vault.settings import (
 )
 
 VERSION = "0.0.0-test"
+LOOPBACK = "127.0.0.1"
 
 
 def settings_in(folder: Path, **sections: Any) -> Settings:
@@ -70,7 +73,12 @@ class House:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def by(self, role: Role = Role.ADMIN, tenant: str = "a") -> Principal:
+        """The tenant's person of that role, as the use cases know them."""
+        person = self.people[tenant, role]
+        return Principal(person.id, person.tenant_id, role)
 
     def token(self, role: Role, tenant: str = "a") -> str:
         """An access token of the tenant's person of that role."""
@@ -99,6 +107,7 @@ async def open_house(
     routes: Sequence[Route] = (),
     checks: dict[str, Check] | None = None,
     sessions: SessionSettings | None = None,
+    media: dict[str, Any] | None = None,
 ) -> AsyncIterator[House]:
     """Start a door with the program's routes, and further ones of the test."""
     settings = settings_in(
@@ -106,6 +115,7 @@ async def open_house(
         server=ServerSettings(port=0, **(server or {})),
         limits=LimitSettings(**({"sign_in_per_minute": 1_000} | (limits or {}))),
         sessions=sessions or SessionSettings(),
+        media=MediaSettings(**({"addresses": (LOOPBACK,), "local_only": True} | (media or {}))),
     )
     async with open_rooms(settings, development=True, clock=clock) as rooms:
         services = make_services(rooms, Metrics(version=VERSION, clock=rooms.clock))
@@ -114,7 +124,10 @@ async def open_house(
         async with listening(application) as port, aiohttp.ClientSession() as client:
             house = House(rooms, services, port, client)
             await _people(house)
-            yield house
+            try:
+                yield house
+            finally:
+                await rooms.legs.aclose()
 
 
 async def _people(house: House) -> None:
