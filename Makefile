@@ -10,7 +10,7 @@ NAME ?=
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: help run test check soak demo bench lock image-check clean venv-run venv-dev packages node
+.PHONY: help run test check docs soak demo bench lock image-check clean venv-run venv-dev packages node
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -23,6 +23,9 @@ test: venv-dev packages node  ## run every test against the real parts; TESTS=pa
 
 check: venv-dev  ## format, lint, types, import layers, repository and documentation rules (under a minute)
 	$(PYTHON) scripts/check.py
+
+docs: venv-dev  ## write the lists of the documents anew from the code; ARGS=--check only compares
+	$(PYTHON) scripts/write_docs.py $(ARGS)
 
 soak: venv-dev packages node  ## the long campaigns: 500 random kills and friends
 	CALLVAULT_TEST_SOAK=1 $(PYTHON) -m pytest -n 0 -m slow --timeout 7200 $(ARGS) $(TESTS)
