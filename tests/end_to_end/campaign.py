@@ -133,10 +133,9 @@ async def items_of(agent: Agent, call_id: str) -> list[dict[str, Any]]:
 
 
 def objects_of(folder: Path, media_id: str, space: str = "*") -> list[Path]:
-    """The files that the store holds of a recording: below spool/ or media/."""
-    return [
-        path for path in (folder / "objects").glob(f"{space}/*/{uuid_of(media_id)}/**/*") if path.is_file()
-    ]
+    """The files that the store holds of a recording: below spool/, media/ or both."""
+    found = (folder / "objects").glob(f"{space}/*/{uuid_of(media_id)}/**/*")
+    return [path for path in found if path.is_file()]
 
 
 @contextlib.contextmanager
@@ -169,7 +168,7 @@ def require_no_early_word(folder: Path) -> int:
 def require_nothing_stuck(folder: Path) -> None:
     """Whatever was begun has come to its end."""
     with copied_databases(folder) as (main, keys):
-        queries = {
+        queries: dict[str, list[object]] = {
             "SELECT id, state FROM media WHERE state NOT IN ('ready','lost','erased')": [],
             "SELECT id, state FROM legs WHERE state <> 'ended'": [],
             "SELECT object_id, state FROM erasures WHERE state <> 'complete'": [],

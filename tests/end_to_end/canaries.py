@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -73,11 +74,8 @@ class Canaries:
         for root in roots:
             paths = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
             for path in paths:
-                status = path.stat()
-                mark = (status.st_ino, status.st_size, status.st_mtime_ns)
-                if self._seen.get(path) != mark:
-                    hits += self._in(path, path.read_bytes())
-                    self._seen[path] = mark
+                with suppress(FileNotFoundError):  # a living program deletes and renames meanwhile
+                    hits += self._in(path)
         return hits
 
     def find(self, whole: bytes) -> Iterator[tuple[int, str]]:
@@ -98,7 +96,13 @@ class Canaries:
     def _beginning(self, start: bytes) -> list[bytes]:
         return [pattern for pattern in self._patterns if pattern.startswith(start)]
 
-    def _in(self, path: Path, whole: bytes) -> list[Hit]:
+    def _in(self, path: Path) -> list[Hit]:
+        status = path.stat()
+        mark = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._seen.get(path) == mark:
+            return []
+        whole = path.read_bytes()
+        self._seen[path] = mark
         self.files += 1
         self.scanned_bytes += len(whole)
         return [Hit(path, offset, what) for offset, what in self.find(whole)]

@@ -23,11 +23,15 @@ async def open_call(
     *,
     choice: str | None = "accepted",
     visitor: dict[str, str] | None = None,
+    page_url: str | None = None,
+    button_id: str | None = None,
 ) -> OpenedCall:
-    """Press the demo button as its page would; ``choice`` None leaves the notice unanswered."""
+    """Press the demo button, or another, as its page would; ``choice`` None leaves the notice unanswered."""
     origin = {"Origin": program.base}
     asked: dict[str, Any] = {"language": "en", "media": ["audio", "video"], "visitor": visitor or {}}
-    url = f"{program.base}/v1/buttons/{program.button_id()}/calls"
+    if page_url is not None:
+        asked["page_url"] = page_url
+    url = f"{program.base}/v1/buttons/{button_id or program.button_id()}/calls"
     async with http.post(url, json=asked, headers=origin) as response:
         response.raise_for_status()
         opened = await response.json()
@@ -42,12 +46,12 @@ async def open_call(
 
 
 class Agent:
-    """The demo tenant's administrator, signed in with the one-time code; speaks JSON."""
+    """The demo tenant's administrator, or whose code it is, signed in with it; speaks JSON."""
 
-    def __init__(self, http: aiohttp.ClientSession, program: Program) -> None:
+    def __init__(self, http: aiohttp.ClientSession, program: Program, *, code: str | None = None) -> None:
         self._http = http
         self._base = program.base
-        self._code = program.code
+        self._code = code or program.code
         self._origin = {"Origin": program.base, "Sec-Fetch-Site": "same-origin"}
 
     async def sign_in(self) -> None:
