@@ -74,9 +74,9 @@ def decode(recording: bytes) -> Seen:
     """Decode a whole recording: mean colours of the halves, the strongest tone, counts."""
     frames, left, right = 0, np.zeros(3), np.zeros(3)
     sound: list[np.ndarray] = []
-    with av.open(io.BytesIO(recording)) as container:
+    with av.open(io.BytesIO(recording), "r") as container:
         duration_s = (container.duration or 0) / 1e6
-        for frame in container.decode(*container.streams):
+        for frame in (frame for packet in container.demux() for frame in packet.decode()):
             if isinstance(frame, av.VideoFrame):
                 image = frame.to_ndarray(format="rgb24")
                 middle = image.shape[1] // 2

@@ -171,14 +171,14 @@ class Journey:
             require(f"{argv[2]} accepts the receipt: {done.stdout}{done.stderr}", ok=done.returncode == 0)
         forged = self.folder / "forged.json"
         forged.write_text(self.receipt.read_text().replace("visitor_request", "legal"))
-        done = subprocess.run(
+        refused = subprocess.run(
             [*script[:2], str(forged), "--key", keys[0]],
             capture_output=True,
             timeout=60,
             check=False,
             cwd=ROOT,
         )
-        require("a forged receipt is refused", ok=done.returncode != 0)
+        require("a forged receipt is refused", ok=refused.returncode != 0)
 
     def see_it_gone(self) -> None:
         """The owner is told 410, the link is dead, no object is left."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from webrtc.frames import EncodedFrame, FrameSink, TrackInfo
+    from webrtc.ice import GuardedConnection
     from webrtc.lifecycle import CloseReason
 
 LOOPBACK = IceSettings(addresses=("127.0.0.1",))
@@ -64,6 +65,12 @@ class Leg:
     def __init__(self, limits: PeerLimits, ice: IceSettings) -> None:
         self.closed: list[CloseReason] = []
         self.peer = Peer(limits=limits, ice=ice, on_closed=self.closed.append)
+
+    @property
+    def connection(self) -> GuardedConnection:
+        """The answered leg's ICE connection, for tests that look inside."""
+        assert self.peer._parts is not None, "the leg has no answer yet"
+        return self.peer._parts.gatherer.connection
 
 
 @contextlib.asynccontextmanager

@@ -18,6 +18,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from av.stream import Stream
+
 NUMBER_BITS = 16
 TONE_HZ = 440
 OPUS_FRAME_SAMPLES = 960  # 20 ms
@@ -36,7 +38,7 @@ class Clip:
     frames: tuple[bytes, ...]
     keyframes: tuple[bool, ...]
 
-    def packets(self, count: int | None = None, *, first_pts: int = 0) -> Iterator[av.Packet]:
+    def packets(self, count: int | None = None, *, first_pts: int = 0) -> Iterator[av.Packet[Stream]]:
         """The clip again and again as packets with rising stamps, `count` of them or for ever."""
         number = 0
         while count is None or number < count:
@@ -93,7 +95,7 @@ def video_clip(
     """Encode `seconds` of the picture as vp8 (frames) or h264 (Annex B, which the stock sender wants)."""
     encoder = av.CodecContext.create("libvpx" if codec == "vp8" else "libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.framerate = fps
+    encoder.framerate = fractions.Fraction(fps)
     encoder.time_base = fractions.Fraction(1, fps)
     encoder.bit_rate = bit_rate
     encoder.gop_size = keyframe_every

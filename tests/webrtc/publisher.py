@@ -32,6 +32,7 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
+from yarl import URL
 
 from tests.webrtc.media import Clip, audio_clip, video_clip
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import av
+    from av.stream import Stream
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class ClipTrack(MediaStreamTrack):
         self.sent = 0
         self.finished = asyncio.Event()
         self.paused = False
-        self._packets: Iterator[av.Packet] = clip.packets(count)
+        self._packets: Iterator[av.Packet[Stream]] = clip.packets(count)
         self._step_s = clip.ticks / clip.clock_hz
         self._due_s: float | None = None
         self._delay_s = delay_s
@@ -111,7 +113,7 @@ class ClipTrack(MediaStreamTrack):
                 self.finished.set()
                 await self._more.wait()
                 continue
-            self._last_pts = packet.pts
+            self._last_pts = packet.pts or 0
             if not self.paused:
                 self.sent += 1
                 return packet
@@ -134,7 +136,7 @@ class Publisher:
         if plan.video:
             self.video = ClipTrack(plan.video_media(), count=plan.video_frames, delay_s=plan.video_delay_s)
             sender = self.connection.addTrack(self.video)
-            sender._send_keyframe = self._count_keyframe_request
+            sender._send_keyframe = self._count_keyframe_request  # type: ignore[method-assign]  # to count them
             self._prefer(plan.video)
 
     def _count_keyframe_request(self) -> None:
@@ -233,7 +235,7 @@ class WhipPublisher(Publisher):
             body = await response.text()
             if response.status != 201:
                 raise RuntimeError(f"the offer was answered {response.status}: {body[:300]}")
-            self.location = str(response.url.join(aiohttp.client.URL(response.headers["Location"])))
+            self.location = str(response.url.join(URL(response.headers["Location"])))
             self.etag = response.headers.get("ETag", "")
         await self.accept(body)
         await self.connected()

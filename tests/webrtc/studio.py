@@ -41,6 +41,9 @@ class Sent:
     frame: EncodedFrame
 
 
+Moment = tuple[float, int, "Sent | Callable[[FragmentWriter], object]"]
+
+
 @dataclass
 class Scene:
     """What a sender sends: frames in order of arrival, and what else the writer is told between them."""
@@ -65,9 +68,9 @@ class Scene:
         for info in {sent.info.id: sent.info for sent in self.sent}.values():
             writer.track_started(info)
         plains: list[bytes] = []
-        moments = [(sent.frame.arrival_s, 1, sent) for sent in self.sent]
-        tells = [(at_s, 0, tell) for at_s, tell in self.notes]
-        for now_s, _, what in sorted([*moments, *tells], key=lambda moment: moment[:2]):
+        moments: list[Moment] = [(sent.frame.arrival_s, 1, sent) for sent in self.sent]
+        moments += [(at_s, 0, tell) for at_s, tell in self.notes]
+        for now_s, _, what in sorted(moments, key=lambda moment: moment[:2]):
             if not isinstance(what, Sent):
                 what(writer)
                 continue
@@ -123,6 +126,12 @@ def report(info: TrackInfo, at_s: float, rtp: int, *, ntp_s: float | None = None
     """A sender report: at `ntp_s` into the scene (by default `at_s`) the track stood at `rtp`."""
     true_s = at_s if ntp_s is None else ntp_s
     return lambda writer: writer.sender_report(info.id, NTP_S + true_s, rtp)
+
+
+def pts_of(packet: av.Packet[Any]) -> int:
+    """The time stamp of a packet of a file; each has one."""
+    assert packet.pts is not None
+    return packet.pts
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pylibsrtp
 import pytest
+from aioice import stun
 
 from tests.webrtc.legs import LOOPBACK, Leg, Memory, eventually, joined
 from tests.webrtc.publisher import Publisher, PublisherPlan
@@ -26,7 +27,7 @@ SECOND = PublisherPlan(video_frames=30, audio_frames=50)
 
 def port_of_leg(leg: Leg) -> int:
     """Where a leg listens."""
-    return leg.peer._parts.gatherer.connection.local_candidates[0].port
+    return leg.connection.local_candidates[0].port
 
 
 async def all_arrives(memory: Memory, publisher: Publisher) -> None:
@@ -109,7 +110,7 @@ async def test_what_strangers_send_before_the_handshake_is_not_kept() -> None:
     leg = Leg(PeerLimits(), LOOPBACK)
     async with Publisher(SECOND) as publisher:
         answer = await leg.peer.answer(await publisher.offer())
-        connection = leg.peer._parts.gatherer.connection
+        connection = leg.connection
         with Stranger(port_of(answer)) as stranger:
             for first in (b"\x16", b"\x80", b"\x17"):
                 for _ in range(2000):
@@ -217,22 +218,22 @@ async def test_a_peer_with_many_addresses_gets_no_more_pairs_than_the_limit() ->
     leg = Leg(PeerLimits(), LOOPBACK)
     async with Publisher(SECOND) as publisher:
         await leg.peer.answer(await publisher.offer())
-        connection = leg.peer._parts.gatherer.connection
+        connection = leg.connection
         limit = PeerLimits().guard.pairs
         for port in range(20_000, 20_000 + 3 * limit):
-            message = _AuthenticCheck()
-            connection.check_incoming(message, ("127.0.0.1", port), connection._protocols[0])
+            connection.check_incoming(authentic_check(), ("127.0.0.1", port), connection._protocols[0])
         for host in ("169.254.169.254", "224.0.0.1", "0.0.0.0"):  # noqa: S104 - as a source
-            connection.check_incoming(_AuthenticCheck(), (host, 9), connection._protocols[0])
+            connection.check_incoming(authentic_check(), (host, 9), connection._protocols[0])
         assert len(connection._check_list) <= limit
         assert not any(pair.remote_addr[0] != "127.0.0.1" for pair in connection._check_list)
         await leg.peer.close()
 
 
-class _AuthenticCheck:
+def authentic_check() -> stun.Message:
     """What the library hands on after it verified a check."""
-
-    attributes = {"PRIORITY": 1}  # noqa: RUF012 - read only
+    check = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    check.attributes["PRIORITY"] = 1
+    return check
 
 
 async def test_bad_datagrams_by_the_thousand_lose_no_call(rounds: Callable[[int, int], int]) -> None:
@@ -240,7 +241,7 @@ async def test_bad_datagrams_by_the_thousand_lose_no_call(rounds: Callable[[int,
     dice = random.Random(7)
     memory = Memory()
     async with joined(PublisherPlan(), sink=memory) as (leg, _publisher):
-        connection = leg.peer._parts.gatherer.connection
+        connection = leg.connection
         await eventually(lambda: len(memory.of_kind("video")) > 5)
         protocol, peer = connection._protocols[0], connection._nominated[1].remote_addr
         heads = [b"", b"\x00\x01", b"\x01\x01"]

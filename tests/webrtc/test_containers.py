@@ -1,6 +1,7 @@
 """Both formats behind one door: crash truncation, losses, and any scene at all."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,21 @@ from tests.webrtc.studio import (
     video,
 )
 from webrtc.containers import open_check, open_writer
-from webrtc.fragments import Fragment
+from webrtc.fragments import Fragment, FragmentWriter
 from webrtc.frames import TrackInfo
 from webrtc.media_index import EmptyRecordingError, MediaIndex
+
+Tell = Callable[[FragmentWriter], None]
+
+
+def lost_at(at_s: float) -> Tell:
+    """Four packets of the picture, lost."""
+    return lambda writer: writer.lost(2, 4, at_s)
+
+
+def paused_at(at_s: float) -> Tell:
+    """The recorder's pause."""
+    return lambda writer: writer.pause(at_s)
 
 
 def written(fragments: list[Fragment], *, crashed: bool = False) -> tuple[bytes, MediaIndex]:
@@ -79,7 +92,7 @@ def test_lossy_calls_decode_without_an_error(info: TrackInfo, tmp_path: Path) ->
         if dice.random() < 0.03:
             waiting = True
             moment_s = one.frame.arrival_s - ATTACHED_S
-            scene.note(moment_s, lambda writer, at_s=one.frame.arrival_s: writer.lost(2, 4, at_s))
+            scene.note(moment_s, lost_at(one.frame.arrival_s))
         elif one.frame.is_keyframe or not waiting:
             waiting = False
             scene.add([one])
@@ -128,7 +141,7 @@ def scenes(draw: st.DrawFn) -> Scene:
         scene.note(at_s, report(info_told, draw(st.floats(0, 1e4)), draw(stamp)))
     for _ in range(draw(st.integers(0, 2))):
         at_s = draw(st.floats(0, 6))
-        scene.note(at_s, lambda writer, at_s=at_s: writer.pause(ATTACHED_S + at_s))
+        scene.note(at_s, paused_at(ATTACHED_S + at_s))
         scene.note(at_s + draw(st.floats(0, 2)), lambda writer: writer.resume(ATTACHED_S + 9))
     return scene
 

@@ -18,7 +18,8 @@ def read(plain: bytes) -> tuple[int, int, dict[int, float | None]]:
     assert (flags, kind, len(plain)) == (0x8F, 205, 4 + 4 * words)
     _, _, base, count = struct.unpack_from("!LLHH", plain, 4)
     reference = int.from_bytes(plain[16:19], "big")
-    at, symbols = 20, []
+    at = 20
+    symbols: list[int] = []
     while len(symbols) < count:
         (chunk,) = struct.unpack_from("!H", plain, at)
         at += 2

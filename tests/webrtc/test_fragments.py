@@ -1,6 +1,9 @@
 """The recorder's end: when fragments close, what is dropped, how much memory is held."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +24,9 @@ from webrtc.fragments import (
     read_fragment,
 )
 from webrtc.frames import Codec, EncodedFrame, MediaKind, TrackInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SOUND = EncodedFrame(MediaKind.AUDIO, Codec.OPUS, 0, 0.0, b"\xfc\xff\xfe", is_keyframe=True)
 KEY = EncodedFrame(MediaKind.VIDEO, Codec.VP8, 0, 0.0, b"k" * 100, is_keyframe=True, width=64, height=48)
@@ -249,7 +255,7 @@ def test_tracks_that_do_not_fit_are_not_recorded() -> None:
 def test_any_order_of_calls_makes_fragments_that_read_back(calls: list[tuple[str, object]]) -> None:
     """Whatever the media loop tells, in any order, each fragment is valid and in sequence."""
     writer = writer_of(AUDIO, VP8)
-    acts = {
+    acts: dict[str, Callable[[Any], object]] = {
         "sound": lambda now: writer.frame(1, at(SOUND, now)),
         "key": lambda now: writer.frame(2, at(KEY, now)),
         "delta": lambda now: writer.frame(2, at(DELTA, now)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
@@ -66,8 +67,8 @@ def test_what_comes_out_decodes_to_the_pictures_that_were_sent() -> None:
         out.assembler.push(each, 0.0)
     decoder = av.CodecContext.create("h264", "r")
     found = []
-    for each in out.pictures:
-        stream = b"".join(b"\x00\x00\x00\x01" + unit for unit in units_of(each.payload))
+    for shown in out.pictures:
+        stream = b"".join(b"\x00\x00\x00\x01" + unit for unit in units_of(shown.payload))
         found += [read_number(frame) for frame in decoder.decode(av.Packet(stream))]
     found += [read_number(frame) for frame in decoder.decode(None)]
     assert found == list(range(30))
@@ -130,7 +131,7 @@ def test_the_size_is_read_from_every_profile(width: int, height: int, profile: s
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height = width, height
     encoder.pix_fmt = {"high444": "yuv444p", "high10": "yuv420p10le"}.get(profile, "yuv420p")
-    encoder.time_base, encoder.framerate = 1, 1
+    encoder.time_base, encoder.framerate = Fraction(1), Fraction(1)
     encoder.options = {"preset": "ultrafast", "profile": profile}
     frame = av.VideoFrame(width, height, "yuv420p").reformat(format=encoder.pix_fmt)
     frame.pts = 0

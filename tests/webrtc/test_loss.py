@@ -20,7 +20,9 @@ SEED = 20260
 class Weather:
     """Harms the first `until` packets of a publisher, by seeded dice; what follows passes unharmed."""
 
-    def __init__(self, *, drop: float = 0.0, swap: float = 0.0, repeat: float = 0.0, until: int = 200) -> None:
+    def __init__(
+        self, *, drop: float = 0.0, swap: float = 0.0, repeat: float = 0.0, until: int = 200
+    ) -> None:
         self.dice = random.Random(SEED)
         self.dropped = 0
         self._drop, self._swap, self._repeat = drop, swap, repeat
@@ -103,13 +105,16 @@ async def test_what_never_comes_is_given_up_declared_and_followed_by_a_keyframe(
             return
 
         for transceiver in publisher.connection.getTransceivers():
-            transceiver.sender._retransmit = deaf
+            transceiver.sender._retransmit = deaf  # type: ignore[method-assign,assignment]  # a sender that hears no NACK
         outage["left"] = 20
         await eventually(lambda: memory.losses)
         after = len(memory.of_kind("video"))
         await eventually(lambda: len(memory.of_kind("video")) > after)
         stats = leg.peer.stats()
-    told = {kind: sum(n for t, n, _ in memory.losses if memory.tracks[t].kind == kind) for kind in ("audio", "video")}
+    told = {
+        kind: sum(n for t, n, _ in memory.losses if memory.tracks[t].kind == kind)
+        for kind in ("audio", "video")
+    }
     assert sum(told.values()) == 20
     assert sum(track.lost_packets for track in stats.tracks) == 20
     assert memory.of_kind("video")[after].is_keyframe

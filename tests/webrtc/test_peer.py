@@ -168,6 +168,7 @@ async def test_a_mute_gap_is_a_gap_in_the_stamps() -> None:
     memory = Memory()
     async with joined(sink=memory) as (leg, publisher):
         await eventually(lambda: len(memory.of_kind("audio")) > 20)
+        assert publisher.audio is not None
         publisher.audio.paused = True
         await asyncio.sleep(0.6)
         publisher.audio.paused = False
@@ -187,6 +188,7 @@ async def test_a_change_of_resolution_goes_through() -> None:
     video_clip(width=480, height=270)
     async with joined(PublisherPlan(video_frames=30, audio=False), sink=memory) as (_, publisher):
         await publisher.finished()
+        assert publisher.video is not None
         publisher.video.show(video_clip(width=480, height=270), 30)
         await eventually(lambda: len(memory.of_kind("video")) == 60)
     keyframes = [(f.width, f.height) for f in memory.of_kind("video") if f.is_keyframe]
@@ -246,9 +248,11 @@ async def test_a_silent_but_living_peer_is_kept() -> None:
     """With every track off, ICE consent checks alone keep a leg."""
     limits = PeerLimits(stalled_after_s=7.0, dead_after_s=8.0)
     async with joined(PublisherPlan(), limits=limits) as (leg, publisher):
+        assert publisher.audio is not None
+        assert publisher.video is not None
         publisher.audio.paused = publisher.video.paused = True
         for sender in publisher.connection.getSenders():
-            sender._RTCRtpSender__rtcp_task.cancel()
+            sender._RTCRtpSender__rtcp_task.cancel()  # type: ignore[attr-defined]  # a private name, mangled
         await asyncio.sleep(8.6)
         assert leg.peer.state is PeerState.CONNECTED
         assert not leg.peer.is_stalled
@@ -327,7 +331,7 @@ async def test_a_leg_closed_while_it_is_answered_has_no_answer_and_no_port() -> 
         with pytest.raises(PeerClosedError):
             await answering
         assert leg.closed == []
-        assert leg.peer._parts.gatherer.connection._protocols == []
+        assert leg.connection._protocols == []
 
 
 async def test_a_listener_that_raises_is_contained() -> None:

@@ -32,6 +32,7 @@ def test_every_packet_asked_for_is_read_by_the_other_side(sequences: set[int]) -
 def test_a_nack_over_the_wrap_names_both_sides_of_it() -> None:
     """Sequence numbers inside are unwrapped; sixteen bits go out."""
     (read,) = RtcpPacket.parse(rtcp.nack(1, 2, [65_534, 65_535, 65_536, 65_540]))
+    assert isinstance(read, RtcpRtpfbPacket)
     assert [each & 0xFFFF for each in read.lost] == [65_534, 65_535, 0, 4]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,9 @@ from webrtc.frames import Codec
 from webrtc.limits import OfferLimits
 from webrtc.offer import DtlsRole, Fingerprint, Offer, RefusedMedia
 from webrtc.sdp import read_offer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LIMITS = OfferLimits()
 OFFERS = {
@@ -112,7 +116,7 @@ def test_h264_is_taken_where_vp8_is_not_offered() -> None:
         (lambda _: "v=0", OfferFault.NO_MEDIA),
     ],
 )
-def test_each_rule_has_its_refusal(change: object, code: OfferFault) -> None:
+def test_each_rule_has_its_refusal(change: Callable[[str], str], code: OfferFault) -> None:
     """One change to an honest offer, one stable code."""
     changed = change(CHROMIUM)
     assert changed != CHROMIUM

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,17 @@ from hypothesis import strategies as st
 from tests.webrtc.packets import packet
 from webrtc.sequencer import Sequencer, SequencerLimits
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from webrtc.rtp import RtpPacket
+
 LIMITS = SequencerLimits(
     wait_s=0.5, held=100, jump=3000, nack_interval_s=0.03, nack_interval_max_s=0.2, nacks_per_packet=3
 )
 
 
-def numbers(packets: object) -> list[int]:
+def numbers(packets: Iterable[RtpPacket]) -> list[int]:
     """The sequence numbers of packets."""
     return [each.sequence for each in packets]
 
@@ -38,7 +44,8 @@ def test_any_disorder_is_cured_and_repeats_vanish(order: list[int], first: int, 
 def test_what_never_comes_is_given_up_after_the_wait_and_counted(absent: set[int], first: int) -> None:
     """Lost plus delivered is everything; nothing is given up early."""
     sequencer = Sequencer(LIMITS)
-    ready, lost = [], 0
+    ready: list[RtpPacket] = []
+    lost = 0
     for place in range(60):
         if place not in absent:
             ready += sequencer.push(packet(first + place), 1.0)

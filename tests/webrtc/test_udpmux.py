@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,7 @@ from webrtc.peer import Peer
 from webrtc.udpmux import UdpMux, name_in_check
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 PLAN = PublisherPlan(video_frames=30, audio_frames=50)
 
@@ -47,11 +48,18 @@ class MuxedLeg(Leg):
         self.peer.attach(self.memory)
 
 
+def has_arrived(memory: Memory) -> bool:
+    """Whether every planned frame is there."""
+    return (len(memory.of_kind("video")), len(memory.of_kind("audio"))) == (30, 50)
+
+
 async def test_legs_share_a_port_and_each_gets_its_own_frames() -> None:
     """Three calls at once on one port: every frame of each arrives at its own leg."""
     PLAN.video_media()
     async with opened() as mux, contextlib.AsyncExitStack() as stack:
-        legs, publishers, ports = [], [], set()
+        legs: list[MuxedLeg] = []
+        publishers: list[Publisher] = []
+        ports: set[int] = set()
         for _ in range(3):
             leg, publisher = MuxedLeg(mux), await stack.enter_async_context(Publisher(PLAN))
             answer = await leg.peer.answer(await publisher.offer())
@@ -62,13 +70,8 @@ async def test_legs_share_a_port_and_each_gets_its_own_frames() -> None:
         for leg, publisher in zip(legs, publishers, strict=True):
             await publisher.connected()
             await publisher.finished()
-            memory = leg.memory
-            await eventually(
-                lambda memory=memory: (
-                    len(memory.of_kind("video")) == 30 and len(memory.of_kind("audio")) == 50
-                )
-            )
-            assert [f.payload for f in memory.of_kind("video")] == list(PLAN.video_media().frames[:30])
+            await eventually(partial(has_arrived, leg.memory))
+            assert [f.payload for f in leg.memory.of_kind("video")] == list(PLAN.video_media().frames[:30])
         assert len(ports) == 1
         assert mux.legs == 3
         await legs[0].peer.close()
@@ -88,7 +91,9 @@ async def test_strangers_reach_no_leg() -> None:
         answer = await leg.peer.answer(await publisher.offer())
         with Stranger(port_of(answer)) as stranger:
             await publisher.accept(answer)
-            for make in (lambda: b"", client_hello, binding_request, lambda: os.urandom(300)):
+            noise = partial(os.urandom, 300)
+            makers: list[Callable[[], bytes]] = [bytes, client_hello, binding_request, noise]
+            for make in makers:
                 for _ in range(20):
                     stranger.send(make())
             stranger.send(binding_request(f"{ufrag_of(answer)}x:abcd"))

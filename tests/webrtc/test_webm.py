@@ -17,6 +17,7 @@ from tests.webrtc.studio import (
     grey_at,
     index_of,
     probe,
+    pts_of,
     report,
     stamps_s,
     video,
@@ -82,6 +83,7 @@ def test_a_seek_lands_on_the_keyframe_before(tmp_path: Path) -> None:
     path = written(Scene().add(audio(20), video(20)), tmp_path)
     with av.open(str(path)) as media:
         stream = media.streams.video[0]
+        assert stream.time_base is not None
         for target_s in (17.5, 0.5, 9.9):
             media.seek(round(target_s / stream.time_base), stream=stream)
             picture = next(media.decode(stream))
@@ -123,7 +125,7 @@ def test_clusters_are_short_and_blocks_in_order(tmp_path: Path) -> None:
     path = written(Scene().add(audio(12), video(12, key_every=1000)), tmp_path)
     with av.open(str(path)) as media:
         times = [
-            float(packet.pts * packet.time_base) + (LOOK_AHEAD_S if packet.stream.type == "audio" else 0)
+            float(pts_of(packet) * packet.time_base) + (LOOK_AHEAD_S if packet.stream.type == "audio" else 0)
             for packet in media.demux()
             if packet.size
         ]

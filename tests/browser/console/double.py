@@ -121,7 +121,7 @@ class Double:
     role: str = "supervisor"
     permissions: list[str] = field(default_factory=lambda: [*PLAYS, *ERASES])
     link_s: float = 900.0
-    refusals: dict[tuple[str, str], web.Response | tuple[int, str]] = field(default_factory=dict)
+    refusals: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     irrecoverable_by: str | None = stamp(START + timedelta(days=19))
     finishes_erasures: bool = True
     actors: list[str] = field(default_factory=lambda: ["Camille Durand"])

@@ -22,7 +22,8 @@ def picture(at_s: float, width: int = 640, height: int = 360) -> np.ndarray:
     centre_x, centre_y = width * (0.5 + 0.25 * math.sin(at_s / 3)), height * 0.45
     glow = np.exp(-(((x - centre_x) / 120) ** 2 + ((y - centre_y) / 100) ** 2))
     base = np.stack([40 + 20 * y / height, 62 + 25 * y / height, 66 + 30 * x / width], axis=-1)
-    return np.clip(base + glow[..., None] * np.array([190, 150, 110]), 0, 255).astype(np.uint8)
+    lit: np.ndarray = np.clip(base + glow[..., None] * np.array([190, 150, 110]), 0, 255)
+    return lit.astype(np.uint8)
 
 
 def make_webm(path: Path, duration_s: int, *, with_video: bool = True) -> Path:

@@ -1,6 +1,7 @@
 """The console for everyone: axe finds nothing, the keyboard is enough, nothing spills over."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -127,7 +128,7 @@ def test_nothing_moves_for_those_who_asked_for_less_motion(open_page: OpenPage, 
 @SCHEMES
 def test_the_waveform_takes_the_colours_of_the_scheme(open_page: OpenPage, first: str, scheme: str) -> None:
     """What is drawn on a canvas follows when the scheme turns while it is shown."""
-    other = "dark" if scheme == "light" else "light"
+    other: Literal["dark", "light"] = "dark" if scheme == "light" else "light"
     page = open_page(first, color_scheme=scheme)
     pass_purpose(page)
     page.locator(".wave").wait_for()

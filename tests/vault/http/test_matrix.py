@@ -1,6 +1,7 @@
 """Every route, every role, both tenants: generated from the table, so that no new route escapes."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def _label(route: Route) -> str:
     return route.label
 
 
-def _path(route: Route, ids: dict[str, str]) -> str:
+def _path(route: Route, ids: Mapping[str, str]) -> str:
     """Fill the path with identifiers: those given, else ones nobody has."""
     path = route.path
     for place in route.places:

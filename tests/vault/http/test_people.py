@@ -79,7 +79,7 @@ async def test_names_are_not_in_the_database_file(house: House) -> None:
     body = {"role": "agent", "name": "Canary Kestrel", "email": "kestrel@example.org"}
     await house.ask("POST", "/v1/people", role=Role.ADMIN, json=body, headers={"Idempotency-Key": "k-1"})
     async with house.rooms.database.read() as connection:
-        path = (await connection.exec_driver_sql("PRAGMA database_list")).first()[2]  # type: ignore[index]
+        path = (await connection.exec_driver_sql("PRAGMA database_list")).scalars(2).one()
     import pathlib
 
     written = b"".join(file.read_bytes() for file in pathlib.Path(path).parent.glob("*.db*"))

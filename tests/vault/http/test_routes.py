@@ -89,6 +89,6 @@ def test_every_row_speaks_both_languages_and_has_an_error_status() -> None:
     for code, row in PROBLEMS.items():
         assert 400 <= row.status < 600, code
         for language in ("en", "fr"):
-            words = row.words[language]  # type: ignore[index]
+            words = row.words[language]
             assert words.title, code
             assert words.detail.endswith("."), code
