@@ -1,6 +1,5 @@
 """``callvault dev``: everything in one folder, on this machine only, with somebody to sign in as."""
 
-import asyncio
 import os
 import socket
 import sys
@@ -34,6 +33,7 @@ def dev(
     """Try Callvault out: SQLite and a folder, fresh keys, a demo tenant, this machine only."""
     from vault.cli.folder import claim
     from vault.cli.keyfiles import make_key_files
+    from vault.cli.pace import run_in_time
     from vault.cli.runner import run
     from vault.insight.logs import configure_logging
 
@@ -51,7 +51,7 @@ def dev(
 
         await run(settings, development=True, when_ready=ready)
 
-    asyncio.run(start())
+    run_in_time(start())
 
 
 def development_settings(folder: Path, *, port: int | None, environ: Mapping[str, str]) -> "Settings":

@@ -15,6 +15,7 @@ import structlog
 
 from vault.cli.dumps import forbid_dumps
 from vault.cli.exits import CommandError, Exit
+from vault.cli.pace import quiet_collector
 from vault.insight.logs import report_loop_errors
 from vault.settings import Settings
 
@@ -49,6 +50,7 @@ async def run(
         with single_server(settings.keys.key_file):
             async with open_app(settings, development=development) as app:
                 await when_ready(app)
+                quiet_collector()
                 await stop.wait()
                 log.info("server.draining")
                 await _first(app.drain(), hurry.wait())

@@ -25,6 +25,7 @@ def serve(
     """Run the vault until SIGTERM. Refuses what is not fit for real calls, and says what to do."""
     from vault.cli.checks import require_startable
     from vault.cli.keyfiles import make_key_files
+    from vault.cli.pace import run_in_time
     from vault.cli.rooms import settings_of
     from vault.cli.runner import run
     from vault.insight.logs import configure_logging
@@ -34,7 +35,7 @@ def serve(
     require_startable(settings, keys_needed=not make_keys)
     if make_keys:
         asyncio.run(make_key_files(settings))
-    asyncio.run(run(settings, development=False, when_ready=_say_so))
+    run_in_time(run(settings, development=False, when_ready=_say_so))
 
 
 async def _say_so(app: "App") -> None:

@@ -1,0 +1,35 @@
+"""What keeps the server's loop in time: a faster event loop where there is one, a collector that stays short.
+
+Neither changes what the program does. A stop of 20 ms is heard in every call.
+"""
+
+import asyncio
+import gc
+from collections.abc import Coroutine
+from typing import Any, Final
+
+# Packets make and drop many small objects; the young generations are cheap, the oldest is the whole heap.
+YOUNG: Final = 5_000
+MIDDLE: Final = 20
+OLD: Final = 50
+
+
+def run_in_time(main: Coroutine[Any, Any, None]) -> None:
+    """Run the server to its end, on uvloop where the extra ``speed`` is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+        return
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def quiet_collector() -> None:
+    """Take what the start made out of the collector's sight: it lives as long as the process.
+
+    Else each full collection walks all modules, tables and routes: a third of a second on a busy machine.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, MIDDLE, OLD)
