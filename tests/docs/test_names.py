@@ -136,3 +136,15 @@ def test_each_metric_and_log_event_that_operators_are_told_of_exists() -> None:
     events = re.findall(r"`([a-z]+\.[a-z_]+)`", text.partition("Watch for")[2].partition("\n\n")[0])
     assert (lost, [event for event in events if f'"{event}"' not in code]) == ([], [])
     assert events
+
+
+def test_each_page_and_heading_that_the_code_refers_to_exists() -> None:
+    """``docs/FORMAT.md, ledger`` in a docstring leads to a page with a heading that says ledger."""
+    refers = re.compile(r"docs/([A-Z]+\.md)(?:, ([a-z]+))?")
+    lost = []
+    for path in tree.sources():
+        for page, word in refers.findall(tree.text(path)):
+            headings = re.findall(r"^#+ (.+)$", tree.text(f"docs/{page}"), re.MULTILINE)
+            if not any(word in heading.lower() for heading in headings):
+                lost.append(f"{path}: docs/{page}, {word}")
+    assert lost == []

@@ -5,7 +5,10 @@ import re
 from tests.repo import tree
 
 PAGE = "docs/THREATS.md"
-ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (P\d+\.\d+) \| (.+?) \| (.+) \|$", re.MULTILINE)
+HEADING = re.compile(r"^### (P\d+): ", re.MULTILINE)
+FACT = re.compile(r"^\| (F\d+) \| ", re.MULTILINE)
+CITED = re.compile(r"\b[PF]\d{1,2}\b")
 TEST = re.compile(r"`(tests/[a-z0-9_/]+\.py)::(test_[A-Za-z0-9_]+)`")
 
 
@@ -35,8 +38,17 @@ def test_every_test_that_a_promise_names_exists() -> None:
 
 def test_promises_have_names_of_their_own() -> None:
     """Issues and commits speak of a promise by its name."""
-    names = [name for name, _, _ in promises()]
+    names = [*HEADING.findall(tree.text(PAGE)), *(name for name, _, _ in promises())]
     assert len(names) == len(set(names))
+
+
+def test_every_promise_and_fact_that_the_code_cites_is_on_the_page() -> None:
+    """Where a docstring says P8 or F10, a reader can look it up."""
+    text = tree.text(PAGE)
+    known = {*HEADING.findall(text), *FACT.findall(text)}
+    ours = (path for path in tree.files(".py") if not path.startswith(("tests/docs/", "vault/web/")))
+    cited = {name: path for path in ours for name in CITED.findall(tree.text(path))}
+    assert {name: path for name, path in cited.items() if name not in known} == {}
 
 
 def test_what_is_not_true_yet_is_said() -> None:
