@@ -29,7 +29,7 @@ FILES: Final = {
     "waveform.json": Part.WAVE,
     "manifest.json": Part.MANIFEST,
 }
-RECHECK_LIMIT_S: Final = 3.0  # with the second between two checks, inside the promised five
+RECHECK_LIMIT_S: Final = 2.0  # with the second between two checks, inside the promised five
 _RANGE: Final = re.compile(r"^bytes=([0-9]{0,18})-([0-9]{0,18})$", re.IGNORECASE)
 _RESET: Final = struct.pack("ii", 1, 0)  # linger on, for no time: close() drops what was not sent
 SUFFIX_OF: Final = {"video/webm": "webm", "audio/webm": "webm", "video/mp4": "mp4", "audio/mp4": "mp4"}

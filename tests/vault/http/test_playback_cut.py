@@ -1,0 +1,128 @@
+"""A playback that is under way ends within seconds of the right to it, however slowly it is read (P7)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from tests.vault.http.house import House, open_house
+from tests.vault.http.players import RECEIVE_BYTES, Player, SlowPlayer, sign_in, take_away
+from tests.vault.http.recordings import Recorded, erase_now, record_bytes
+from vault.clock import SystemClock, TurnableClock
+from vault.db.engine import READERS
+from vault.model import ErasureReason, Id
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SIZE = 24 * 1024 * 1024  # more than both kernels' buffers hold
+PROMISED_S = 5.0
+EXPECTED_S = 3.5  # one recheck a second, and room for a busy machine
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def film(shared_house: House) -> Recorded:
+    """A recording that takes a while to read."""
+    return await record_bytes(shared_house, SIZE)
+
+
+@asynccontextmanager
+async def watching(player: Player, path: str) -> AsyncIterator[SlowPlayer]:
+    """A playback under way: some of it has been read."""
+    slow = await SlowPlayer.open(player, path)
+    try:
+        for _ in range(5):
+            assert await slow.sip()
+        yield slow
+    finally:
+        slow.close()
+
+
+async def _revoke(player: Player, link_id: str) -> None:
+    assert (await player.ask("DELETE", f"/v1/links/{link_id}"))[0] == 204
+
+
+async def _erase(player: Player, media_id: Id) -> None:
+    requests = player.house.rooms.deletion_requests
+    await requests.of_media(media_id, ErasureReason.VISITOR_REQUEST, by=player.house.by())
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["trickling", "stopped"])
+@pytest.mark.parametrize("how", ["role", "disabled", "signed out", "revoked", "erased"])
+async def test_a_running_playback_dies_with_the_right_to_it(
+    shared_house: House, film: Recorded, how: str, *, reads: bool
+) -> None:
+    """Dead within 5 s, for a player that trickles and for one that stopped; what waited is not delivered."""
+    player = await sign_in(shared_house)
+    mine = await record_bytes(shared_house, SIZE) if how == "erased" else film
+    made = await player.link(mine.id)
+    async with watching(player, made["urls"]["media"]) as slow:
+        if how == "revoked":
+            await _revoke(player, made["id"])
+        elif how == "erased":
+            await _erase(player, mine.id)
+        else:
+            await take_away(player, how)
+        if reads:
+            async with asyncio.timeout(EXPECTED_S):
+                while await slow.sip():
+                    pass
+        else:
+            assert await slow.time_to_dead_s(PROMISED_S) < EXPECTED_S
+            assert await slow.drink_up() <= 4 * RECEIVE_BYTES  # its own kernel had that much already
+        assert slow.read_bytes < SIZE / 8
+    if how == "erased":
+        await erase_now(shared_house)
+
+
+async def test_a_link_that_expires_ends_what_plays_through_it(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """The end of a link is the end of its playback, not only of new ones."""
+    clock = TurnableClock(SystemClock().now())
+    async with open_house(tmp_path_factory.mktemp("clocked"), clock=clock) as house:
+        player = await sign_in(house)
+        url = await player.media_url(await record_bytes(house, SIZE))
+        async with watching(player, url) as slow:
+            clock.turn(timedelta(seconds=house.services.settings.links.lifetime_s + 1))
+            assert await slow.time_to_dead_s(PROMISED_S) < EXPECTED_S
+
+
+async def test_a_good_playback_goes_on_while_it_is_checked(shared_house: House, film: Recorded) -> None:
+    """Checks do not disturb: a reader slower than a check gets every byte."""
+    player = await sign_in(shared_house)
+    async with shared_house.client.get(
+        shared_house.url + await player.media_url(film), headers={"Cookie": player.cookie}
+    ) as response:
+        first = await response.content.readexactly(1_000)
+        await asyncio.sleep(2 * shared_house.services.settings.links.recheck_s + 0.3)
+        assert first + await response.content.read() == film.plain
+
+
+async def test_a_database_that_hangs_ends_what_plays(shared_house: House, film: Recorded) -> None:
+    """Reads fail closed: a check that gets no turn within seconds counts as refused."""
+    player = await sign_in(shared_house)
+    url = await player.media_url(film)
+    async with watching(player, url) as slow, AsyncExitStack() as held:
+        for _ in range(READERS):
+            await held.enter_async_context(shared_house.rooms.database.read())
+        assert await slow.time_to_dead_s(PROMISED_S) < PROMISED_S
+
+
+async def test_a_database_that_does_not_answer_ends_what_plays(shared_house: House, film: Recorded) -> None:
+    """Reads fail closed: what cannot be asked counts as gone."""
+    player = await sign_in(shared_house)
+    url = await player.media_url(film)
+    async with watching(player, url) as slow:
+        await _rename(shared_house, "links", "away")
+        try:
+            assert await slow.time_to_dead_s(PROMISED_S) < EXPECTED_S
+        finally:
+            await _rename(shared_house, "away", "links")
+
+
+async def _rename(house: House, table: str, to: str) -> None:
+    async with house.rooms.database.write() as connection:
+        await connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {to}")
