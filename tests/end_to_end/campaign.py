@@ -191,7 +191,9 @@ async def require_receipt(
     until_s = time.monotonic() + timeout_s
     while True:
         _, page = await agent.ask("GET", "/v1/deletion-requests?limit=20")
-        request = next(one for one in page["items"] if one["items"][0]["media_id"] == media_id)
+        request = next(
+            one for one in page["items"] if media_id in {item["media_id"] for item in one["items"]}
+        )
         if request["state"] == "complete":
             break
         assert time.monotonic() < until_s, f"the erasure of {media_id} does not end: {request}"

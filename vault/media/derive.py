@@ -18,7 +18,8 @@ from vault.errors import DerivationError
 OUTPUT_LIMIT_BYTES: Final = 8 * 1024 * 1024  # four hours of peaks and a poster are under 1 MiB
 GRACE_S: Final = 20.0  # how long the child may leave a block unread, or take to answer after the last one
 POSTER_TYPE: Final = "image/webp"
-# Isolated mode ignores the environment and the working directory; our own path is handed over instead.
+# Isolated mode ignores the environment and the working directory; our own path is handed over instead. No
+# compiled module is written: nothing is.
 _CHILD: Final = (
     "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from vault.media.derive_child import main; main()"
 )
@@ -46,7 +47,7 @@ class Derivation:
         """Start the child with an empty environment and nothing but its three pipes."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-I",
+            "-IB",
             "-c",
             _CHILD,
             ":".join(path for path in sys.path if path),
