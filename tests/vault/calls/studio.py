@@ -1,0 +1,80 @@
+"""Legs with real peers: the rooms' Legs over a workshop, a publisher on loopback, and waiting for ends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.webrtc.publisher import Publisher, PublisherPlan
+from vault.calls.legs import Answered, Legs
+from vault.settings import MediaSettings, RecordingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tests.vault.media.workshop import Workshop
+    from vault.calls.calls import OpenedCall
+    from vault.model import Id
+
+SOUND_ONLY = PublisherPlan(video=None)
+
+
+@dataclass
+class Studio:
+    """The legs of one process, and which recordings they handed over."""
+
+    work: Workshop
+    legs: Legs
+    ended: list[Id]
+
+    async def join(self, call: OpenedCall, publisher: Publisher) -> Answered:
+        """Answer the publisher's offer; nothing flows before it takes the answer."""
+        return await self.legs.join(call.id, await publisher.offer(), by=self.work.visitor(call))
+
+    async def live(self, call: OpenedCall, publisher: Publisher) -> Answered:
+        """Join and connect."""
+        answered = await self.join(call, publisher)
+        await publisher.accept(answered.sdp)
+        await publisher.connected()
+        return answered
+
+    async def rows(self, call: OpenedCall) -> tuple[str, str | None]:
+        """State and end reason of a call."""
+        view = await self.work.calls.view(call.id, by=self.work.by())
+        return view.state.value, view.end_reason
+
+    async def over(self, call: OpenedCall) -> str | None:
+        """Wait until a call's rows are final and no leg is carried; the reason."""
+        await until(lambda: self._is_over(call))
+        return (await self.rows(call))[1]
+
+    async def _is_over(self, call: OpenedCall) -> bool:
+        return not self.legs.live and (await self.rows(call))[0] == "ended"
+
+
+async def until(holds: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -> None:
+    """Wait until something holds, or fail with TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while not await holds():  # noqa: ASYNC110  # rows and stores have no event
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def open_studio(work: Workshop, *, spill_bytes: int = 1 << 20, **media: Any) -> AsyncIterator[Studio]:
+    """Legs on loopback; every one is closed at the end."""
+    ended: list[Id] = []
+    legs = Legs(
+        work.calls,
+        work.recordings,
+        work.store,
+        work.clock,
+        media=MediaSettings(addresses=("127.0.0.1",), **media),
+        recording=RecordingSettings(spill_bytes=spill_bytes),
+        on_ended=ended.append,
+    )
+    try:
+        yield Studio(work, legs, ended)
+    finally:
+        await legs.aclose()

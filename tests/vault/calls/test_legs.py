@@ -1,0 +1,270 @@
+"""Legs with real peers: who may join, what is captured, and that every end is final."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import select
+
+from tests.vault.calls.studio import SOUND_ONLY, open_studio, until
+from tests.vault.media.workshop import Workshop
+from tests.webrtc.publisher import Publisher, PublisherPlan
+from vault.db.tables import legs, media
+from vault.errors import (
+    BusyError,
+    ConflictError,
+    ConsentMissingError,
+    DependencyError,
+    ForbiddenError,
+    MalformedError,
+    NotFoundError,
+    OfferRefusedError,
+    PreconditionFailedError,
+)
+from vault.model import ConsentChoice, ErasureReason, MediaState, Role, new_id
+from webrtc.lifecycle import CloseReason
+
+
+async def media_rows(work: Workshop) -> list[str]:
+    """Every recording there is."""
+    async with work.database.read() as connection:
+        return [row.id for row in await connection.execute(select(media.c.id))]
+
+
+async def has_objects(work: Workshop) -> bool:
+    """Whether anything was stored."""
+    return bool(await work.objects())
+
+
+async def test_a_call_with_consent_is_recorded_and_handed_over(work: Workshop) -> None:
+    """From the answer to a file: rows, fragments, end, finisher."""
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(PublisherPlan()) as publisher:
+        answered = await studio.live(call, publisher)
+        await until(lambda: has_objects(work))
+        assert (await studio.rows(call))[0] == "live"
+        assert studio.legs.live == 1
+        await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
+        assert await studio.over(call) == "hangup"
+        (media_id,) = studio.ended
+    assert await work.finish.finish(media_id) is MediaState.READY
+    told = [entry.type for entry in await work.ledger.history(call.id)]
+    assert told == ["call.ended", "consent.given", "call.opened"]
+
+
+@pytest.mark.parametrize("case", ["refused", "a button that does not record"])
+async def test_without_consent_not_one_frame_is_captured(work: Workshop, case: str) -> None:
+    """P11: media flows for two seconds, and there is no row, no key and no object of it."""
+    button = await work.button(records=case == "refused")
+    choice = ConsentChoice.REFUSED if case == "refused" else ConsentChoice.ACCEPTED
+    call = await work.consented(choice, button=button)
+    async with open_studio(work) as studio, Publisher(PublisherPlan()) as publisher:
+        answered = await studio.live(call, publisher)
+        await asyncio.sleep(2)
+        leg = studio.legs._legs[answered.leg_id]
+        assert leg.capture is None
+        assert publisher.audio is not None
+        assert publisher.audio.sent > 50
+        await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
+        assert studio.ended == []
+    assert await media_rows(work) == []
+    assert await work.objects() == []
+
+
+async def test_without_an_answer_to_the_notice_there_is_no_leg(work: Workshop) -> None:
+    """The offer is not even looked at."""
+    call = await work.call()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        with pytest.raises(ConsentMissingError):
+            await studio.join(call, publisher)
+        assert studio.legs.live == 0
+
+
+async def test_a_call_carries_one_leg(any_work: Workshop) -> None:
+    """Of offers that come at once one is answered; the others leave no row and no socket."""
+    call = await any_work.consented()
+    publishers = [Publisher(SOUND_ONLY) for _ in range(3)]
+    async with open_studio(any_work) as studio:
+        joined = await asyncio.gather(
+            *(studio.join(call, publisher) for publisher in publishers), return_exceptions=True
+        )
+        refused = [answer for answer in joined if isinstance(answer, BaseException)]
+        assert len(refused) == 2
+        assert all(isinstance(error, ConflictError) for error in refused)
+        assert studio.legs.live == 1
+        async with any_work.database.read() as connection:
+            assert len((await connection.execute(select(legs.c.id))).all()) == 1
+    for publisher in publishers:
+        await publisher.close()
+
+
+async def test_a_bad_offer_leaves_the_call_as_it_was(work: Workshop) -> None:
+    """The gate's code comes through; the visitor may try again."""
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        with pytest.raises(OfferRefusedError) as refused:
+            await studio.legs.join(call.id, "v=0\r\n", by=work.visitor(call))
+        assert refused.value.reason
+        assert (await studio.rows(call))[0] == "open"
+        await studio.live(call, publisher)
+
+
+async def test_an_offer_that_never_connects_ends_at_the_deadline(work: Workshop) -> None:
+    """F8: rows are final, nothing was recorded."""
+    call = await work.consented()
+    async with open_studio(work, setup_deadline_s=0.5) as studio, Publisher(SOUND_ONLY) as publisher:
+        await studio.join(call, publisher)
+        assert await studio.over(call) == CloseReason.SETUP_TIMEOUT.value
+        assert studio.ended == []
+    assert await media_rows(work) == []
+
+
+async def test_a_full_node_says_so_and_takes_the_next_after_an_end(work: Workshop) -> None:
+    """Counted before the first wait, so that a rush cannot pass the limit."""
+    calls = [await work.consented() for _ in range(2)]
+    async with (
+        open_studio(work, max_legs=1) as studio,
+        Publisher(SOUND_ONLY) as one,
+        Publisher(SOUND_ONLY) as other,
+    ):
+        answered = await studio.live(calls[0], one)
+        with pytest.raises(BusyError):
+            await studio.join(calls[1], other)
+        await studio.legs.hang_up(calls[0].id, answered.leg_id, by=work.visitor(calls[0]))
+        await studio.live(calls[1], other)
+        studio.legs.drain()
+        async with Publisher(SOUND_ONLY) as late:
+            with pytest.raises(BusyError):
+                await studio.join(calls[1], late)
+
+
+async def test_a_call_ends_after_its_longest_time(work: Workshop) -> None:
+    """And the recording is handed over like any other."""
+    call = await work.consented()
+    async with open_studio(work, max_call_s=1.5) as studio, Publisher(SOUND_ONLY) as publisher:
+        await studio.live(call, publisher)
+        assert await studio.over(call) == CloseReason.HANGUP.value
+        assert len(studio.ended) == 1
+
+
+@pytest.mark.parametrize("how", ["peer_left", "silent", "shutdown"])
+async def test_however_a_leg_ends_its_rows_and_recording_are_final(work: Workshop, how: str) -> None:
+    """Item 3: every end finalises; a vanished browser too."""
+    call = await work.consented()
+    async with (
+        open_studio(work, stalled_after_s=0.5, dead_after_s=1.0) as studio,
+        Publisher(SOUND_ONLY) as publisher,
+    ):
+        await studio.live(call, publisher)
+        await until(lambda: has_objects(work))
+        if how == "peer_left":
+            await publisher.close()
+        elif how == "silent":
+            await publisher.vanish()
+        else:
+            await studio.legs.aclose()
+        reason = await studio.over(call)
+        assert reason == how or (how == "silent" and reason == CloseReason.CONSENT_LOST.value)
+        (media_id,) = studio.ended
+    item = await work.library.get(media_id, by=work.by())
+    assert item.state is MediaState.FINISHING
+
+
+@pytest.mark.parametrize("broken", ["leg_connected", "end", "capture"])
+async def test_a_step_that_fails_once_costs_no_row(work: Workshop, broken: str) -> None:
+    """A database that hiccups at the wrong moment, or a recorder with a defect: the leg still ends."""
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        failed = 0
+
+        def fail_once(room: object, name: str) -> None:
+            original = getattr(room, name)
+
+            async def failing(*arguments: object, **named: object) -> object:
+                nonlocal failed
+                failed += 1
+                if failed == 1:
+                    raise DependencyError("away")
+                return await original(*arguments, **named)
+
+            setattr(room, name, failing)
+
+        if broken != "capture":
+            fail_once(work.calls if broken == "leg_connected" else work.recordings, broken)
+        answered = await studio.live(call, publisher)
+        await until(lambda: has_objects(work))
+        if broken == "capture":
+            capture = studio.legs._legs[answered.leg_id].capture
+            assert capture is not None
+            capture._put = None  # type: ignore[assignment,method-assign]
+        await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
+        assert await studio.over(call) == "hangup"
+        assert len(studio.ended) == 1
+        assert failed == 0 if broken == "capture" else failed >= 1
+
+
+async def test_an_erasure_while_capturing_stops_the_capture_and_not_the_call(work: Workshop) -> None:
+    """The call goes on unrecorded; nothing is stored after the objects were deleted."""
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        answered = await studio.live(call, publisher)
+        await until(lambda: has_objects(work))
+        (media_id,) = await media_rows(work)
+        work.eraser._stop_capture = studio.legs.stop_capture
+        await work.requests.of_media(media_id, ErasureReason.CONSENT_WITHDRAWN, by=work.by())
+        assert await work.eraser.carry(media_id)
+        assert await work.objects() == []
+        await asyncio.sleep(1.5)
+        assert (await studio.rows(call))[0] == "live"
+        await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
+        assert await work.objects() == []
+        assert studio.ended == []
+        assert (await work.library.get(media_id, by=work.by())).state is MediaState.ERASED
+
+
+async def test_what_is_stored_behind_an_erasures_back_goes_with_the_leg(work: Workshop) -> None:
+    """Another program erased and could not stop this capture: its last fragments are deleted at the end."""
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        answered = await studio.live(call, publisher)
+        await until(lambda: has_objects(work))
+        (media_id,) = await media_rows(work)
+        other = await work.reborn()
+        await other.requests.of_media(media_id, ErasureReason.OTHER, by=work.by())
+        assert await other.eraser.carry(media_id)
+        await until(lambda: has_objects(work))
+        await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
+        assert await work.objects() == []
+
+
+async def test_a_foreign_leg_looks_missing(work: Workshop) -> None:
+    """P5: another visitor, another tenant's visitor, another call's path and a missing leg: one answer."""
+    call, neighbour = await work.consented(), await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        answered = await studio.live(call, publisher)
+        visitor, stranger = work.visitor(call), work.visitor(neighbour)
+        for call_id, leg_id, by in (
+            (call.id, answered.leg_id, stranger),
+            (neighbour.id, answered.leg_id, stranger),
+            (call.id, new_id("leg"), visitor),
+        ):
+            with pytest.raises(NotFoundError):
+                await studio.legs.hang_up(call_id, leg_id, by=by)
+            with pytest.raises(NotFoundError):
+                await studio.legs.trickle(call_id, leg_id, "", if_match="*", by=by)
+        with pytest.raises(ForbiddenError):
+            await studio.legs.hang_up(call.id, answered.leg_id, by=work.by(Role.SERVICE))
+        assert studio.legs.live == 1
+
+
+async def test_trickling_needs_the_sessions_own_tag(work: Workshop) -> None:
+    """RFC 9725, 4.3: another session's fragment is not taken, nonsense is refused as such."""
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        answered = await studio.join(call, publisher)
+        visitor = work.visitor(call)
+        with pytest.raises(PreconditionFailedError):
+            await studio.legs.trickle(call.id, answered.leg_id, "", if_match='"other"', by=visitor)
+        with pytest.raises((MalformedError, ConflictError)):
+            await studio.legs.trickle(
+                call.id, answered.leg_id, "a=\0nonsense", if_match=answered.etag, by=visitor
+            )
