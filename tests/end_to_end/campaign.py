@@ -24,8 +24,8 @@ from typing import Any
 import aiohttp
 
 from crypto.receipts import verify_receipt
-from tests.end_to_end.campaign_media import FRAME_S, PLAN, Kept, kept_frames
-from tests.end_to_end.program import Program, running_program
+from tests.end_to_end.campaign_media import FRAME_S, PLAN, CampaignPlan, Kept, kept_frames
+from tests.end_to_end.program import Program, running_program, start_command
 from tests.end_to_end.visitor import Agent, OpenedCall, open_call
 from tests.webrtc.publisher import WhipPublisher
 from vault.ledger.signing import LedgerKeys
@@ -72,6 +72,19 @@ async def started(
         await asyncio.to_thread(manager.__exit__, None, None, None)
 
 
+async def killed_while_starting(folder: Path, *, after_s: float, environ: dict[str, str]) -> bool:
+    """Start the program and kill it on its way; False where it was ready before that."""
+    argv, env = start_command(folder, settings=SETTINGS, environ=environ)
+    with (folder.parent / f"{folder.name}.log").open("a+b") as log:
+        begun = log.seek(0, os.SEEK_END)
+        process = await asyncio.create_subprocess_exec(*argv, env=env, stdout=log, stderr=log)
+        await asyncio.sleep(after_s)
+        process.kill()
+        await process.wait()
+        log.seek(begun)
+        return b"#code=" not in log.read()
+
+
 @dataclass
 class Sent:
     """A call, and how many frames of each track had been sent when it was over."""
@@ -95,11 +108,11 @@ class Sent:
 
 @asynccontextmanager
 async def talking(
-    http: aiohttp.ClientSession, program: Program, *, visitor: dict[str, str] | None = None, **more: Any
+    http: aiohttp.ClientSession, program: Program, *, plan: CampaignPlan = PLAN, **more: Any
 ) -> AsyncIterator[Sent]:
     """A call that sends media for the length of the block; its end is the caller's business."""
-    call = await open_call(http, program, visitor=visitor, **more)
-    async with WhipPublisher(PLAN, http, call.legs, call.token) as publisher:
+    call = await open_call(http, program, **more)
+    async with WhipPublisher(plan, http, call.legs, call.token) as publisher:
         await publisher.publish()
         yield Sent(call, publisher)
 
@@ -204,7 +217,8 @@ async def require_receipt(
         json.dumps(receipt).encode(), LedgerKeys.open(folder / "keys" / "ledger.key").verifiers
     )
     assert proven.status == "complete"
-    assert uuid_of(media_id) in {entry.fields["object"] for entry in proven.entries}
+    asked = {uuid_of(item["media_id"]) for item in request["items"]}
+    assert {entry.fields["object"] for entry in proven.entries} == asked
     assert objects_of(folder, media_id) == []
     assert (await agent.ask("GET", f"/v1/media/{media_id}"))[0] == 410
 

@@ -3,6 +3,9 @@
 import fractions
 import functools
 import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import av
@@ -63,11 +66,29 @@ class CampaignPlan(PublisherPlan):
 
 
 PLAN = CampaignPlan()
+H264_PLAN = CampaignPlan(video="h264")
+_START_CODE = re.compile(rb"\x00\x00\x00?\x01")
+_SLICES = frozenset({1, 5})  # NAL unit types that are pictures (H.264, table 7-1)
+
+
+def _slices(units: Iterable[bytes]) -> bytes:
+    """What of an H.264 frame is the same in every packaging."""
+    return b"".join(unit for unit in units if unit and unit[0] & 31 in _SLICES)
+
+
+def _lengths(frame: bytes) -> Iterator[bytes]:
+    """The NAL units of a frame in MP4, each behind its length."""
+    while frame:
+        size = int.from_bytes(frame[:4], "big")
+        yield frame[4 : 4 + size]
+        frame = frame[4 + size :]
 
 
 @functools.cache
-def _numbers(kind: str) -> dict[bytes, int]:
-    clip = noise_clip() if kind == "audio" else PLAN.video_media()
+def _numbers(codec: str) -> dict[bytes, int]:
+    clip = noise_clip() if codec == "opus" else CampaignPlan(video=codec).video_media()
+    if codec == "h264":
+        return {_slices(_START_CODE.split(frame)): number for number, frame in enumerate(clip.frames)}
     return {frame: number for number, frame in enumerate(clip.frames)}
 
 
@@ -83,15 +104,15 @@ class Kept:
 def kept_frames(recording: bytes) -> dict[str, Kept]:
     """Decode a recording to its end and name the frames it holds; raises where it does not play."""
     numbers: dict[str, list[int]] = {}
-    decoded = dict.fromkeys(("audio", "video"), 0)
-    with av.open(io.BytesIO(recording)) as container:
+    decoded: Counter[str] = Counter()
+    with av.open(io.BytesIO(recording), "r") as container:
         for packet in container.demux():
+            kind, codec = packet.stream.type, packet.stream.codec_context.codec.canonical_name
             if packet.size:
-                kind = packet.stream.type
-                numbers.setdefault(kind, []).append(_numbers(kind)[bytes(packet)])
-            decoded[packet.stream.type] += len(packet.decode())
-    kept = {kind: Kept(min(of), max(of), max(of) - min(of) + 1 - len(of)) for kind, of in numbers.items()}
+                frame = _slices(_lengths(bytes(packet))) if codec == "h264" else bytes(packet)
+                numbers.setdefault(kind, []).append(_numbers(codec)[frame])
+            decoded[kind] += len(packet.decode())
     for kind, of in numbers.items():
         if decoded[kind] < len(of) or of != sorted(of):
             raise ValueError(f"{decoded[kind]} of {len(of)} frames of the {kind} track play in order")
-    return kept
+    return {kind: Kept(min(of), max(of), max(of) - min(of) + 1 - len(of)) for kind, of in numbers.items()}

@@ -49,6 +49,24 @@ class Program:
         return found.group()
 
 
+def start_command(
+    folder: Path,
+    *,
+    port: int = 0,
+    settings: dict[str, str] | None = None,
+    environ: dict[str, str] | None = None,
+) -> tuple[list[str], dict[str, str]]:
+    """The command line and the environment of ``callvault dev`` in a folder.
+
+    ``settings`` are environment names without their prefix, like ``{"RECORDING__FRAGMENT_S": "0.5"}``;
+    ``environ`` is added to the environment as it is.
+    """
+    names = {f"CALLVAULT_{name}": value for name, value in (settings or {}).items()}
+    names.setdefault("CALLVAULT_SERVER__METRICS_PORT", "0")
+    argv = [sys.executable, "-m", "vault", "dev", "--dir", str(folder), "--port", str(port)]
+    return argv, {**os.environ, **(environ or {}), **names}
+
+
 @contextmanager
 def running_program(
     folder: Path,
@@ -59,8 +77,7 @@ def running_program(
 ) -> Iterator[Program]:
     """Run ``callvault dev`` in a folder for the length of the block; the same folder may be used again.
 
-    ``settings`` are environment names without their prefix, like ``{"RECORDING__FRAGMENT_S": "0.5"}``;
-    ``environ`` is added to the environment as it is.
+    ``settings`` and ``environ`` are those of `start_command`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.parent / f"{folder.name}.log"
@@ -69,10 +86,7 @@ def running_program(
     def printed() -> str:
         return log.read_bytes()[begun:].decode(errors="replace") if log.exists() else ""
 
-    names = {f"CALLVAULT_{name}": value for name, value in (settings or {}).items()}
-    names.setdefault("CALLVAULT_SERVER__METRICS_PORT", "0")
-    argv = [sys.executable, "-m", "vault", "dev", "--dir", str(folder), "--port", str(port)]
-    env = {**os.environ, **(environ or {}), **names}
+    argv, env = start_command(folder, port=port, settings=settings, environ=environ)
     with server(argv, log=log, is_ready=lambda: _CODE.search(printed()) is not None, env=env) as process:
         base, code = _BASE.search(printed()), _CODE.search(printed())
         if base is None or code is None:

@@ -1,7 +1,8 @@
 """SIGKILL at random instants (promises: at most 2 s lost, nothing stuck, no plaintext, no early receipt).
 
-Each round kills one program while calls are live, one has just hung up and an erasure was just asked for. The
-next program recovers while new calls come in. One folder through the whole campaign; the seed is printed.
+Each round kills one program: while calls are live, one has just hung up and an erasure was just asked for, or
+while it starts. The next program recovers while new calls come in. All rounds share a folder; the seed is
+printed.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from tests.end_to_end.campaign import (
     Recorded,
     Sent,
     fetch,
+    killed_while_starting,
     quietly,
     require_no_early_word,
     require_nothing_stuck,
@@ -34,13 +36,13 @@ from tests.end_to_end.campaign import (
     talking,
     verify_ledger,
 )
-from tests.end_to_end.campaign_media import PLAN, noise_clip
+from tests.end_to_end.campaign_media import H264_PLAN, PLAN, noise_clip
 from tests.end_to_end.canaries import Canaries
 from tests.end_to_end.program import Program
 from tests.end_to_end.visitor import Agent
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(6600)]
-LIVE_CALLS = 2
+STARTING = 0.2  # how many of the kills hit a program that is starting
 NAME = "Wilhelmine Kanarienvogel"
 
 
@@ -57,21 +59,35 @@ class Campaign:
     unchecked: list[tuple[Sent, Recorded | None]] = field(default_factory=list)
     losses_s: list[float] = field(default_factory=list)
     recoveries_s: list[float] = field(default_factory=list)
+    calls: dict[str, str] = field(default_factory=dict)  # of each recording
     erased: int = 0
+    starting: int = 0
+    start_s: float = 3.0
 
     async def round(self) -> None:
+        """Kill on the way up, or start, recover, talk and kill; then look at what is left."""
+        if self.owed and self.random.random() < STARTING:
+            after_s = self.random.uniform(0.4, 1.1) * self.start_s
+            self.starting += await killed_while_starting(self.folder, after_s=after_s, environ=self.environ)
+            await asyncio.to_thread(self.checked)
+        else:
+            await self.full_round()
+
+    async def full_round(self) -> None:
         """Start, recover, talk, kill."""
+        begun_s = time.monotonic()
         async with AsyncExitStack() as stack:
             program = await stack.enter_async_context(started(self.folder, environ=self.environ))
             ready_s = time.monotonic()
+            self.start_s = ready_s - begun_s
             http, agent = await self.signed_in(stack, program)
             owed, self.owed = self.owed, []
             recovering = asyncio.create_task(self.recovered(agent, owed, ready_s), name="recovering")
             calls = [
                 await stack.enter_async_context(
-                    talking(http, program, visitor={"name": NAME, "reference": f"{NAME} {number}"})
+                    talking(http, program, visitor={"name": NAME, "reference": f"{NAME} {n}"}, plan=plan)
                 )
-                for number in range(LIVE_CALLS + 1)
+                for n, plan in enumerate(self.random.sample([PLAN, PLAN, H264_PLAN], 3))
             ]
             await recovering
             await self.killed(program, agent, calls)
@@ -140,8 +156,7 @@ class Campaign:
         if self.kept and self.random.random() < 0.7:
             media_id = self.random.choice(sorted(self.kept))
             self.erasing.append(media_id)
-            asked = agent.ask("DELETE", f"/v1/media/{media_id}?reason=visitor_request")
-            tasks.append(asyncio.create_task(quietly(asked), name="erasing"))
+            tasks.append(asyncio.create_task(quietly(self.erase(agent, media_id)), name="erasing"))
         await asyncio.sleep(kill_s - erase_s)
         os.kill(program.process.pid, signal.SIGKILL)
         for call in calls:
@@ -150,11 +165,20 @@ class Campaign:
         await asyncio.to_thread(program.process.wait)
         await asyncio.gather(*tasks)
 
+    async def erase(self, agent: Agent, media_id: str) -> None:
+        """Ask for the recording alone, or for its whole call."""
+        if self.random.random() < 0.5:
+            await agent.ask("DELETE", f"/v1/media/{media_id}?reason=visitor_request")
+        else:
+            asked = {"call_id": self.calls[media_id], "reason": "visitor_request"}
+            await agent.ask("POST", "/v1/deletion-requests", json=asked)
+
     def checked(self) -> None:
         """Look at what the last recovery gave back, and at every byte that the killed program left."""
         for sent, recorded in self.unchecked:
             self.losses_s.append(require_whole(sent, recorded))
             if recorded is not None:
+                self.calls[recorded.id] = recorded.call_id
                 self.kept[recorded.id] = hashlib.sha256(recorded.media).digest()
         self.unchecked = []
         require_no_early_word(self.folder)
@@ -174,6 +198,7 @@ async def test_random_kills_lose_two_seconds_at_most_and_leave_nothing_stuck(
     campaign.canaries.add_word("visitor", NAME)
     campaign.canaries.add_media("sound", noise_clip().frames)
     campaign.canaries.add_media("picture", PLAN.video_media().frames)
+    campaign.canaries.add_media("h264 picture", H264_PLAN.video_media().frames)
     for _ in range(rounds(50, 500)):
         await campaign.round()
     await campaign.last()
@@ -181,5 +206,6 @@ async def test_random_kills_lose_two_seconds_at_most_and_leave_nothing_stuck(
     say(
         f"recordings {len(losses)}, worst loss {losses[-1]:.2f} s, median {losses[len(losses) // 2]:.2f} s; "
         f"slowest recovery {max(campaign.recoveries_s):.2f} s; erased {campaign.erased}; "
+        f"killed while starting {campaign.starting}; "
         f"scanned {campaign.canaries.scanned_bytes} bytes in {campaign.canaries.files} files"
     )
