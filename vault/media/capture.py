@@ -104,6 +104,7 @@ class Capture:
         self._abandoned = False
         self._done = asyncio.Event()
         self._beginning = asyncio.Lock()
+        self._limit: asyncio.Timeout | None = None
 
     # --- the sink, on the media loop ------------------------------------------------------------------------
 
@@ -136,12 +137,25 @@ class Capture:
     async def run(self) -> None:
         """Store fragments until ``close``; returns when the last one is stored or given up."""
         try:
-            while not self._closing:
-                await self._turn()
-            if not self._abandoned:
-                await self._store_the_rest()
+            async with asyncio.timeout(None) as self._limit:
+                if self._closing:
+                    self._end_within(LAST_TRIES_S)
+                while not self._closing:
+                    await self._turn()
+                while not self._abandoned and not await self._store_waiting():
+                    continue
+        except TimeoutError:
+            lost = len(self._waiting.fragments) + len(self._plain)
+            self.counts.dropped += lost
+            if lost:
+                log.error("capture.end_lost", fragments=lost)
         finally:
             self._done.set()
+
+    def _end_within(self, limit_s: float) -> None:
+        """Bound what ``run`` still does: a put under way is cancelled, and ends before ``run`` does."""
+        if self._limit is not None and not self._limit.expired() and not self._done.is_set():
+            self._limit.reschedule(asyncio.get_running_loop().time() + limit_s)
 
     async def _turn(self) -> None:
         try:
@@ -159,7 +173,7 @@ class Capture:
         self._plain.clear()
         self._waiting.fragments.clear()
         self._plain_bytes = self._waiting.held_bytes = 0
-        self._wake.set()
+        self._end_within(0)
 
     async def recording(self) -> Begun | None:
         """Tell what is recorded into; waits for a beginning that is under way, so that none is overlooked."""
@@ -176,6 +190,7 @@ class Capture:
             self._closing = True
             if not self._writer.is_empty:
                 self._cut()
+            self._end_within(LAST_TRIES_S)
             self._wake.set()
 
     def _cut(self) -> None:
@@ -207,7 +222,7 @@ class Capture:
                 self._waiting.held_bytes -= len(sealed)
                 self.counts.stored += 1
                 self.counts.stored_bytes += len(sealed)
-        except (StorageError, VaultError) as error:
+        except (StorageError, VaultError, TimeoutError) as error:
             self.counts.failures += 1
             log.warning(
                 "capture.store_failed", error=type(error).__name__, waiting=len(self._waiting.fragments)
@@ -244,14 +259,3 @@ class Capture:
             return
         key = spool_key(tenant_id=self.begun.tenant_id, media_id=self.begun.media_id, number=number)
         await self._store.put(key, sealed)
-
-    async def _store_the_rest(self) -> None:
-        """After the call: try for a bounded time, then give up what the store would not take."""
-        try:
-            async with asyncio.timeout(LAST_TRIES_S):
-                while not await self._store_waiting():
-                    continue
-        except TimeoutError:
-            lost = len(self._waiting.fragments) + len(self._plain)
-            self.counts.dropped += lost
-            log.error("capture.end_lost", fragments=lost)
