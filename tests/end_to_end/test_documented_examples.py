@@ -69,9 +69,15 @@ class Reader:
 
 
 def dig(value: Any, path: str) -> str:
-    """Follow ``items.0.id`` into an answer; raises LookupError or TypeError where it leads nowhere."""
-    for step in path.split("."):
+    """Follow ``items.0.id`` into an answer; ``state=ended`` waits for that value.
+
+    Raises LookupError or TypeError where it leads nowhere, or to another value yet.
+    """
+    steps, _, awaited = path.partition("=")
+    for step in steps.split("."):
         value = value[int(step)] if isinstance(value, list) else value[step]
+    if awaited and value != awaited:
+        raise LookupError(value)
     return str(value)
 
 
