@@ -224,6 +224,8 @@ async def trickle(ask: Ask[bytes, None]) -> Answer:
     given = ask.raw.if_match
     if not given:
         raise PreconditionRequiredError("send the ETag of the leg's answer in If-Match")
+    if given[0].is_weak:  # RFC 9110, 13.1.1: If-Match compares strongly
+        raise PreconditionFailedError("send the ETag of the leg's answer as it was given")
     await ask.services.legs.trickle(
         ask.path["call_id"],
         ask.path["leg_id"],
