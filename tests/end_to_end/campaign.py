@@ -117,6 +117,22 @@ async def talking(
         yield Sent(call, publisher)
 
 
+@asynccontextmanager
+async def visitors() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session without cookies: each visitor brings a token."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        yield http
+
+
+@asynccontextmanager
+async def signed_in(program: Program, *, code: str | None = None) -> AsyncIterator[Agent]:
+    """An agent who signs in with a code, the program's own unless another is given."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        agent = Agent(http, program, code=code)
+        await agent.sign_in()
+        yield agent
+
+
 @dataclass
 class Recorded:
     """A recording that was finished and checked."""
@@ -184,6 +200,7 @@ def require_nothing_stuck(folder: Path) -> None:
         queries: dict[str, list[object]] = {
             "SELECT id, state FROM media WHERE state NOT IN ('ready','lost','erased')": [],
             "SELECT id, state FROM legs WHERE state <> 'ended'": [],
+            "SELECT id FROM calls WHERE state = 'live'": [],
             "SELECT object_id, state FROM erasures WHERE state <> 'complete'": [],
             "SELECT id FROM deletion_requests WHERE completed_at IS NULL": [],
         }

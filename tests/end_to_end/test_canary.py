@@ -24,8 +24,10 @@ from tests.end_to_end.campaign import (
     require_whole,
     say,
     settled,
+    signed_in,
     started,
     talking,
+    visitors,
 )
 from tests.end_to_end.campaign_media import PLAN, noise_clip
 from tests.end_to_end.canaries import Canaries, Hit
@@ -97,13 +99,12 @@ class Lookout:
 @asynccontextmanager
 async def house(lookout: Lookout) -> AsyncIterator[tuple[Program, aiohttp.ClientSession, Agent]]:
     """The program on the folder under watch, visitors, and an agent who has signed in."""
-    async with AsyncExitStack() as stack:
-        environ = {"TMPDIR": str(lookout.temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-        program = await stack.enter_async_context(started(lookout.folder, environ=environ))
-        http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
-        jar = aiohttp.CookieJar(unsafe=True)
-        agent = Agent(await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar)), program)
-        await agent.sign_in()
+    environ = {"TMPDIR": str(lookout.temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+    async with (
+        started(lookout.folder, environ=environ) as program,
+        visitors() as http,
+        signed_in(program) as agent,
+    ):
         yield program, http, agent
 
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from tests.end_to_end.campaign import (
     require_nothing_stuck,
     require_whole,
     settled,
+    signed_in,
     started,
     talking,
+    visitors,
 )
 from tests.end_to_end.campaign_media import PLAN, kept_frames
 from tests.end_to_end.program import Program, running_program
-from tests.end_to_end.visitor import Agent, OpenedCall, open_call
+from tests.end_to_end.visitor import OpenedCall, open_call
 from tests.webrtc.publisher import WhipPublisher
 from vault.app import open_rooms
 from vault.calls.buttons import NewButton
@@ -54,17 +56,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """A visitor's session."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with visitors() as session:
         yield session
-
-
-@asynccontextmanager
-async def agent_of(program: Program, code: str) -> AsyncIterator[Agent]:
-    """An agent who signs in with a code."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        agent = Agent(session, program, code=code)
-        await agent.sign_in()
-        yield agent
 
 
 @dataclass(frozen=True)
@@ -187,7 +180,7 @@ async def test_a_visitor_who_vanishes_leaves_a_finished_recording(
         await sent.publisher.vanish()
         told = await until_ended(http, sent.call, within_s=DEAD_AFTER_S + SLACK_S)
     assert told["end_reason"] in {"silent", "consent_lost"}
-    async with agent_of(program, ours.code) as agent:
+    async with signed_in(program, code=ours.code) as agent:
         item = await settled(agent, program.folder, sent)
         assert item is not None
         recorded = await fetch(agent, item)
@@ -202,8 +195,8 @@ async def test_two_tenants_do_not_see_each_other_on_this_path(
     """A call, its legs, its recording and its erasure: to another tenant none of them exists."""
     us, them = await company(program, "Atelier Lumen"), await company(program, "Nachbar & Cie")
     async with AsyncExitStack() as stack:
-        ours = await stack.enter_async_context(agent_of(program, us.code))
-        theirs = await stack.enter_async_context(agent_of(program, them.code))
+        ours = await stack.enter_async_context(signed_in(program, code=us.code))
+        theirs = await stack.enter_async_context(signed_in(program, code=them.code))
         mine = await stack.enter_async_context(talking(http, program, button_id=us.button_id))
         stranger = await open_call(http, program, button_id=them.button_id)
         for method, url in (("GET", mine.call.legs[: -len("/legs")]), ("DELETE", mine.publisher.location)):
@@ -235,10 +228,9 @@ async def test_two_tenants_do_not_see_each_other_on_this_path(
 async def test_a_stop_during_a_call_drains_it_and_finishes_its_recording(tmp_path: Path) -> None:
     """SIGTERM: no new call, the running one goes on for a while, then its recording is made ready; exit 0."""
     folder = tmp_path / "vault"
-    jar = aiohttp.DummyCookieJar()
     async with (
         started(folder, settings={"SERVER__DRAIN_S": "2"}) as program,
-        aiohttp.ClientSession(cookie_jar=jar) as http,
+        visitors() as http,
         talking(http, program) as sent,
     ):
         late = await open_call(http, program)
@@ -253,7 +245,7 @@ async def test_a_stop_during_a_call_drains_it_and_finishes_its_recording(tmp_pat
         assert await asyncio.to_thread(program.process.wait, 20) == 0
     require_nothing_stuck(folder)
     sent.hung_up = True
-    async with started(folder) as program, agent_of(program, program.code) as agent:
+    async with started(folder) as program, signed_in(program) as agent:
         recorded = await fetch(agent, (await items_of(agent, sent.call.id))[0])
     assert require_whole(sent, recorded) < 0.5
     assert recorded.manifest["end_reason"] == "shutdown"

@@ -16,7 +16,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from tests.end_to_end.campaign import (
@@ -32,9 +31,11 @@ from tests.end_to_end.campaign import (
     say,
     seeded,
     settled,
+    signed_in,
     started,
     talking,
     verify_ledger,
+    visitors,
 )
 from tests.end_to_end.campaign_media import H264_PLAN, PLAN, noise_clip
 from tests.end_to_end.canaries import Canaries
@@ -80,7 +81,8 @@ class Campaign:
             program = await stack.enter_async_context(started(self.folder, environ=self.environ))
             ready_s = time.monotonic()
             self.start_s = ready_s - begun_s
-            http, agent = await self.signed_in(stack, program)
+            http = await stack.enter_async_context(visitors())
+            agent = await stack.enter_async_context(signed_in(program))
             owed, self.owed = self.owed, []
             recovering = asyncio.create_task(self.recovered(agent, owed, ready_s), name="recovering")
             calls = [
@@ -98,7 +100,7 @@ class Campaign:
         """One more start, that is not killed: everything is paid, and what should play still plays."""
         async with AsyncExitStack() as stack:
             program = await stack.enter_async_context(started(self.folder, environ=self.environ))
-            _, agent = await self.signed_in(stack, program)
+            agent = await stack.enter_async_context(signed_in(program))
             await self.recovered(agent, self.owed, time.monotonic())
             self.checked()
             for media_id, digest in self.kept.items():
@@ -116,14 +118,6 @@ class Campaign:
         temporary = self.folder.parent / "tmp"
         temporary.mkdir(exist_ok=True)
         return {"TMPDIR": str(temporary)}
-
-    async def signed_in(self, stack: AsyncExitStack, program: Program) -> tuple[aiohttp.ClientSession, Agent]:
-        """A session for visitors, and the agent with one of their own."""
-        visitors = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
-        jar = aiohttp.CookieJar(unsafe=True)
-        agent = Agent(await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar)), program)
-        await agent.sign_in()
-        return visitors, agent
 
     async def recovered(self, agent: Agent, owed: list[Sent], ready_s: float) -> None:
         """What the killed program owed is there in time: each recording, each erasure."""

@@ -24,9 +24,11 @@ from tests.end_to_end.campaign import (
     require_whole,
     say,
     settled,
+    signed_in,
     started,
     talking,
     verify_ledger,
+    visitors,
 )
 from tests.end_to_end.program import Program
 from tests.end_to_end.syscalls import watched_steps
@@ -52,12 +54,7 @@ class Running:
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Running]:
     """Start the program on the folder."""
-    async with AsyncExitStack() as stack:
-        program = await stack.enter_async_context(started(folder))
-        http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()))
-        jar = aiohttp.CookieJar(unsafe=True)
-        agent = Agent(await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar)), program)
-        await agent.sign_in()
+    async with started(folder) as program, visitors() as http, signed_in(program) as agent:
         yield Running(program, http, agent)
 
 
