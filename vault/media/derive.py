@@ -7,7 +7,10 @@ Nothing is ever written to disk. A child that fails costs the recording its post
 
 import asyncio
 import base64
+import contextlib
 import json
+import os
+import signal
 import sys
 from dataclasses import dataclass
 from types import TracebackType
@@ -65,16 +68,22 @@ class Derivation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the child, whatever it is doing, and wait for it."""
+        """End the child, whatever it is doing and with whatever it started, and wait for it."""
         process = self._process
         if process is None:
             return
         if process.returncode is None:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
         await process.wait()
         if self._output is not None:
             self._output.cancel()
             await asyncio.gather(self._output, return_exceptions=True)
+        if process.stdout is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):  # what it had said already: unread, its pipe stays open
+                    while await process.stdout.read(OUTPUT_LIMIT_BYTES):
+                        continue
 
     async def feed(self, block: bytes) -> None:
         """Hand over the next bytes; a child that went away is noticed in ``result``, not here."""

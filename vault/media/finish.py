@@ -259,7 +259,9 @@ class Finish:
     async def _publish(self, row: Row[Any], kept: Sequence[_Kept], told: MediaReport) -> None:
         async with self._database.write() as connection:
             now = self._clock.now()
-            state = (await connection.execute(select(media.c.state).where(media.c.id == row.id))).scalar_one()
+            # Locked: an erasure that is asked for meanwhile either waits for this, or has won already.
+            locked = select(media.c.state).where(media.c.id == row.id).with_for_update()
+            state = (await connection.execute(locked)).scalar_one()
             to = require_move(MEDIA_MOVES, MediaState(state), MediaState.READY)
             await connection.execute(delete(parts).where(parts.c.media_id == row.id))
             await connection.execute(
