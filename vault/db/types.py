@@ -1,14 +1,20 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy import JSON, BigInteger, Dialect
 from sqlalchemy.types import TypeDecorator
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Moment(TypeDecorator[datetime]):
-    """An aware datetime, kept as whole milliseconds since 1970, so that both databases sort it alike."""
+    """An aware datetime, kept as whole milliseconds since 1970, so that both databases sort it alike.
+
+    What is finer is cut off, as texts cut it (``vault.clock.to_text``): a moment that was told before it was
+    stored is told alike afterwards.
+    """
 
     impl = BigInteger
     cache_ok = True
@@ -19,7 +25,7 @@ class Moment(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment needs its time zone")
-        return round(value.timestamp() * 1_000)
+        return (value - _EPOCH) // timedelta(milliseconds=1)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # as above
         """Turn milliseconds into an aware datetime."""

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, insert, literal, select, text
 from sqlalchemy.exc import StatementError
 
+from vault.clock import to_text
 from vault.db.engine import Database
 from vault.db.types import Json, Moment
 
@@ -36,6 +37,16 @@ async def test_a_moment_comes_back_aware_in_utc_to_the_millisecond(database: Dat
     assert found == [NOON, None, datetime(1969, 12, 31, tzinfo=UTC)]
     assert found[0].tzinfo is UTC
     assert raw == round(NOON.timestamp() * 1_000)
+
+
+@pytest.mark.parametrize("micros", [0, 1, 499, 500, 999, 999_499, 999_500, 999_999])
+async def test_a_stored_moment_is_told_as_it_was_before(any_database: Database, micros: int) -> None:
+    """What is finer than a millisecond is cut, never rounded up: else an answer and the next would differ."""
+    moment = NOON.replace(microsecond=micros)
+    async with any_database.read() as connection:
+        found = (await connection.execute(select(literal(moment, Moment)))).scalar_one()
+    assert to_text(found) == to_text(moment)
+    assert found <= moment
 
 
 async def test_a_moment_without_its_zone_is_not_stored(database: Database) -> None:
