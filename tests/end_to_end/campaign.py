@@ -222,7 +222,7 @@ async def require_receipt(
     while True:
         _, page = await agent.ask("GET", "/v1/deletion-requests?limit=20")
         request = next(
-            one for one in page["items"] if media_id in {item["media_id"] for item in one["items"]}
+            one for one in page["items"] if media_id in {item["object_id"] for item in one["items"]}
         )
         if request["state"] == "complete":
             break
@@ -234,7 +234,7 @@ async def require_receipt(
         json.dumps(receipt).encode(), LedgerKeys.open(folder / "keys" / "ledger.key").verifiers
     )
     assert proven.status == "complete"
-    asked = {uuid_of(item["media_id"]) for item in request["items"]}
+    asked = {uuid_of(item["object_id"]) for item in request["items"]}
     assert {entry.fields["object"] for entry in proven.entries} == asked
     assert objects_of(folder, media_id) == []
     assert (await agent.ask("GET", f"/v1/media/{media_id}"))[0] == 410

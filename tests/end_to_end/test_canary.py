@@ -141,7 +141,7 @@ async def test_no_canary_reaches_the_disk_at_any_instant(tmp_path: Path) -> None
             assert status == 202, answer
             for one in answer["items"]:
                 if one["kind"] == "recording":
-                    await require_receipt(agent, lookout.folder, one["media_id"])
+                    await require_receipt(agent, lookout.folder, one["object_id"])
     lookout.look()
     assert lookout.hits == []
     assert lookout.scans >= LEAST_SCANS

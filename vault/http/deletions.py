@@ -34,9 +34,9 @@ class DeletionIn(In):
 
 
 class DeletionItem(Out):
-    """One object of a request."""
+    """One object of a request: ``kind`` says whether ``object_id`` is a recording's or a call's."""
 
-    media_id: str
+    object_id: str
     kind: str
     state: ErasureState
     live_erased_at: Moment | None
@@ -123,7 +123,7 @@ def present_deletion(request: DeletionRequest) -> DeletionOut:
         completed_at=request.completed_at,
         items=[
             DeletionItem(
-                media_id=item.object_id, kind=item.kind, state=item.state, live_erased_at=item.live_erased_at
+                object_id=item.object_id, kind=item.kind, state=item.state, live_erased_at=item.live_erased_at
             )
             for item in request.items
         ],

@@ -308,7 +308,7 @@ class Double:
             "reason": request.query["reason"],
             "requested_at": now,
             "completed_at": None,
-            "items": [{"media_id": item["id"], "state": "pending", "live_erased_at": now}],
+            "items": [{"object_id": item["id"], "state": "pending", "live_erased_at": now}],
             "receipt_url": f"/v1/deletion-requests/{name}/receipt",
             "asked": 0,
         }
