@@ -148,21 +148,22 @@ class Calls:
     ) -> Id:
         """Record the visitor's answer; it is in the ledger before anything can be captured.
 
-        The first answer counts: repeating it is harmless, another one is a ConflictError.
+        The first answer counts: repeating it is harmless, another one is a ConflictError. The language is
+        part of what was shown: an answer in another one is to another notice (NoticeChangedError).
         """
         require(by, Permission.CALL_JOIN)
         async with self._database.write() as connection:
             call = await self._own(connection, call_id, by, lock=True)
             if call.state == CallState.ENDED:
                 raise ConflictError("this call has ended; press the button again")
-            if call.notice_hash != notice_hash:
+            if call.notice_hash != notice_hash or call.language != language:
                 raise NoticeChangedError("this is not the notice of this call; show it again")
             before = await self._consent(connection, call_id)
             if before is not None:
                 if before.choice != choice:
                     raise ConflictError("the notice has been answered already")
                 return Id(before.id)
-            return await self._record_consent(connection, call, choice, language)
+            return await self._record_consent(connection, call, choice)
 
     async def view(self, call_id: str, *, by: Principal) -> CallView:
         """Show a call to its visitor or its tenant; NotFoundError for everybody else."""
@@ -277,9 +278,7 @@ class Calls:
             sealed["visitor_index"] = await self._blobs.index(tenant_id=tenant_id, text=personal["reference"])
         return sealed
 
-    async def _record_consent(
-        self, connection: AsyncConnection, call: Row[Any], choice: ConsentChoice, language: str
-    ) -> Id:
+    async def _record_consent(self, connection: AsyncConnection, call: Row[Any], choice: ConsentChoice) -> Id:
         consent_id = new_id("con")
         await connection.execute(
             insert(consents).values(
@@ -287,7 +286,7 @@ class Calls:
                 tenant_id=call.tenant_id,
                 call_id=call.id,
                 choice=choice.value,
-                language=language,
+                language=call.language,
                 notice_version=call.notice_version,
                 notice_hash=call.notice_hash,
                 channel="widget",
@@ -303,7 +302,7 @@ class Calls:
                 object_id=call.id,
                 actor_id=call.id,
                 facts={
-                    "language": language,
+                    "language": call.language,
                     "notice_version": call.notice_version,
                     "notice_hash": call.notice_hash,
                 },

@@ -125,6 +125,16 @@ async def test_an_answer_is_to_the_notice_that_was_shown(work: Workshop) -> None
     assert await consent_rows(work) == []
 
 
+async def test_an_answer_in_another_language_is_to_another_notice(work: Workshop) -> None:
+    """What was shown in English cannot have been agreed to in French: nothing is written."""
+    call = await work.call()
+    with pytest.raises(NoticeChangedError):
+        await work.calls.answer_notice(
+            call.id, ACCEPTED, notice_hash=call.notice.hash, language="fr", by=work.visitor(call)
+        )
+    assert await consent_rows(work) == []
+
+
 async def test_the_answer_is_in_the_ledger_with_the_words_hash(work: Workshop) -> None:
     """The proof of consent names version, hash and language, and nobody."""
     call = await work.consented()
