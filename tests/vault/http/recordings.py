@@ -182,11 +182,9 @@ async def list_down(
         "state": state.value,
         "codecs": [],
         "recovered": False,
+        "retain_until": house.rooms.clock.now() + timedelta(days=30),
     }
-    rows = [
-        row | {"id": media_id, "created_at": at, "retain_until": at + timedelta(days=30)}
-        for media_id, at in zip(ids, moments, strict=True)
-    ]
+    rows = [row | {"id": media_id, "created_at": at} for media_id, at in zip(ids, moments, strict=True)]
     media = tables.media
     async with house.rooms.database.write() as connection:
         await connection.execute(media.delete().where(media.c.id == kept.id))
