@@ -13,6 +13,7 @@ class OfferFault(StrEnum):
     TOO_MANY_MEDIA = "too_many_media"
     TOO_MANY_CANDIDATES = "too_many_candidates"
     NO_MEDIA = "no_media_sent"
+    KIND_REFUSED = "media_kind_refused"
     UNSUPPORTED_CODEC = "unsupported_codec"
     BUNDLE_REQUIRED = "bundle_required"
     RTCP_MUX_REQUIRED = "rtcp_mux_required"

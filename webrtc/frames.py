@@ -22,6 +22,9 @@ class MediaKind(StrEnum):
     VIDEO = "video"
 
 
+BOTH_KINDS: Final = frozenset(MediaKind)
+
+
 class Codec(StrEnum):
     """The codecs the vault accepts; the SDP gate refuses every other."""
 

@@ -19,7 +19,7 @@ from aiortc import RTCIceParameters, RTCIceTransport
 from webrtc.answer import HostCandidate, LocalTransport, write_answer
 from webrtc.dtls import LegCertificate, LegDtls
 from webrtc.errors import FragmentRefusedError, PeerClosedError, RenegotiationRefusedError
-from webrtc.frames import TrackEnd
+from webrtc.frames import BOTH_KINDS, TrackEnd
 from webrtc.ice import LegGatherer
 from webrtc.lifecycle import CloseReason, PeerState, move
 from webrtc.sdp import read_offer
@@ -30,7 +30,7 @@ from webrtc.trickle import read_fragment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from webrtc.frames import FrameSink
+    from webrtc.frames import FrameSink, MediaKind
     from webrtc.limits import IceSettings, PeerLimits
     from webrtc.offer import Offer
     from webrtc.udpmux import UdpMux
@@ -56,6 +56,8 @@ class Peer:
 
     `on_connected()` is called once, on the loop, when the media keys are agreed.
 
+    Of other media than `kinds` nothing is taken: their m-lines are answered with port 0.
+
     A leg whose offer was refused never began: `on_closed` is not called for it.
     """
 
@@ -67,6 +69,7 @@ class Peer:
         on_closed: Callable[[CloseReason], None],
         on_connected: Callable[[], None] | None = None,
         mux: UdpMux | None = None,
+        kinds: frozenset[MediaKind] = BOTH_KINDS,
         name: str = "leg",
     ) -> None:
         self.state = PeerState.NEW
@@ -76,6 +79,7 @@ class Peer:
         self._limits = limits
         self._ice_settings = ice
         self._mux = mux
+        self._kinds = kinds
         self._on_closed = on_closed
         self._on_connected = on_connected
         self._name = name
@@ -99,7 +103,7 @@ class Peer:
         if self.state is not PeerState.NEW or self._parts is not None:
             raise RenegotiationRefusedError("this leg has its answer: open a new leg for a new offer")
         limits = self._limits
-        offer = read_offer(offer_sdp, limits.offer)
+        offer = read_offer(offer_sdp, limits.offer, kinds=self._kinds)
         gatherer = LegGatherer(self._ice_settings, limits.guard, self._mux)
         ice = RTCIceTransport(gatherer)
         certificate = LegCertificate.generateCertificate()

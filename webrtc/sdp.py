@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from webrtc.codecs import choose
 from webrtc.errors import OfferFault, OfferRefusedError
+from webrtc.frames import BOTH_KINDS
 from webrtc.offer import AcceptedMedia, DtlsRole, Fingerprint, Offer, RefusedMedia
 from webrtc.rtp import AUDIO_LEVEL_URI, MID_URI, TRANSPORT_CC_URI, ExtensionIds
 from webrtc.sdp_lines import malformed, split_sections
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from webrtc.frames import MediaKind
     from webrtc.limits import OfferLimits
     from webrtc.sdp_lines import Section
 
@@ -39,8 +43,11 @@ MAX_SOURCES: Final = 16  # declared by one m-line: two per layer
 MAX_FINGERPRINTS: Final = 4
 
 
-def read_offer(text: str, limits: OfferLimits) -> Offer:
-    """Check an offer. Raises OfferRefusedError, and nothing else, for one we do not answer."""
+def read_offer(text: str, limits: OfferLimits, *, kinds: AbstractSet[MediaKind] = BOTH_KINDS) -> Offer:
+    """Check an offer. Raises OfferRefusedError, and nothing else, for one we do not answer.
+
+    `kinds` is what the leg may carry; an m-line of another kind is answered with port 0.
+    """
     session, sections = split_sections(text, limits)
     if session.has("ice-lite"):
         raise OfferRefusedError(
@@ -48,12 +55,10 @@ def read_offer(text: str, limits: OfferLimits) -> Offer:
             "the offer is from an ICE-lite agent: send the checks yourself, as full ICE does",
         )
     candidates = _count_candidates([session, *sections], limits)
-    media = _sort_media(sections)
+    media = _sort_media(sections, kinds)
     accepted = [(s, m) for s, m in zip(sections, media, strict=True) if isinstance(m, AcceptedMedia)]
     if not any(each.sends for _, each in accepted):
-        raise OfferRefusedError(
-            OfferFault.NO_MEDIA, "the offer sends nothing: make a track sendonly or sendrecv"
-        )
+        raise _no_media(sections, kinds)
     group = _bundle(session)
     _check_bundle(group, [each for _, each in accepted])
     tagged = next((s for s in sections if s.first("mid") == group[0]), None) if group else None
@@ -87,8 +92,18 @@ def _count_candidates(sections: list[Section], limits: OfferLimits) -> int:
 # the m-lines
 
 
-def _sort_media(sections: list[Section]) -> list[AcceptedMedia | RefusedMedia]:
-    """Take the first audio and the first video m-line; all others are answered with port 0."""
+def _no_media(sections: list[Section], kinds: AbstractSet[MediaKind]) -> OfferRefusedError:
+    """Tell whether nothing is sent at all, or nothing that this leg may carry."""
+    if {section.kind for section in sections} & (BOTH_KINDS - kinds):
+        taken = " and ".join(sorted(kinds)) or "nothing"
+        return OfferRefusedError(OfferFault.KIND_REFUSED, f"this leg takes {taken} only: offer that")
+    return OfferRefusedError(
+        OfferFault.NO_MEDIA, "the offer sends nothing: make a track sendonly or sendrecv"
+    )
+
+
+def _sort_media(sections: list[Section], kinds: AbstractSet[MediaKind]) -> list[AcceptedMedia | RefusedMedia]:
+    """Take the first m-line of each of the kinds; all others are answered with port 0."""
     media: list[AcceptedMedia | RefusedMedia] = []
     taken: set[str] = set()
     mids: set[str] = set()
@@ -97,7 +112,7 @@ def _sort_media(sections: list[Section]) -> list[AcceptedMedia | RefusedMedia]:
         if mid is not None and (not TOKEN.fullmatch(mid) or mid in mids):
             raise malformed("the offer's mids must be short tokens and differ from one another")
         is_off = section.port == 0 and not section.has("bundle-only")
-        if section.kind in taken or section.kind not in {"audio", "video"} or is_off:
+        if section.kind in taken or section.kind not in kinds or is_off:
             media.append(RefusedMedia(section.kind, section.protocol, section.formats, mid))
         else:
             taken.add(section.kind)

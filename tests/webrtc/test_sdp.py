@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from webrtc.answer import HostCandidate, LocalTransport, write_answer
 from webrtc.errors import OfferFault, OfferRefusedError
-from webrtc.frames import Codec
+from webrtc.frames import Codec, MediaKind
 from webrtc.limits import OfferLimits
 from webrtc.offer import DtlsRole, Fingerprint, Offer, RefusedMedia
 from webrtc.sdp import read_offer
@@ -135,6 +135,30 @@ def test_one_audio_and_one_video_are_taken_and_the_rest_refused_in_place() -> No
         second.split("\r\n")[0].replace(" 9 ", " 0 "),
     ]
     assert "a=group:BUNDLE 0 1" in lines
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize("name", OFFERS)
+def test_a_kind_the_leg_may_not_carry_gets_port_zero(name: str, kind: MediaKind) -> None:
+    """Only the other m-line is taken, with the transport of both; the order of m-lines is kept."""
+    offer = read_offer(OFFERS[name], LIMITS, kinds={kind})
+    assert [media.codec.kind for media in offer.accepted] == [kind]
+    assert offer.ufrag == read_offer(OFFERS[name], LIMITS).ufrag
+    lines = written(offer).split("\r\n")
+    open_at = {line.split(" ")[0]: line.split(" ")[1] != "0" for line in lines if line.startswith("m=")}
+    assert open_at == {"m=audio": kind is MediaKind.AUDIO, "m=video": kind is MediaKind.VIDEO}
+    assert lines.count("a=recvonly") == 1
+
+
+def test_an_offer_of_refused_kinds_only_is_refused() -> None:
+    """Whether the other kind is missing or only not sent."""
+    head, tail = CHROMIUM.split("m=video", 1)
+    audio_only = head.replace("BUNDLE 0 1", "BUNDLE 0")
+    silent_video = head + "m=video" + tail.replace("a=sendrecv", "a=recvonly")
+    for text in (audio_only, silent_video):
+        with pytest.raises(OfferRefusedError, match="takes video only") as refused:
+            read_offer(text, LIMITS, kinds={MediaKind.VIDEO})
+        assert refused.value.code is OfferFault.KIND_REFUSED
 
 
 def test_simulcast_is_not_answered() -> None:

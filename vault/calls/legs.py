@@ -38,6 +38,7 @@ from webrtc.errors import (
     WebrtcError,
 )
 from webrtc.errors import OfferRefusedError as GateRefusedError
+from webrtc.frames import MediaKind
 from webrtc.ice import own_addresses
 from webrtc.lifecycle import CloseReason
 from webrtc.limits import IceSettings, OfferLimits, PeerLimits
@@ -230,6 +231,7 @@ class Legs:
             limits=self._limits(),
             ice=self._ice(),
             mux=self._mux,
+            kinds=frozenset(map(MediaKind, call.media)),  # the notice named these, and no other
             on_closed=ends.closed,
             on_connected=ends.connected,
             name=leg_id,

@@ -54,6 +54,22 @@ class Studio:
         return not self.legs.live and (await self.rows(call))[0] == "ended"
 
 
+def insisting(answer: str, offer: str) -> str:
+    """An answer whose refused picture is turned into an accepted one: the publisher sends it all the same."""
+    head, _ = answer.split("m=video 0 ")
+    _, wished = offer.split("m=video ")
+    formats = wished.split("\r\n", 1)[0].split(" ", 1)[1]
+    codec = [
+        line for line in wished.split("\r\n") if line.startswith(("a=mid", "a=rtpmap", "a=fmtp", "a=rtcp-fb"))
+    ]
+    starts = ("c=", "a=rtcp-mux", "a=candidate", "a=ice-", "a=fingerprint", "a=setup", "a=end-of")
+    port = head.split("m=audio ")[1].split(" ")[0]
+    transport = [line for line in head.split("m=audio ")[1].split("\r\n") if line.startswith(starts)]
+    group = "a=group:BUNDLE 0"
+    lines = [f"m=video {port} {formats}", *transport, *codec, "a=recvonly", ""]
+    return head.replace(group, f"{group} 1") + "\r\n".join(lines)
+
+
 async def until(holds: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -> None:
     """Wait until something holds, or fail with TimeoutError."""
     async with asyncio.timeout(timeout_s):

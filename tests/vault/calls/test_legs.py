@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from tests.vault.calls.studio import SOUND_ONLY, open_studio, until
+from tests.vault.calls.studio import SOUND_ONLY, insisting, open_studio, until
 from tests.vault.media.workshop import Workshop
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from vault.db.tables import legs, media
@@ -68,6 +68,31 @@ async def test_without_consent_not_one_frame_is_captured(work: Workshop, case: s
         assert studio.ended == []
     assert await media_rows(work) == []
     assert await work.objects() == []
+
+
+async def test_only_the_kinds_the_notice_named_are_carried(work: Workshop) -> None:
+    """A notice of sound alone, and an offer with a picture: the picture gets port 0 and nothing takes it."""
+    call = await work.consented(button=await work.button(media=("audio",)))
+    async with open_studio(work) as studio, Publisher(PublisherPlan()) as publisher:
+        answered = await studio.join(call, publisher)
+        assert "m=video 0 " in answered.sdp
+        await publisher.accept(insisting(answered.sdp, publisher.connection.localDescription.sdp))
+        await publisher.connected()
+        await until(lambda: has_objects(work))
+        leg = studio.legs._legs[answered.leg_id]
+        assert publisher.video is not None
+        assert publisher.video.sent > 10
+        assert leg.peer.stats().unrouted > 10
+        assert [track.codec for track in leg.peer.stats().tracks] == ["opus"]
+        await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
+        (media_id,) = studio.ended
+    assert await work.finish.finish(media_id) is MediaState.READY
+    async with Publisher(PublisherPlan(audio=False)) as publisher:
+        silent = await work.consented(button=await work.button(media=("audio",)))
+        async with open_studio(work) as studio:
+            with pytest.raises(OfferRefusedError, match="audio only"):
+                await studio.join(silent, publisher)
+            assert studio.legs.live == 0
 
 
 async def test_without_an_answer_to_the_notice_there_is_no_leg(work: Workshop) -> None:
