@@ -10,26 +10,24 @@ beside it as CPU per call, for it does not grow with the call as recording does.
 """
 
 import asyncio
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import av
 
-from benchmarks.machine import CALLER_CORE, SERVER_CORE, cpu_time, go_first, load, on_core
+from benchmarks.machine import CALLER_CORE, cpu_time, go_first, load, on_core
 from benchmarks.program import Manifests, Vault, lag_p99_s, open_legs, running_vault, session
 from benchmarks.publishers import FPS, STAGGER_S, Leg, publishing
+from benchmarks.servers import printing_its_port
 
 CALLS: Final = 20
-STEPS: Final = (50, 100, 120)
+MORE_CALLS: Final = 120
+FEWER_CALLS: Final = 50
 SETTLE_S: Final = 2.0  # after the last set-up
 WINDOW_S: Final = 15.0
 LAG_GOAL_S: Final = 0.020
@@ -109,43 +107,31 @@ class Stock:
     expected: int
 
 
-@asynccontextmanager
-async def _stock_server(folder: Path) -> AsyncIterator[tuple[int, Leg]]:
-    with on_core(SERVER_CORE):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "benchmarks.stock", str(folder), stdout=subprocess.PIPE
-        )
-    try:
-        if process.stdout is None:
-            raise LookupError("no pipe to the stock server")
-        told = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
-        yield process.pid, Leg(f"http://127.0.0.1:{told['port']}/legs", "nobody")
-    finally:
-        process.terminate()
-        await process.wait()
-
-
 async def carry_stock(folder: Path, *, window_s: float = WINDOW_S) -> Stock:
     """Record one call with stock aiortc."""
     seconds = window_s + 2 * SETTLE_S
-    async with _stock_server(folder) as (pid, leg), publishing([leg], seconds=seconds):
-        await asyncio.sleep(SETTLE_S)
-        began, began_s = cpu_time(pid), time.monotonic()
-        await asyncio.sleep(window_s)
-        ended, passed_s = cpu_time(pid), time.monotonic() - began_s
+    async with printing_its_port("benchmarks.stock", folder) as stock:
+        leg = Leg(f"http://127.0.0.1:{stock.port}/legs", "nobody")
+        async with publishing([leg], seconds=seconds):
+            await asyncio.sleep(SETTLE_S)
+            began, began_s = cpu_time(stock.pid), time.monotonic()
+            await asyncio.sleep(window_s)
+            ended, passed_s = cpu_time(stock.pid), time.monotonic() - began_s
     with av.open(str(folder / "0.mp4")) as container:
         pictures = sum(1 for _ in container.demux(video=0)) - 1  # the last packet of a demuxer is empty
     return Stock(1000 * (ended.own_s - began.own_s) / passed_s, pictures, round(seconds * FPS))
 
 
-def _largest(folder: Path, first: Held) -> list[Held]:
-    """Step up until a step does not hold; each step in a program of its own."""
+def _stepped(folder: Path, first: Held) -> list[Held]:
+    """Try the goal, then more if it held, else less; each step in a program of its own."""
     tried = [first]
-    for calls in STEPS:
-        if not tried[-1].is_held:
-            break
+
+    def attempt(calls: int) -> bool:
         with running_vault(folder / str(calls), legs=calls) as vault:
             tried.append(asyncio.run(carry(vault, calls)))
+        return tried[-1].is_held
+
+    attempt(MORE_CALLS if attempt(CALLS_GOAL) else FEWER_CALLS)
     return tried
 
 
@@ -169,7 +155,7 @@ def run() -> Iterator[dict[str, object]]:
             "finish_cpu_s_per_call": round(ours.finish_s, 2),
             "machine": load(),
         }
-        tried = _largest(folder, ours)
+        tried = _stepped(folder, ours)
     held = [one.calls for one in tried if one.is_held]
     yield {
         "name": "calls recorded on one core",
