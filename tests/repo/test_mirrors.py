@@ -15,6 +15,8 @@ WITHOUT_BEHAVIOUR = {
 HELD_BY = {
     "vault/db/tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
+    # Everything joined: it is started, asked whether it is ready, drained and stopped.
+    "vault/app.py": "tests/vault/cli/test_serve.py",
     # The door is knocked on as a whole; its inner parts have no other way in.
     "vault/http/ask.py": "tests/vault/http/test_door.py",
     "vault/http/body.py": "tests/vault/http/test_door.py",
