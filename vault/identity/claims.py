@@ -13,6 +13,7 @@ MAX_LIFETIME_S: Final = (
     24 * 3_600
 )  # a token that lives longer could not be left to expire after a role change
 MAX_SUBJECT_CHARS: Final = 255
+MAX_AUDIENCES: Final = 20  # each may name a provider whose keys are fetched; real tokens have one to three
 _JTI: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -57,6 +58,11 @@ def issuer_of(payload: bytes) -> str:
     return _text(read_object(payload), "iss")
 
 
+def audiences_of(payload: bytes) -> tuple[str, ...]:
+    """Return whom an unverified token says it is for, to choose among issuers of one name."""
+    return _audiences(read_object(payload).get("aud"))
+
+
 def _text(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_SUBJECT_CHARS * 2:
@@ -75,7 +81,7 @@ def _number(raw: Mapping[str, Any], name: str) -> float:
 def _audiences(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    if isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
+    if isinstance(value, list) and 0 < len(value) <= MAX_AUDIENCES and all(isinstance(x, str) for x in value):
         return tuple(value)
     raise _wrong("aud")
 

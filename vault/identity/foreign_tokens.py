@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from vault.clock import Clock
-from vault.errors import ConflictError
-from vault.identity.claims import Claims, issuer_of, read_claims
+from vault.errors import ConflictError, DependencyError
+from vault.identity.claims import Claims, audiences_of, issuer_of, read_claims
 from vault.identity.errors import Refusal, TokenRefusedError
 from vault.identity.issuers import Issuer, Issuers
 from vault.identity.jws import Envelope, verify
@@ -78,19 +78,29 @@ class ForeignTokens:
         return Principal(person.id, person.tenant_id, told.role)
 
     async def _verified(self, envelope: Envelope) -> tuple[Claims, Issuer]:
-        refusal = TokenRefusedError("the token's issuer is not known here", reason=Refusal.ISSUER)
-        for issuer in await self._issuers.named(issuer_of(envelope.payload)):
-            keys = await self._key_sets.keys_of(issuer, kid=envelope.header.get("kid"))
+        """Try the providers that the token names, oldest first: one that fails never speaks for the next."""
+        refusal: TokenRefusedError | None = None
+        unanswered: DependencyError | None = None
+        for issuer in await self._chosen(envelope):
             try:
+                keys = await self._key_sets.keys_of(issuer, kid=envelope.header.get("kid"))
                 payload = verify(envelope, keys, algorithm=issuer.algorithm)
-                claims = read_claims(payload, now_s=self._clock.now().timestamp())
+                return read_claims(payload, now_s=self._clock.now().timestamp()), issuer
             except TokenRefusedError as error:
                 refusal = error
-                continue
-            if claims.issuer == issuer.issuer and issuer.audience in claims.audiences:
-                return claims, issuer
-            refusal = TokenRefusedError("the token is for another audience", reason=Refusal.AUDIENCE)
-        raise refusal
+            except DependencyError as error:
+                unanswered = error
+        if unanswered is not None:  # whose keys are not known might have been the right one
+            raise unanswered
+        raise refusal or TokenRefusedError("the token's issuer is not known here", reason=Refusal.ISSUER)
+
+    async def _chosen(self, envelope: Envelope) -> list[Issuer]:
+        """Find the registered providers by name and audience, before any key is fetched."""
+        name = issuer_of(envelope.payload)
+        found = await self._issuers.trusted(name, audiences_of(envelope.payload))
+        if not found and await self._issuers.knows(name):
+            raise TokenRefusedError("the token is for another audience", reason=Refusal.AUDIENCE)
+        return found
 
     async def _meet(self, told: Told) -> Person:
         said = {name: told.claims.rest.get(name) for name in ("name", "email")}

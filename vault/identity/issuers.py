@@ -1,16 +1,17 @@
 """Identity providers of a tenant: who may say who somebody is, and which role that gives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import issuers
+from vault.db.tables import issuers, tenants
 from vault.errors import ConflictError, Fault, InvalidError, NotFoundError
 from vault.identity.jwk import ALGORITHMS, read_key_set
 from vault.identity.outgoing import Outgoing
@@ -80,7 +81,10 @@ class Issuers:
         self._own_issuer = own_issuer
 
     async def add(self, new: NewIssuer, *, tenant_id: Id, by: Principal | None) -> Issuer:
-        """Add one; raises InvalidError for what cannot work, ConflictError where the pair is taken."""
+        """Add one; raises InvalidError for what cannot work.
+
+        Raises ConflictError where the pair is taken, or the tenant has as many as it may have.
+        """
         self._check(new)
         made = Issuer(
             id=new_id("iss"),
@@ -99,6 +103,7 @@ class Issuers:
         )
         try:
             async with self._database.write() as connection:
+                await self._require_room(connection, tenant_id)
                 await connection.execute(insert(issuers).values(_values(made)))
                 await self._ledger.append(connection, _entry(EntryType.ISSUER_CREATED, made, by, "created"))
         except IntegrityError as cause:
@@ -131,12 +136,36 @@ class Issuers:
             await self._ledger.append(connection, _entry(EntryType.ISSUER_CHANGED, found, by, change))
         return await self.one(issuer_id, tenant_id=by.tenant_id)
 
-    async def named(self, issuer: str) -> list[Issuer]:
-        """Find the enabled providers of that name, of any tenant; a token's audience chooses between them."""
-        query = select(issuers).where(issuers.c.issuer == issuer, issuers.c.disabled_at.is_(None))
+    async def trusted(self, issuer: str, audiences: Sequence[str]) -> list[Issuer]:
+        """Find the enabled providers of that name and one of these audiences, of any tenant, oldest first.
+
+        A pair is registered once, so there is at most one for each audience: no tenant can crowd out another.
+        """
+        query = (
+            select(issuers)
+            .where(
+                issuers.c.issuer == issuer,
+                issuers.c.audience.in_(audiences),
+                issuers.c.disabled_at.is_(None),
+            )
+            .order_by(issuers.c.id)
+        )
         async with self._database.read() as connection:
-            rows = (await connection.execute(query.limit(MAX_PER_TENANT))).all()
+            rows = (await connection.execute(query)).all()
         return [_issuer(row) for row in rows]
+
+    async def knows(self, issuer: str) -> bool:
+        """Tell whether anybody trusts a provider of that name, for whatever audience."""
+        query = select(issuers.c.id).where(issuers.c.issuer == issuer, issuers.c.disabled_at.is_(None))
+        async with self._database.read() as connection:
+            return (await connection.execute(query.limit(1))).first() is not None
+
+    async def _require_room(self, connection: AsyncConnection, tenant_id: Id) -> None:
+        # The tenant's row is locked, so that two at once cannot both be the last one.
+        await connection.execute(select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update())
+        query = select(func.count()).where(issuers.c.tenant_id == tenant_id)
+        if (await connection.execute(query)).scalar_one() >= MAX_PER_TENANT:
+            raise ConflictError(f"a tenant has at most {MAX_PER_TENANT} identity providers")
 
     def _check(self, new: NewIssuer) -> None:
         if (new.jwks_url is None) == (new.jwks is None):
