@@ -56,10 +56,10 @@ class WiredDatabase(Database):
             yield connection
         self._wire.step(f"after a write to {self._name}")
 
-    async def forget_traces(self) -> bool:
+    async def forget_traces(self, *tables: str) -> bool:
         """Count, truncate, count."""
         self._wire.step(f"before the log of {self._name} is truncated")
-        done = await super().forget_traces()
+        done = await super().forget_traces(*tables)
         self._wire.step(f"after the log of {self._name} is truncated")
         return done
 

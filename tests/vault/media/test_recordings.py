@@ -1,0 +1,62 @@
+"""A recording's row: begun with its key, ended once, found again after a crash."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tests.vault.media.crashes import Crash, Wire
+from tests.vault.media.workshop import Workshop
+from vault.errors import NotFoundError
+from vault.media.recordings import LegToRecord
+from vault.model import Id, MediaState, new_id
+
+
+async def test_a_recording_begins_with_key_row_and_entry(any_work: Workshop) -> None:
+    """It began when its first frame came, and is kept for the button's days."""
+    begun = await any_work.begun()
+    item = await any_work.library.get(begun.media_id, by=any_work.by())
+    assert item.state is MediaState.CAPTURING
+    assert item.started_at is not None
+    assert item.created_at - item.started_at == timedelta(seconds=1)
+    assert item.retain_until - item.created_at == timedelta(days=30)
+    key = await any_work.keys.data_key(tenant_id=begun.tenant_id, object_id=begun.media_id)
+    assert key.reveal() == begun.key.reveal()
+    assert [entry.type for entry in await any_work.ledger.history(begun.media_id)] == ["capture.begun"]
+
+
+async def test_a_crash_while_beginning_leaves_no_row_without_a_key(work: Workshop) -> None:
+    """At each step: a key that opens nothing, or both."""
+    view = await work.consented()
+    leg = LegToRecord(work.tenant_id, view.id, new_id("leg"), new_id("btn"), 30)
+    for number in (1, 2, 3):
+        dying = await work.reborn(Wire(number))
+        with pytest.raises(Crash):
+            await dying.recordings.begin(leg, age_s=0)
+        assert await work.recordings.unfinished() == []
+
+
+async def test_a_recording_ends_once(any_work: Workshop) -> None:
+    """Of ends that come at once one counts; the reason is its own."""
+    begun = await any_work.begun()
+    other = await any_work.reborn()
+    rooms = [any_work.recordings, other.recordings]
+    ended = await asyncio.gather(*(rooms[n % 2].end(begun.media_id, reason="hangup") for n in range(4)))
+    assert sorted(ended) == [False, False, False, True]
+    told = [entry.type for entry in await any_work.ledger.history(begun.media_id)]
+    assert told.count("capture.ended") == 1
+    assert await any_work.recordings.unfinished() == [(begun.media_id, MediaState.FINISHING)]
+    assert not await any_work.recordings.is_erased(begun.media_id)
+    with pytest.raises(NotFoundError):
+        await any_work.recordings.end(Id(new_id("rec")), reason="hangup")
+
+
+async def test_unfinished_recordings_come_oldest_first(work: Workshop) -> None:
+    """Ready and lost ones are owed nothing."""
+    first, second = await work.begun(), await work.ended()
+    await work.ready()
+    await work.ready(())
+    assert await work.recordings.unfinished() == [
+        (first.media_id, MediaState.CAPTURING),
+        (second.media_id, MediaState.FINISHING),
+    ]
