@@ -184,8 +184,9 @@ class FragmentWriter:
             return True
         if upcoming is not None and upcoming.kind is MediaKind.VIDEO and upcoming.is_keyframe:
             return age_s >= self._pace.early_s
-        has_audio = any(info.kind is MediaKind.AUDIO for info in self._live.values())
-        return age_s >= self._pace.usual_s and (self._after_audio or not has_audio)
+        if age_s < self._pace.usual_s:
+            return False
+        return self._after_audio or all(info.kind is not MediaKind.AUDIO for info in self._live.values())
 
     def close(self) -> bytes:
         """The plain fragment; the writer goes on with the next number and an empty buffer."""
