@@ -42,7 +42,9 @@ class Outlet:
         """Drop what follows."""
         self._sink = None
 
-    def frame(self, info: TrackInfo, frame: EncodedFrame, clock: tuple[SenderClock, int] | None) -> None:
+    def frame(
+        self, info: TrackInfo, frame: EncodedFrame, clock: Callable[[], tuple[SenderClock, int] | None]
+    ) -> None:
         """Pass on a frame; before a track's first one, the track and the sender's clock if known."""
         sink = self._sink
         if sink is None:
@@ -50,8 +52,8 @@ class Outlet:
         if info.id not in self._announced:
             self._announced.add(info.id)
             self._call(lambda: sink.track_started(info))
-            if clock is not None:
-                self.clock(info, *clock)
+            if (known := clock()) is not None:
+                self.clock(info, *known)
         try:
             sink.frame(info.id, frame)
         except Exception as error:  # noqa: BLE001 - the taker's defect is not the caller's end

@@ -195,7 +195,7 @@ class PassthroughReceiver:
             picture.height,
             packet.audio_level,
         )
-        self._outlet.frame(self.info, frame, self._located_report())
+        self._outlet.frame(self.info, frame, self._located_report)
 
     def _located_report(self) -> tuple[SenderClock, int] | None:
         stamp = None if self._report is None else self._clock.locate(self._report.rtp_timestamp)
