@@ -48,6 +48,8 @@ class TapLimits:
     keyframe_retry_s: float = 1.0  # an unanswered request is sent again
     sequence_jump: int = 3000  # RFC 3550, A.1 MAX_DROPOUT: beyond it the sender restarted
     sources_per_leg: int = 16  # audio, video and resends with some changes of source
+    source_rest_s: float = 1.0  # a source that was left: what comes sooner was under way, not sent anew
+    source_changes: int = 256  # of one track: a camera switched each minute for four hours
     frame_bytes: int = 4 * 1024 * 1024  # a 1080p keyframe is 300 kB; larger is an attack on memory
 
 

@@ -80,7 +80,7 @@ class PassthroughReceiver:
         self._send = send
         self._clock = TrackClock(info.clock_rate_hz)
         self._reception: Reception | None = None
-        self._retired: set[int] = set()
+        self._left_s: dict[int, float] = {}  # sources of before, and when another took their place
         self._report: SenderClock | None = None
         self._keyframe_asked_s = -limits.keyframe_retry_s
         self._keyframe_urgent = False
@@ -115,7 +115,7 @@ class PassthroughReceiver:
     def _push_media(self, packet: RtpPacket, now_s: float) -> bool:
         reception = self._reception
         if reception is None or reception.ssrc != packet.ssrc:
-            if packet.ssrc in self._retired:
+            if not self._may_take_over(packet.ssrc, now_s):
                 self.counts.refused += 1
                 return False
             reception = self._change_source(packet.ssrc, now_s)
@@ -125,6 +125,13 @@ class PassthroughReceiver:
         reception.add(packet, now_s)
         self._follow(packet, now_s)
         return True
+
+    def _may_take_over(self, ssrc: int, now_s: float) -> bool:
+        """Whether a source may become the track's: new, or back after a rest, and not one change too many."""
+        if self.counts.sources > self._limits.source_changes:
+            return False
+        left_s = self._left_s.get(ssrc)
+        return left_s is None or now_s - left_s >= self._limits.source_rest_s
 
     def _push_resent(self, packet: RtpPacket, now_s: float) -> bool:
         """Unwrap a resent packet (RFC 4588, 4) of the current source."""
@@ -146,7 +153,7 @@ class PassthroughReceiver:
         """Go on with another source of the same track; what the old one still owes is given up."""
         if self._reception is not None:
             self._give_up(now_s, everything=True)
-            self._retired.add(self._reception.ssrc)
+            self._left_s[self._reception.ssrc] = now_s
             self._outlet.lost(self.info, 0, now_s)
         self.counts.sources += 1
         self._reception = Reception(ssrc, self.info.clock_rate_hz)

@@ -116,6 +116,29 @@ async def test_sources_beyond_the_limit_are_not_followed() -> None:
     assert keyed.tap.counts.unrouted >= 80
 
 
+async def test_a_source_that_returns_is_heard_again() -> None:
+    """A, then B, then A: what of A was still under way changes nothing, what A sends anew is taken."""
+    keyed = KeyedTap()
+    for number, ssrc, at_s in ((1, 501, 1.0), (1, 502, 1.1), (2, 501, 1.2), (2, 502, 1.3), (3, 501, 3.0)):
+        keyed.take(rtp(AUDIO_TYPE, number, ssrc, b"%d-%d" % (ssrc, number), timestamp=960 * number), at_s)
+    frames = keyed.memory.of_kind("audio")
+    assert [f.payload for f in frames] == [b"501-1", b"502-1", b"502-2", b"501-3"]
+    stamps = [f.rtp_timestamp for f in frames]
+    assert stamps == sorted(set(stamps))
+    assert keyed.tap.receivers[0].counts.refused == 1
+
+
+async def test_sources_that_alternate_for_ever_are_not_followed_for_ever() -> None:
+    """Each change costs a keyframe: their number is bounded."""
+    keyed = KeyedTap()
+    most = TapLimits().source_changes
+    for number in range(most * 2):
+        keyed.take(rtp(AUDIO_TYPE, number, 501 + number % 2, b"opus", timestamp=number), 2.0 * number)
+    counts = keyed.tap.receivers[0].counts
+    assert counts.sources == most + 1
+    assert counts.refused > 0
+
+
 async def test_a_replayed_packet_is_not_taken_twice() -> None:
     """The same datagram again is refused by the cipher's replay window."""
     keyed = KeyedTap()
