@@ -21,6 +21,7 @@ want node nodejs
 want npm npm
 want openssl openssl
 want setpriv util-linux
+want strace strace
 want ip iproute2
 want fc-match fontconfig
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"

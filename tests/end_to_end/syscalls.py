@@ -7,7 +7,6 @@ and the kernel are the real ones, and the steps are counted over all threads.
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -16,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
+
+from tests.servers.parts import need
 
 STEPS = (
     "fsync",
@@ -59,10 +60,7 @@ class Follower:
     @contextmanager
     def following(self, pid: int, arguments: Sequence[str]) -> Iterator[None]:
         """Run strace on a process, its threads and children; detach at the end of the block."""
-        strace = shutil.which("strace")
-        if strace is None:
-            raise LookupError("strace is not installed: make packages")
-        argv = [strace, "-f", "-p", str(pid), "-e", "signal=none", *arguments]
+        argv = [need("strace")["strace"], "-f", "-p", str(pid), "-e", "signal=none", *arguments]
         with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
             if process.stderr is None:
                 raise LookupError("strace has no output")

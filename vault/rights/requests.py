@@ -1,6 +1,6 @@
 """Asking for erasure: one media item, a whole call, or everything of a visitor's reference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -188,34 +188,15 @@ class DeletionRequests:
                     requested_at=now,
                 )
             )
+            found = await connection.execute(
+                select(deletion_requests).where(deletion_requests.c.id == request_id)
+            )
+            row = found.one()
             for kind, object_id in fresh:
                 await self._take_out_of_reach(connection, kind, object_id)
-                await connection.execute(
-                    insert(erasures).values(
-                        object_id=object_id,
-                        tenant_id=tenant_id,
-                        request_id=request_id,
-                        kind=kind,
-                        state=ErasureState.REQUESTED.value,
-                        evidence=evidence[object_id],
-                    )
-                )
+                await connection.execute(insert(erasures).values(_erasure(row, kind, object_id, evidence)))
             for _, object_id in fresh:
-                await self._ledger.append(
-                    connection,
-                    Entry(
-                        EntryType.ERASURE_REQUESTED,
-                        tenant_id=tenant_id,
-                        object_id=object_id,
-                        actor_id=by.id if by is not None else None,
-                        facts={"request": request_id, "reason": reason.value, "scope": scope},
-                    ),
-                )
-            row = (
-                await connection.execute(
-                    select(deletion_requests).where(deletion_requests.c.id == request_id)
-                )
-            ).one()
+                await self._ledger.append(connection, _asked_entry(row, object_id, by))
             return await _request(connection, row)
 
     async def _take_out_of_reach(self, connection: AsyncConnection, kind: str, object_id: Id) -> None:
@@ -231,6 +212,29 @@ class DeletionRequests:
                 .where(calls.c.id == object_id, calls.c.state != CallState.ENDED.value)
                 .values(state=CallState.ENDED.value, ended_at=self._clock.now(), end_reason="erased")
             )
+
+
+def _erasure(
+    request: Row[Any], kind: str, object_id: Id, evidence: Mapping[Id, dict[str, str | int]]
+) -> dict[str, Any]:
+    return {
+        "object_id": object_id,
+        "tenant_id": request.tenant_id,
+        "request_id": request.id,
+        "kind": kind,
+        "state": ErasureState.REQUESTED.value,
+        "evidence": evidence[object_id],
+    }
+
+
+def _asked_entry(request: Row[Any], object_id: Id, by: Principal | None) -> Entry:
+    return Entry(
+        EntryType.ERASURE_REQUESTED,
+        tenant_id=request.tenant_id,
+        object_id=object_id,
+        actor_id=by.id if by is not None else None,
+        facts={"request": request.id, "reason": request.reason, "scope": request.scope},
+    )
 
 
 def is_agent(by: Principal) -> bool:
