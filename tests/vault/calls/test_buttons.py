@@ -72,7 +72,7 @@ async def test_a_foreign_button_looks_missing(work: Workshop) -> None:
     assert list(await work.buttons.list(by=stranger)) == []
 
 
-@pytest.mark.parametrize("role", set(Role) - {Role.ADMIN})
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
 async def test_only_administrators_make_and_change_buttons(work: Workshop, role: Role) -> None:
     """The use case checks, whatever door was taken."""
     made = await work.buttons.create(new(PAGE), by=work.by())
