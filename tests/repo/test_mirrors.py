@@ -38,7 +38,6 @@ HELD_BY = {
     # A token is accepted or refused by all of these together.
     "vault/identity/claims.py": "tests/vault/identity/test_own_tokens.py",
     "vault/identity/identity.py": "tests/vault/identity/test_own_tokens.py",
-    "vault/identity/issuers.py": "tests/vault/identity/test_foreign_tokens.py",
     "vault/identity/jws.py": "tests/vault/identity/test_own_tokens.py",
     "vault/identity/key_sets.py": "tests/vault/identity/test_foreign_tokens.py",
     "vault/identity/room.py": "tests/vault/identity/test_foreign_tokens.py",
