@@ -31,6 +31,7 @@ _FRENCH: Final = {
     "less_than": "Cette valeur est trop grande",
     "enum": "Cette valeur n’est pas dans la liste",
     "literal_error": "Cette valeur n’est pas dans la liste",
+    "not_an_origin": "Écrivez le schéma et l’hôte en minuscules, comme https://example.org",
     "cursor": "Ce curseur n’est pas de cette liste",
 }
 _OTHERWISE: Final = "Cette valeur n’est pas acceptée"
