@@ -27,7 +27,7 @@ from vault.calls.legs import Legs
 from vault.clock import Clock, SystemClock
 from vault.db.engine import Database, open_database
 from vault.db.migrate import migrate
-from vault.errors import ConfigurationError, DependencyError, RefusedByPolicyError, VaultError
+from vault.errors import ConfigurationError, DependencyError, RefusedByPolicyError
 from vault.http.cursors import Cursors
 from vault.http.health import Health
 from vault.http.routes import ROUTES
@@ -129,7 +129,9 @@ def config_text(name: str) -> str:
 async def open_databases(settings: Settings) -> AsyncIterator[tuple[Database, Database]]:
     """Open the main database and the key store, migrated; raises ConfigurationError, DependencyError."""
     password, key_password = settings.database.password, settings.keys.database_password
-    main = open_database(settings.database.url, password=password.get_secret_value() if password else None)
+    main = open_database(
+        settings.database.url, password=password.get_secret_value() if password else None, durable=True
+    )
     keys = open_database(
         settings.keys.database_url,
         password=key_password.get_secret_value() if key_password else None,
@@ -321,6 +323,7 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
     async with open_rooms(settings, development=development) as rooms:
         metrics = Metrics(version=__version__, clock=rooms.clock)
         services = make_services(rooms, metrics)
+        await rooms.checkpoints.require_continued()
         await rooms.legs.start()
         await rooms.calls.end_interrupted()
         unfinished = await rooms.finisher.recover()
@@ -401,7 +404,7 @@ async def _named(name: str, job: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await job()
-        except (VaultError, StorageError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, erasures and checkpoints must go on
             log.error("job.failed", job=name, error=type(error).__name__)
             await asyncio.sleep(1)
 

@@ -220,10 +220,11 @@ class Legs:
         self.drain()
         while legs := list(self._legs.values()):
             await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
-            await asyncio.gather(*(leg.task for leg in legs if leg.task is not None))
+            tasks = [leg.task for leg in legs if leg.task is not None]
+            await asyncio.gather(*tasks, return_exceptions=True)  # one that failed does not keep the others
+            await asyncio.sleep(0.01)  # a leg without a task yet gets one, or goes
         if self._mux is not None:
             self._mux.close()
-            await asyncio.sleep(0.01)  # a leg without a task yet gets one, or goes
 
     def _make(self, leg_id: Id, call: CallView, by: Principal) -> LiveLeg:
         ends = Ends()

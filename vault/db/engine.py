@@ -5,7 +5,7 @@ SQLite has one writer at a time whatever we do; saying so with a pool of one tur
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from vault.errors import ConfigurationError, DependencyError
@@ -21,6 +22,16 @@ from vault.errors import ConfigurationError, DependencyError
 BUSY_TIMEOUT_MS: Final = 5_000  # another process (a migration, the command line) may hold the file briefly
 READERS: Final = 4  # more only queue behind the same file
 POSTGRES_POOL: Final = 8
+COMMAND_TIMEOUT_S: Final = 30.0  # one statement; ours take milliseconds, a migration seconds
+CONNECT_TIMEOUT_S: Final = 10.0
+VACUUM_TRIES: Final = 20
+VACUUM_WAIT_S: Final = 0.1
+_NEXT_TRANSACTION: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+_OLDER_READERS: Final = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid() AND backend_xmin IS NOT NULL AND age(backend_xmin)"
+    " > pg_snapshot_xmax(pg_current_snapshot())::text::bigint - CAST(:now AS bigint)"
+)
 
 
 class Database:
@@ -45,19 +56,41 @@ class Database:
             async with self._writer.begin() as connection:
                 yield connection
 
-    async def forget_traces(self) -> bool:
-        """Remove deleted content from what SQLite keeps beside its pages: truncate the write-ahead log.
+    async def forget_traces(self, *tables: str) -> bool:
+        """Remove deleted content from what the database keeps beside its live rows.
 
-        Returns False where a reader still holds the log (promises F10): the caller stays pending and asks
-        again. PostgreSQL keeps no secret of ours in clear; it vacuums on its own.
+        SQLite: the write-ahead log is truncated. PostgreSQL: the dead rows of these tables are vacuumed; its
+        own write-ahead log and archives keep them for as long as the operator keeps those
+        (docs/OPERATIONS.md, backups). Returns False where a reader still holds what was deleted: the caller
+        stays pending and asks again.
         """
         if self.dialect != "sqlite":
-            return True
+            return await self._vacuum(tables)
         async with self._writer.connect() as connection:
             # Beside SQLAlchemy, which would begin a transaction that the checkpoint must not be inside of.
             raw: Any = (await connection.get_raw_connection()).driver_connection
             async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
                 return int((await cursor.fetchone())[0]) == 0
+
+    async def _vacuum(self, tables: Sequence[str]) -> bool:
+        """Vacuum tables; False while an older transaction might still see a row that is dead by now.
+
+        A dead row goes only when every running transaction began after it died (PostgreSQL, routine
+        vacuuming), so those that began before are waited for, a little.
+        """
+        with _translated():
+            async with self._writer.connect() as connection:
+                plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                now = (await plain.execute(text(_NEXT_TRANSACTION))).scalar_one()
+                for _ in range(VACUUM_TRIES):
+                    if (await plain.execute(text(_OLDER_READERS), {"now": now})).scalar_one() == 0:
+                        break
+                    await asyncio.sleep(VACUUM_WAIT_S)
+                else:
+                    return False
+                for table in tables:
+                    await plain.exec_driver_sql(f'VACUUM "{table}"')
+        return True
 
     async def aclose(self) -> None:
         """Close every connection; aiosqlite threads end here."""
@@ -78,7 +111,9 @@ class _translated:  # noqa: N801  # a context manager read like a verb
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        if lost or isinstance(error, OperationalError | ConnectionError):
+        # A pool that gives no connection in time is a database that does not answer, whatever it waits for.
+        away = OperationalError | InterfaceError | PoolTimeoutError | ConnectionError | TimeoutError
+        if lost or isinstance(error, away):
             raise DependencyError("the database does not answer; nothing was changed, try again") from error
 
 
@@ -96,7 +131,12 @@ def open_database(url: str, *, password: str | None = None, durable: bool = Fals
         if password is not None:
             parsed = parsed.set(password=password)
         engine = create_async_engine(
-            parsed, pool_size=POSTGRES_POOL, pool_pre_ping=True, hide_parameters=True
+            parsed,
+            pool_size=POSTGRES_POOL,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            # A server that went away without a word (a fail-over) must not hold a connection for ever.
+            connect_args={"command_timeout": COMMAND_TIMEOUT_S, "timeout": CONNECT_TIMEOUT_S},
         )
         return Database(engine, engine, dialect="postgresql")
     raise ConfigurationError("write a database url as sqlite:///path or postgresql://user@host/name")

@@ -176,7 +176,7 @@ class KeyStore:
 
     async def traces_gone(self) -> bool:
         """Truncate the write-ahead log; False while a reader holds it, then the caller asks again."""
-        return await self._database.forget_traces()
+        return await self._database.forget_traces("data_keys")
 
     async def ping(self) -> None:
         """Ask the key database for a sign of life."""

@@ -8,21 +8,23 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.checkpoints import Checkpoint
-from crypto.notes import sign_checkpoint
+from crypto.errors import CryptoError
+from crypto.notes import open_checkpoint, sign_checkpoint
 from crypto.proofs import Proof, format_proof
-from storage.errors import StorageError
+from storage.errors import AbsentError, StorageError
 from storage.store import ObjectKey, ObjectStore
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import checkpoints
-from vault.errors import NotFoundError, VaultError
+from vault.errors import LedgerBrokenError, NotFoundError, VaultError
 from vault.ledger import tree
 from vault.ledger.signing import LedgerKeys
 
 log = structlog.get_logger(__name__)
 
 PUBLISHED: Final = ObjectKey("ledger/checkpoint")
-PUBLISH_EVERY_S: Final = 10.0  # a restored database older than this notices that it is one
+PUBLISH_EVERY_S: Final = 10.0  # a database set back by more than this is found out at its next start
+PUBLISHED_LIMIT_BYTES: Final = 64 * 1024
 
 
 class Checkpoints:
@@ -40,6 +42,28 @@ class Checkpoints:
     def keys(self) -> LedgerKeys:
         """The signing keys; their public halves are published."""
         return self._keys
+
+    async def require_continued(self) -> None:
+        """Hold the ledger against the head left beside the objects; called before anything is signed.
+
+        Raises LedgerBrokenError where the database is older than that head, or another: a restored or a
+        shortened copy must not sign a second history. ``callvault ledger verify`` tells more.
+        """
+        try:
+            note = (await self._store.read(PUBLISHED, limit_bytes=PUBLISHED_LIMIT_BYTES)).decode()
+            head = open_checkpoint(note, self._keys.verifiers)
+        except AbsentError:
+            return  # the first start
+        except (CryptoError, UnicodeDecodeError) as cause:
+            raise LedgerBrokenError("the published checkpoint is not signed by this ledger's keys") from cause
+        async with self._database.read() as connection:
+            size = await tree.size(connection)
+            same = size >= head.size and await tree.root(connection, head.size) == head.root
+        if not same:
+            raise LedgerBrokenError(
+                f"the ledger has {size} entries, but one of {head.size} was published: this database was set"
+                " back or changed; restore the newest copy, and run `callvault ledger verify`"
+            )
 
     async def newest(self) -> str:
         """Return the newest signed checkpoint, making one where entries have come since; empty tree too."""

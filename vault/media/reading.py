@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from crypto.errors import CryptoError
 from crypto.layout import Layout
@@ -28,6 +28,17 @@ from vault.model import Id, MediaState, Part
 
 HEADER_BYTES: Final = 40
 HEADERS_KEPT: Final = 1_000  # stream headers are public; keeping them saves a store request per seek
+
+# Made once: a player asks dozens of times, and building the statement costs as much as running it.
+_PART: Final = (
+    select(parts, media.c.tenant_id, media.c.state)
+    .select_from(media)
+    .outerjoin(
+        parts,
+        (parts.c.media_id == media.c.id) & (parts.c.gen == media.c.gen) & (parts.c.part == bindparam("part")),
+    )
+    .where(media.c.id == bindparam("media_id"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +69,12 @@ class Reader:
         self._keys = keys
         self._store = store
         self._headers: OrderedDict[ObjectKey, bytes] = OrderedDict()
+        self._bound: OrderedDict[tuple[str, int], int] = OrderedDict()
 
     async def part(self, media_id: str, part: Part) -> StoredPart:
         """Find a part; raises NotFoundError, ErasedError, ConflictError (not ready), TamperedError."""
-        query = (
-            select(parts, media.c.tenant_id, media.c.state)
-            .select_from(media)
-            .outerjoin(
-                parts,
-                (parts.c.media_id == media.c.id)
-                & (parts.c.gen == media.c.gen)
-                & (parts.c.part == part.value),
-            )
-            .where(media.c.id == media_id)
-        )
         async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
+            row = (await connection.execute(_PART, {"media_id": media_id, "part": part.value})).first()
         if row is None:
             raise NotFoundError("there is no such thing here")
         if row.state in {MediaState.ERASING, MediaState.ERASED}:
@@ -140,12 +141,21 @@ class Reader:
         return b"".join([block async for block in self.stream(stored, 0, stored.size_bytes)])
 
     async def _require_bound(self, stored: StoredPart) -> None:
-        """The media part's length is bound by the key's wrap: a shorter authentic version does not pass."""
+        """The media part's length is bound by the key's wrap: a shorter authentic version does not pass.
+
+        A length that was found bound is not looked up again: it cannot come to be of another generation.
+        """
         if stored.part is not Part.MEDIA:
+            return
+        place = (stored.media_id, stored.gen)
+        if self._bound.get(place) == stored.sealed_bytes:
             return
         for record in await self._keys.records(object_id=stored.media_id):
             if record.gen == stored.gen and record.sealed_bytes != stored.sealed_bytes:
                 raise TamperedError("the recording's length is not the one its key was bound to")
+        self._bound[place] = stored.sealed_bytes
+        while len(self._bound) > HEADERS_KEPT:
+            self._bound.popitem(last=False)
 
     async def _header(self, stored: StoredPart) -> bytes:
         kept = self._headers.get(stored.object_key)

@@ -34,6 +34,7 @@ from vault.model import ERASURE_MOVES, ErasureState, Id, MediaState, require_mov
 
 log = structlog.get_logger(__name__)
 
+EMPTIED: Final = ("leaf_details", "links", "parts", "calls")  # where an erasure deletes or blanks rows
 METHOD: Final = "NIST SP 800-88r2 cryptographic erase and object deletion"
 
 
@@ -144,7 +145,7 @@ class Eraser:
                 await self._forget_rows(connection, row)
                 await self._seal_the_end(connection, row)
         # What was deleted above may still stand in the log: complete only when a listing of bytes is clean.
-        if not await self._database.forget_traces():
+        if not await self._database.forget_traces(*EMPTIED):
             return False
         await self._close(row)
         return True
