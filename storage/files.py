@@ -32,8 +32,6 @@ UNFINISHED: Final = ".unfinished"  # no name of a key begins with a dot
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 TICKET_CHARS: Final = 16 + 1  # a dot and 16 random hex digits behind each unfinished name
-HASHED_FROM_CHARS: Final = 200  # longer keys do not fit a file name together with their ticket
-HASHED_HEAD_CHARS: Final = 160
 BEGIN_TRIES: Final = 100  # each try lost needs an erase or a start in the same instant
 
 _KINDS: Final[dict[int, type[StorageError]]] = {
@@ -67,11 +65,13 @@ def path_of(root: Path, key: ObjectKey) -> Path:
 
 
 def unfinished_stem(key: ObjectKey) -> str:
-    """Return the beginning of the names of a key's unfinished files, different for each key."""
-    flat = key.replace("/", MARK)
-    if len(flat) <= HASHED_FROM_CHARS:
-        return flat
-    return f"{flat[:HASHED_HEAD_CHARS]}{MARK * 2}{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    """Return the beginning of the names of a key's unfinished files: the key, with marks for its slashes."""
+    return key.replace("/", MARK)
+
+
+def key_of_unfinished(path: Path) -> str:
+    """Return the key an unfinished file is of."""
+    return path.name[:-TICKET_CHARS].replace(MARK, "/")
 
 
 def etag_of(status: os.stat_result) -> str:
@@ -292,20 +292,15 @@ def unfinished_files(root: Path) -> list[Path]:
 
 def belongs(unfinished: Path, where: str) -> bool:
     """Tell whether a temporary file is of this key, or of a key under this prefix."""
-    stem = unfinished.name[:-TICKET_CHARS]
-    if not where or where.endswith("/"):
-        flat = where.replace("/", MARK)
-        head, is_hashed, _ = stem.rpartition(MARK * 2)
-        # Of a long key only the head is readable: rather one unfinished file too many than one unseen.
-        return head.startswith(flat[:HASHED_HEAD_CHARS]) if is_hashed else stem.startswith(flat)
-    return stem == unfinished_stem(ObjectKey(where))
+    key = key_of_unfinished(unfinished)
+    return key.startswith(where) if not where or where.endswith("/") else key == ObjectKey(where)
 
 
 def remaining_files(root: Path, where: str) -> tuple[str, ...]:
     """Return what exists of a key or under a prefix, finished or not."""
     with translated(f"cannot look for {where or 'anything'}"):
-        unfinished = [path.name[:-TICKET_CHARS] for path in unfinished_files(root) if belongs(path, where)]
-        found = [f"unfinished {stem}" for stem in unfinished]
+        unfinished = [path for path in unfinished_files(root) if belongs(path, where)]
+        found = [f"unfinished {key_of_unfinished(path)}" for path in unfinished]
         if not where or where.endswith("/"):
             for stored in walk(root, where):
                 found.append(f"object {stored.key}")

@@ -2,8 +2,8 @@
 
 A store keeps opaque objects by key. It never looks into them and knows no keys, tenants or media.
 
-* **Keys.** An `ObjectKey` is 1 to 512 characters of ``a-z 0-9 / _ . -``, made of names of 1 to 200
-  characters between slashes that begin with none of ``. _ -``. So a key is the same text in a
+* **Keys.** An `ObjectKey` is 1 to 200 characters of ``a-z 0-9 / _ . -``, made of names between slashes
+  that begin with none of ``. _ -``. So a key is the same text in a
   URL, on a case-blind disk and in a log. A *prefix* is empty or ends with ``/``: ``legs/1/`` never means
   ``legs/10/`` as well.
 * **Put is all or nothing.** Nobody sees half an object. When `put` returns, the object is durable (on disk
@@ -45,8 +45,7 @@ from storage.errors import BadKeyError, OutOfRangeError, TooLargeError
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-KEY_MAX_CHARS: Final = 512  # S3 allows 1024 bytes; half of it leaves room for a folder in front on disk
-NAME_MAX_CHARS: Final = 200  # file systems end at 255 bytes; temporary files add to the name
+KEY_MAX_CHARS: Final = 200  # a name on a file system ends at 255 bytes: a whole key and a ticket fit in one
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*(?:/[a-z0-9][a-z0-9_.-]*)*", re.ASCII)
 
 
@@ -59,8 +58,6 @@ class ObjectKey(str):
         """Check the text."""
         if len(text) > KEY_MAX_CHARS or not _KEY.fullmatch(text) or ".." in text:
             raise BadKeyError(f"no object key: {text[:80]!r}")
-        if any(len(name) > NAME_MAX_CHARS for name in text.split("/")):
-            raise BadKeyError(f"a name in the key is over {NAME_MAX_CHARS} characters: {text[:80]!r}")
         return super().__new__(cls, text)
 
 
@@ -228,6 +225,7 @@ class ObjectStore(Protocol):
     async def remains(self, where: str) -> tuple[str, ...]:
         """Return what exists of a key, or under a prefix: one line each, kind and key; empty when gone.
 
+        The word after the kind is the key itself, fit for `erase`, of finished and unfinished objects alike.
         Looks at versions, markers and unfinished uploads. Lists at most `REMAINS_MAX` lines.
         """
         ...

@@ -279,7 +279,7 @@ class ObjectStoreContract:
         assert await store.read(KEY, limit_bytes=5) == b"again"
 
     async def test_erasure_ends_a_put_under_way(self, store: ObjectStore) -> None:
-        """What is being put while its key is erased does not appear afterwards."""
+        """What is being put is named by its key while it lasts; erased, it does not appear afterwards."""
         half, go_on = asyncio.Event(), asyncio.Event()
 
         async def paused() -> AsyncIterator[bytes]:
@@ -292,6 +292,8 @@ class ObjectStoreContract:
         putting = asyncio.create_task(store.put(KEY, paused()), name="put")
         await half.wait()
         await self.settle(store)
+        for where in (KEY, f"{KEY.rpartition('/')[0]}/", ""):
+            assert {ObjectKey(line.split(" ")[1]) for line in await store.remains(where)} == {KEY}
         await store.erase(KEY)
         go_on.set()
         with pytest.raises(RefusedError):

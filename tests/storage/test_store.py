@@ -25,7 +25,7 @@ def test_a_key_is_its_own_text(text: str) -> None:
     [
         *("", "/", "a/", "/a", "a//b", ".", "..", "a/..", "a/../b", "a..b", ".a", "a/.b", "_a", "-a", "a/-b"),
         *("A", "a b", "a\n", "a\x00", "é", "a=", "a:b", "a\\b", "a?b", "a%2e", "\uff41"),
-        *("x" * 201, "a/" * 256 + "a"),
+        *("x" * 201, "a/" * 100 + "a"),
     ],
 )
 def test_any_other_text_is_no_key(text: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from storage.errors import UnavailableError
+from storage.errors import RefusedError, UnavailableError
+from storage.filesystem import FilesystemStore
 from storage.memory import MemoryStore
 from storage.store import Erasure, ObjectKey, StoredObject
 from tests.vault.media.workshop import Workshop, open_workshop, scene
@@ -17,6 +18,7 @@ from vault.clock import from_text
 from vault.db.tables import links, parts
 from vault.errors import DependencyError, ErasedError, KeyForgottenError, LinkDeadError, NotFoundError
 from vault.media.finish import Finish
+from vault.media.places import part_key
 from vault.model import ErasureReason, MediaState, Part
 from vault.rights.erasure import METHOD, key_evidence
 
@@ -217,6 +219,34 @@ async def test_a_store_that_does_not_obey_keeps_the_erasure_pending(tmp_path: Pa
         setattr(store, fault, False)
         assert await work.eraser.carry(begun.media_id)
         assert (await receipt_of(work, request.id)).status == "complete"
+
+
+async def test_an_unfinished_file_of_the_recording_is_erased_too(tmp_path: Path) -> None:
+    """A part that is being written while its recording is erased ends, and nothing of it stays."""
+    store = await FilesystemStore.create(tmp_path / "objects", country="FR")
+    half, go_on = asyncio.Event(), asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield bytes(2_000_000)
+        half.set()
+        await go_on.wait()
+        yield b"the end"
+
+    async with open_workshop(tmp_path, store=store) as work:
+        begun = await work.ready()
+        place = part_key(tenant_id=begun.tenant_id, media_id=begun.media_id, gen=2, part=Part.MEDIA)
+        putting = asyncio.create_task(store.put(place, body()), name="put")
+        await half.wait()
+        request = await work.requests.of_media(begun.media_id, ErasureReason.OTHER, by=work.by())
+        try:
+            assert await work.eraser.carry(begun.media_id)
+        finally:
+            go_on.set()
+            (ended,) = await asyncio.gather(putting, return_exceptions=True)
+        assert isinstance(ended, RefusedError)
+        assert (await receipt_of(work, request.id)).status == "complete"
+        assert await store.remains(f"media/{place.split('/')[1]}/") == ()
+    await store.aclose()
 
 
 def test_an_object_without_a_key_has_evidence_too() -> None:
