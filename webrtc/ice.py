@@ -139,6 +139,8 @@ class GuardedConnection(aioice_ice.Connection):
         """Open the guard to an address once our check of it succeeded."""
         super().check_state(pair, state)
         if state is _State.SUCCEEDED:
+            if self._mux is not None:
+                self._mux.settle(pair.remote_addr, pair.protocol)
             for datagram in self.guard.open(pair.remote_addr):
                 self.data_received(datagram, 1)
         elif state is _State.FAILED:

@@ -1,8 +1,10 @@
 """Many legs on one UDP port, so that a container publishes one port and not a range.
 
 A connectivity check is brought to its leg by the name it carries (USERNAME begins with our ufrag, RFC 8445,
-7.2.2), everything else by the address it comes from, which a leg claims when a check from there was
-authentic. What nobody claims is dropped before any leg sees it.
+7.2.2), everything else by the address it comes from. A leg claims an address when a check from there was
+authentic, and owns it once its own check was answered from there: a source address can be forged, an answer
+to a question sent to it cannot. What the owner gets nobody else gets; of an address without owner each
+claimant gets everything, and its guard sorts. What nobody claims is dropped before any leg sees it.
 """
 
 from __future__ import annotations
@@ -90,7 +92,8 @@ class _Port(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._by_name: dict[str, asyncio.DatagramProtocol] = {}
-        self._by_address: dict[Address, asyncio.DatagramProtocol] = {}
+        self._claimants: dict[Address, list[asyncio.DatagramProtocol]] = {}
+        self._owners: dict[Address, asyncio.DatagramProtocol] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the socket."""
@@ -99,14 +102,18 @@ class _Port(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Bring a datagram to its leg, or drop it; never raises."""
         source = (addr[0], addr[1])
-        if data and data[0] < STUN_BELOW and (name := name_in_check(data)) is not None:
-            found = self._by_name.get(name)
-        else:
-            found = self._by_address.get(source)
-        if found is None:
+        is_stun = bool(data) and data[0] < STUN_BELOW
+        found: Sequence[asyncio.DatagramProtocol]
+        if is_stun and (name := name_in_check(data)) is not None:
+            found = [self._by_name[name]] if name in self._by_name else ()
+        elif not is_stun and source in self._owners:
+            found = (self._owners[source],)
+        else:  # an answer is of whoever asked: its number tells them
+            found = tuple(self._claimants.get(source, ()))
+        if not found:
             self.counts["unclaimed"] += 1
-            return
-        found.datagram_received(data, source)
+        for leg in found:
+            leg.datagram_received(data, source)
 
     def share(self, name: str, protocol: asyncio.DatagramProtocol) -> MuxTransport:
         """Give a leg its share of the port."""
@@ -114,8 +121,14 @@ class _Port(asyncio.DatagramProtocol):
         return MuxTransport(self, protocol, name)
 
     def claim(self, source: Address, protocol: asyncio.DatagramProtocol) -> None:
-        """Bring what comes from an address to this leg from now on."""
-        self._by_address[source] = protocol
+        """Let this leg hear what comes from an address, as long as the address is nobody's."""
+        claimants = self._claimants.setdefault(source, [])
+        if protocol not in claimants:
+            claimants.append(protocol)
+
+    def settle(self, source: Address, protocol: asyncio.DatagramProtocol) -> None:
+        """Bring the media from an address to this leg alone: its check was answered from there."""
+        self._owners[source] = protocol
 
     def owns(self, protocol: asyncio.DatagramProtocol) -> bool:
         """Whether this leg has its share here."""
@@ -124,8 +137,12 @@ class _Port(asyncio.DatagramProtocol):
     def release(self, name: str, protocol: asyncio.DatagramProtocol) -> None:
         """Forget a leg."""
         self._by_name.pop(name, None)
-        for source in [each for each, owner in self._by_address.items() if owner is protocol]:
-            del self._by_address[source]
+        for source in [each for each, owner in self._owners.items() if owner is protocol]:
+            del self._owners[source]
+        for source in [each for each, legs in self._claimants.items() if protocol in legs]:
+            self._claimants[source].remove(protocol)
+            if not self._claimants[source]:
+                del self._claimants[source]
 
     @property
     def legs(self) -> int:
@@ -175,10 +192,16 @@ class UdpMux:
         return protocols
 
     def claim(self, source: Address, protocol: asyncio.DatagramProtocol) -> None:
-        """Bring what comes from an address to this leg: it sent an authentic check."""
+        """Let a leg hear an address that sent it an authentic check."""
         for port in self._ports:
             if port.owns(protocol):
                 port.claim(source, protocol)
+
+    def settle(self, source: Address, protocol: asyncio.DatagramProtocol) -> None:
+        """Make an address a leg's own: it answered the leg's check."""
+        for port in self._ports:
+            if port.owns(protocol):
+                port.settle(source, protocol)
 
     @property
     def legs(self) -> int:

@@ -16,6 +16,7 @@ from tests.webrtc.legs import LOOPBACK, Leg, Memory, eventually
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from tests.webrtc.strangers import Stranger, binding_request, client_hello, port_of, ufrag_of
 from webrtc.errors import NoAddressError
+from webrtc.guard import Verdict
 from webrtc.lifecycle import CloseReason, PeerState
 from webrtc.limits import PeerLimits
 from webrtc.peer import Peer
@@ -80,7 +81,8 @@ async def test_legs_share_a_port_and_each_gets_its_own_frames() -> None:
         for leg in legs[1:]:
             await leg.peer.close()
         assert mux.legs == 0
-        assert not mux._ports[0]._by_address
+        assert not mux._ports[0]._claimants
+        assert not mux._ports[0]._owners
 
 
 async def test_strangers_reach_no_leg() -> None:
@@ -104,6 +106,28 @@ async def test_strangers_reach_no_leg() -> None:
             assert stranger.answers() == []
         await leg.peer.close()
     assert leg.closed == [CloseReason.HANGUP]
+
+
+async def test_a_forged_source_takes_nothing_from_its_owner() -> None:
+    """A leg that claims another's address by checks with a forged source gets none of its media."""
+    PLAN.video_media()
+    async with opened() as mux, Publisher(PLAN) as publisher, Publisher(PLAN) as other:
+        leg, thief = MuxedLeg(mux), MuxedLeg(mux)
+        answer = await leg.peer.answer(await publisher.offer())
+        await thief.peer.answer(await other.offer())
+        thieves = next(iter(thief.connection._protocols))
+        for pair in publisher.dtls.transport._connection._protocols:
+            mux.claim(("127.0.0.1", pair.transport.get_extra_info("sockname")[1]), thieves)
+        await publisher.accept(answer)
+        await publisher.connected()
+        for source in list(mux._ports[0]._owners):
+            mux.claim(source, thieves)
+        await publisher.finished()
+        await eventually(partial(has_arrived, leg.memory))
+        media = thief.connection.guard.counts
+        assert media[Verdict.MEDIA] == media[Verdict.STRANGER] == 0
+        await thief.peer.close()
+        await leg.peer.close()
 
 
 async def test_a_vanished_peer_gives_its_share_back() -> None:
