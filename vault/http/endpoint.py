@@ -20,7 +20,7 @@ from vault.http.cookies import read_session_cookie, require_same_site
 from vault.http.idempotency import once
 from vault.http.limits import RateLimits
 from vault.http.request_info import info_of
-from vault.http.route import Route
+from vault.http.route import Limit, Route
 from vault.http.services import SERVICES, Services
 from vault.http.wire import JSON_TYPE, parse_strings
 from vault.policy import Permission, Principal, require
@@ -43,6 +43,8 @@ def make_endpoint(route: Route) -> AiohttpHandler:
         except UnauthenticatedError:
             limits.after_refusal(info)
             raise
+        if info.principal is not None:
+            limits.remember(request)
         limits.of_principal(route, info)
         if info.principal is not None:
             require(info.principal, route.needs)
@@ -57,9 +59,12 @@ def make_endpoint(route: Route) -> AiohttpHandler:
             body=await read_body(request, route, services.settings),
             who=info.principal,
         )
-        if route.creates:
-            return as_response(await once(ask, route))
-        return as_response(await route.handler(ask))
+        try:
+            return as_response(await (once(ask, route) if route.creates else route.handler(ask)))
+        except UnauthenticatedError:
+            if route.limit is Limit.SIGN_IN:
+                limits.after_refusal(info)
+            raise
 
     return endpoint
 

@@ -13,6 +13,7 @@ from vault.http.wire import In, Out
 from vault.policy import Permission
 
 CHECK_TIMEOUT_S: Final = 5.0  # a check that takes longer is a failed check
+KEPT_S: Final = 1.0  # anybody may ask; the databases and the store are asked once in this time at most
 _log = structlog.get_logger("vault.http")
 
 Check = Callable[[], Awaitable[None]]
@@ -26,9 +27,20 @@ class Health:
         self.version = version
         self.draining = False
         self._checks = dict(checks)
+        self._running = asyncio.Lock()
+        self._newest: dict[str, State] = {}
+        self._until_s = float("-inf")
 
     async def run(self) -> dict[str, State]:
-        """Run all checks at once and tell each one's outcome."""
+        """Tell each check's outcome: those of the last second, else of now; who comes meanwhile waits."""
+        async with self._running:
+            loop = asyncio.get_running_loop()
+            if loop.time() >= self._until_s:
+                self._newest = await self._all()
+                self._until_s = loop.time() + KEPT_S
+            return dict(self._newest)
+
+    async def _all(self) -> dict[str, State]:
         outcomes = await asyncio.gather(*(self._outcome(name, check) for name, check in self._checks.items()))
         return dict(zip(self._checks, outcomes, strict=True))
 
