@@ -8,7 +8,6 @@ import structlog
 from aiohttp import web
 
 from vault.errors import (
-    ForbiddenError,
     MalformedError,
     NotFoundError,
     OriginRefusedError,
@@ -19,16 +18,16 @@ from vault.http.access_log import log_request, route_label
 from vault.http.cors import ButtonOrigins, add_cors_headers, let_refused_page_read
 from vault.http.errors import MethodNotAllowedError
 from vault.http.problems import problem_of
+from vault.http.refusals import Refusals
 from vault.http.request_info import RequestInfo, begin, info_of
 from vault.http.route import Cors
 from vault.http.security_headers import add_security_headers
 from vault.http.services import SERVICES, Services
 from vault.http.wire import PROBLEM_TYPE
 from vault.identity.errors import TokenRefusedError
-from vault.ledger.leaf import Entry, EntryType
-from vault.policy import Principal
 
 ORIGINS: Final = web.AppKey("origins", ButtonOrigins)
+REFUSALS: Final = web.AppKey("refusals", Refusals)
 _log = structlog.get_logger("vault.http")
 
 
@@ -86,8 +85,7 @@ async def _answered(
         told = error if isinstance(error, VaultError) else _as_vault_error(error)
         if isinstance(told, TokenRefusedError):
             services.metrics.credential_refused(told.reason.value)
-        if isinstance(told, ForbiddenError) and info.principal is not None:
-            told = await _recorded(told, services, info.principal, route_label(info))
+        told = await _recorded(told, request, info)
         response = problem_response(told, info)
         if isinstance(told, OriginRefusedError):
             let_refused_page_read(response, request)
@@ -101,6 +99,17 @@ async def _answered(
         if info.begun:
             raise
         return problem_response(VaultError("see the log under this request id"), info)
+
+
+async def _recorded(told: VaultError, request: web.Request, info: RequestInfo) -> VaultError:
+    """Write a refusal into the ledger; return what to answer: the refusal, or why it could not be written."""
+    if info.principal is None:
+        return told
+    try:
+        await request.app[REFUSALS].record(told, info.principal, route_label(info))
+    except VaultError as failure:
+        return failure
+    return told
 
 
 def problem_response(error: VaultError, info: RequestInfo) -> web.Response:
@@ -128,18 +137,3 @@ def _as_vault_error(error: web.HTTPError) -> VaultError:
             return TooLargeError("the body is over the limit")
         case _:
             return MalformedError("aiohttp refused the request")
-
-
-async def _recorded(refusal: VaultError, services: Services, who: Principal, route: str) -> VaultError:
-    """Write a refusal into the ledger; return what to answer: the refusal, or why it could not be written."""
-    entry = Entry(
-        type=EntryType.ACCESS_REFUSED,
-        tenant_id=who.tenant_id,
-        actor_id=who.id,
-        facts={"route": route, "role": who.role.value},
-    )
-    try:
-        await services.ledger.record(entry)
-    except VaultError as failure:
-        return failure
-    return refusal

@@ -1,29 +1,36 @@
 """Idempotency keys: a creating POST that is repeated gets its first answer again.
 
-Scoped to principal, path and key; kept 24 hours; the stored answer is sealed under the tenant's key. Only
-answers that succeeded are kept: a failed request may be tried again with the same key.
+Scoped to principal, path and key; kept 24 hours, then deleted whether or not anybody asks. The stored answer
+is sealed under the tenant's key, and of the body there is only a hash keyed with it: names and addresses are
+too easily guessed for a bare one. Only answers that succeeded are kept: a failed request may be tried again
+with the same key.
 """
 
+import asyncio
 import hashlib
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from aiohttp import web
 from pydantic import BaseModel
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Delete, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from vault.db.tables import idempotency
 from vault.errors import Fault, IdempotencyConflictError, InvalidError
 from vault.http.ask import Answer, Ask
 from vault.http.route import Route
+from vault.http.services import Services
 from vault.http.wire import JSON_TYPE
 
 KEPT: Final = timedelta(hours=24)
 ABANDONED: Final = timedelta(minutes=2)  # no handler of a creating POST runs longer; its process is gone
+PURGE_EVERY_S: Final = 300.0
 REPLAYED: Final = "Idempotent-Replayed"
+_log = structlog.get_logger("vault.http")
 _KEY: Final = re.compile(r"^[\x21-\x7e]{1,255}$")
 
 
@@ -41,7 +48,11 @@ async def once(ask: Ask[Any, Any], route: Route) -> Answer | web.StreamResponse:
             [Fault("header:Idempotency-Key", "string_pattern_mismatch", "1 to 255 visible ASCII characters")],
         )
     key_hash = _digest(ask.principal.id, ask.raw.path, key)
-    stored = await _claim(ask, key_hash, _digest(_canonical(ask.body)))
+    # The digest goes in as hexadecimal digits: what is indexed may be folded, and a body must not be.
+    request_hash = await ask.services.blobs.index(
+        tenant_id=ask.principal.tenant_id, text=_digest(_canonical(ask.body)).hex()
+    )
+    stored = await _claim(ask, key_hash, request_hash)
     if stored is not None:
         return await _replay(ask, key_hash, stored)
     try:
@@ -51,6 +62,24 @@ async def once(ask: Ask[Any, Any], route: Route) -> Answer | web.StreamResponse:
         raise
     await _keep(ask, key_hash, answer)
     return answer
+
+
+async def forget_old_keys(services: Services) -> None:
+    """Delete what is over every few minutes until cancelled; what fails is tried again."""
+    while True:
+        try:
+            async with services.database.write() as connection:
+                await connection.execute(_over(services.clock.now()))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next time comes
+            _log.warning("idempotency keys wait", error=type(error).__name__)
+        await asyncio.sleep(PURGE_EVERY_S)
+
+
+def _over(now: datetime) -> Delete:
+    table = idempotency.c
+    return delete(idempotency).where(
+        (table.created_at < now - KEPT) | (table.status.is_(None) & (table.created_at < now - ABANDONED))
+    )
 
 
 async def _claim(ask: Ask[Any, Any], key_hash: bytes, request_hash: bytes) -> tuple[int, bytes] | None:
@@ -65,12 +94,7 @@ async def _claim(ask: Ask[Any, Any], key_hash: bytes, request_hash: bytes) -> tu
     }
     try:
         async with ask.services.database.write() as connection:
-            await connection.execute(
-                delete(idempotency).where(
-                    (table.created_at < now - KEPT)
-                    | (table.status.is_(None) & (table.created_at < now - ABANDONED))
-                )
-            )
+            await connection.execute(_over(now))
             await connection.execute(insert(idempotency).values(row))
     except IntegrityError:
         async with ask.services.database.read() as connection:

@@ -1,6 +1,8 @@
 """Idempotency keys: repeated, replayed, refused, and never in the clear."""
 
 import asyncio
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from vault.clock import TurnableClock
 from vault.db.tables import idempotency
 from vault.errors import ConflictError
 from vault.http.ask import Answer, Ask
+from vault.http.idempotency import forget_old_keys
 from vault.http.people import PersonIn
 from vault.http.route import Route
 from vault.model import Role
@@ -116,3 +119,35 @@ async def test_a_stored_answer_is_sealed(house: House) -> None:
     stored = b"".join(value for value in row if isinstance(value, bytes))
     assert b"Kestrel" not in stored
     assert b"my-key" not in stored
+
+
+async def test_nothing_in_the_table_can_be_guessed_from_a_body(house: House) -> None:
+    """A hash of few words is the words; this one is keyed, and tells capitals apart."""
+    await _add(house, "key-1")
+    body = json.dumps({**BODY, "email": ""}, sort_keys=True).encode()
+    bare = hashlib.sha256(len(body).to_bytes(8, "big") + body).digest()
+    async with house.services.database.read() as connection:
+        row = (await connection.execute(select(idempotency))).one()
+    assert row.request_hash != bare
+    status, _, _ = await _add(house, "key-1", {**BODY, "name": "canary kestrel"})
+    assert status == 409
+
+
+async def test_old_keys_go_though_nobody_brings_a_new_one(tmp_path: Path) -> None:
+    """What a stored answer says of people does not wait for the next request."""
+    clock = TurnableClock(datetime.now(UTC))
+    async with open_house(tmp_path, clock=clock) as house:
+        await _add(house, "key-1")
+        clock.turn(timedelta(hours=25))
+        forgetting = asyncio.create_task(forget_old_keys(house.services))
+        try:
+            async with asyncio.timeout(10):
+                while await _keys(house):  # noqa: ASYNC110  # the database is what is asked
+                    await asyncio.sleep(0.01)
+        finally:
+            forgetting.cancel()
+
+
+async def _keys(house: House) -> int:
+    async with house.services.database.read() as connection:
+        return len((await connection.execute(select(idempotency))).all())
