@@ -107,7 +107,9 @@ async def change_person(ask: Ask[PersonChange, None]) -> Answer:
 async def make_code(ask: Ask[None, None]) -> Answer:
     """Make a one-time sign-in code for a person."""
     sessions = ask.services.identity.sessions
-    code = await sessions.make_code(person_id=ask.path["person_id"], tenant_id=ask.principal.tenant_id)
+    code = await sessions.make_code(
+        person_id=ask.path["person_id"], tenant_id=ask.principal.tenant_id, by=ask.principal
+    )
     return Answer(status=201, body=SignInCode(code=code))
 
 
@@ -175,6 +177,6 @@ ROUTES: Final = (
         summary="Make a one-time sign-in code for a person.",
         tag="people",
         responses={201: SignInCode},
-        errors=(NotFoundError,),
+        errors=(NotFoundError, ConflictError),
     ),
 )

@@ -49,12 +49,14 @@ class Me(Out):
 
 
 async def open_session(ask: Ask[SessionRequest, None]) -> Answer:
-    """Turn a one-time code or an access token into a cookie."""
+    """Turn a one-time code or an access token into a cookie; the session it takes the place of ends."""
     identity = ask.services.identity
     if ask.body.code is not None:
         opened = await identity.sessions.open_with_code(ask.body.code)
     else:
         opened = await identity.sign_in_with_token(ask.body.token or "")
+    if ask.who is not None:
+        await identity.sessions.end(ask.who, how="replaced")
     settings = ask.services.settings
     cookie = session_cookie(opened.secret, settings=settings, max_age_s=int(settings.sessions.absolute_s))
     return Answer(

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import issuers, login_codes, people, sessions
-from vault.errors import NotFoundError
+from vault.errors import ConflictError, NotFoundError
 from vault.identity.errors import Refusal, TokenRefusedError
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
@@ -49,14 +49,20 @@ class Sessions:
         self._absolute = timedelta(seconds=settings.absolute_s)
         self._code_life = timedelta(seconds=settings.login_link_s)
 
-    async def make_code(self, *, person_id: str, tenant_id: Id) -> str:
-        """Make a one-time sign-in code for a person; raises NotFoundError where there is no such one."""
+    async def make_code(self, *, person_id: str, tenant_id: Id, by: Principal | None = None) -> str:
+        """Make a one-time sign-in code for a person, and record who made it: its user acts in their name.
+
+        Raises NotFoundError where there is no such person, ConflictError for a service, which has no browser.
+        """
         code = secrets.token_urlsafe(SECRET_BYTES)
         now = self._clock.now()
-        person = select(people.c.id).where(people.c.id == person_id, people.c.tenant_id == tenant_id)
+        person = select(people.c.role).where(people.c.id == person_id, people.c.tenant_id == tenant_id)
         async with self._database.write() as connection:
-            if (await connection.execute(person)).first() is None:
+            role = (await connection.execute(person)).scalar_one_or_none()
+            if role is None:
                 raise NotFoundError("there is no such person here")
+            if role == Role.SERVICE:
+                raise ConflictError("a service signs in nowhere; give it an access token")
             await connection.execute(delete(login_codes).where(login_codes.c.expires_at < now))
             await connection.execute(
                 insert(login_codes).values(
@@ -66,6 +72,13 @@ class Sessions:
                     expires_at=now + self._code_life,
                 )
             )
+            made = Entry(
+                EntryType.SIGN_IN_CODE_MADE,
+                tenant_id=tenant_id,
+                object_id=person_id,
+                actor_id=by.id if by is not None else None,
+            )
+            await self._ledger.append(connection, made)
         return code
 
     async def open_with_code(self, code: str) -> OpenedSession:
@@ -81,12 +94,16 @@ class Sessions:
             .values(used_at=now)
             .returning(login_codes.c.person_id)
         )
+        known = select(login_codes.c.code_hash).where(login_codes.c.code_hash == _hash(code))
+        async with self._database.read() as connection:
+            if (await connection.execute(known)).first() is None:  # a guess takes no writer's turn
+                raise _bad_code()
         async with self._database.write() as connection:
             # One statement decides: of two who bring the same code, one finds it used.
             person_id = (await connection.execute(used)).scalar_one_or_none()
             row = await _enabled_person(connection, person_id) if person_id is not None else None
             if row is None:
-                raise TokenRefusedError("the code is not good, or no longer", reason=Refusal.CODE)
+                raise _bad_code()
             return await self._open(connection, row, "code")
 
     async def open_for(self, principal: Principal) -> OpenedSession:
@@ -120,8 +137,8 @@ class Sessions:
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None
 
-    async def end(self, principal: Principal) -> None:
-        """Sign out: the cookie is worth nothing from here on."""
+    async def end(self, principal: Principal, *, how: str = "sign_out") -> None:
+        """End a session: its cookie is worth nothing from here on."""
         if principal.session_id is None:
             return
         async with self._database.write() as connection:
@@ -130,7 +147,7 @@ class Sessions:
                 .where(sessions.c.id == principal.session_id, sessions.c.ended_at.is_(None))
                 .values(ended_at=self._clock.now())
             )
-            await self._ledger.append(connection, _entry(EntryType.SESSION_CLOSED, principal, "sign_out"))
+            await self._ledger.append(connection, _entry(EntryType.SESSION_CLOSED, principal, how))
 
     async def _open(self, connection: AsyncConnection, person: Row[Any], how: str) -> OpenedSession:
         secret = secrets.token_urlsafe(SECRET_BYTES)
@@ -179,7 +196,12 @@ async def _enabled_person(connection: AsyncConnection, person_id: str) -> Any:
     query = (
         select(people.c.id, people.c.tenant_id, people.c.role)
         .outerjoin(issuers, issuers.c.id == people.c.issuer_id)
-        .where(people.c.id == person_id, people.c.disabled_at.is_(None), issuers.c.disabled_at.is_(None))
+        .where(
+            people.c.id == person_id,
+            people.c.role != Role.SERVICE.value,  # only people have browser sessions
+            people.c.disabled_at.is_(None),
+            issuers.c.disabled_at.is_(None),
+        )
     )
     return (await connection.execute(query)).first()
 
@@ -203,6 +225,10 @@ def _entry(kind: EntryType, principal: Principal, how: str) -> Entry:
 def _hash(secret: str) -> bytes:
     # A fast hash is right here: the secret is 256 random bits, not a password.
     return hashlib.sha256(secret.encode()).digest()
+
+
+def _bad_code() -> TokenRefusedError:
+    return TokenRefusedError("the code is not good, or no longer", reason=Refusal.CODE)
 
 
 def _over() -> TokenRefusedError:

@@ -37,6 +37,7 @@ class EntryType(StrEnum):
     PERSON_CHANGED = "person.changed"
     ISSUER_CREATED = "issuer.created"
     ISSUER_CHANGED = "issuer.changed"
+    SIGN_IN_CODE_MADE = "sign_in_code.made"
     SESSION_OPENED = "session.opened"
     SESSION_CLOSED = "session.closed"
     ACCESS_REFUSED = "access.refused"
