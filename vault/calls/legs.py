@@ -114,6 +114,7 @@ class Legs:
         *,
         media: MediaSettings,
         recording: RecordingSettings,
+        legs_per_button: int,
         on_ended: Callable[[Id], None],
     ) -> None:
         self._calls = calls
@@ -122,6 +123,7 @@ class Legs:
         self._clock = clock
         self._media = media
         self._recording = recording
+        self._legs_per_button = legs_per_button
         self._on_ended = on_ended
         self._legs: dict[Id, LiveLeg] = {}
         self._draining = False
@@ -151,7 +153,7 @@ class Legs:
         written; only then does the other side learn where to send.
         """
         call = await self._calls.ready_for_leg(call_id, by=by)
-        if self._draining or len(self._legs) >= self._media.max_legs:
+        if self._draining or not self._has_room(call):
             raise BusyError(
                 "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
             )
@@ -171,6 +173,11 @@ class Legs:
             raise
         leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg_id}")
         return Answered(leg_id, answer, leg.peer.etag)
+
+    def _has_room(self, call: CallView) -> bool:
+        """Whether the process and the call's button may carry one more: no button fills the house alone."""
+        of_button = sum(leg.call.button_id == call.button_id for leg in self._legs.values())
+        return len(self._legs) < self._media.max_legs and of_button < self._legs_per_button
 
     async def trickle(
         self, call_id: str, leg_id: str, fragment: str, *, if_match: str, by: Principal

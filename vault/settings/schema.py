@@ -244,6 +244,9 @@ class LimitSettings(Section):
     calls_per_minute: int = Field(
         30, ge=1, description="Calls one address may start in a minute, per button."
     )
+    legs_per_button: int = Field(
+        50, ge=1, description="Legs one button may have at once: it cannot take `media.max_legs` alone."
+    )
     requests_per_minute: int = Field(
         1_200, ge=1, description="API requests of one principal or address in a minute."
     )

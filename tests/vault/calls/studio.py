@@ -78,7 +78,9 @@ async def until(holds: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -
 
 
 @asynccontextmanager
-async def open_studio(work: Workshop, *, spill_bytes: int = 1 << 20, **media: Any) -> AsyncIterator[Studio]:
+async def open_studio(
+    work: Workshop, *, spill_bytes: int = 1 << 20, legs_per_button: int = 50, **media: Any
+) -> AsyncIterator[Studio]:
     """Legs on loopback; every one is closed at the end."""
     ended: list[Id] = []
     legs = Legs(
@@ -88,6 +90,7 @@ async def open_studio(work: Workshop, *, spill_bytes: int = 1 << 20, **media: An
         work.clock,
         media=MediaSettings(addresses=("127.0.0.1",), **media),
         recording=RecordingSettings(spill_bytes=spill_bytes),
+        legs_per_button=legs_per_button,
         on_ended=ended.append,
     )
     try:

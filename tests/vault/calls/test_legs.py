@@ -162,6 +162,25 @@ async def test_a_full_node_says_so_and_takes_the_next_after_an_end(work: Worksho
                 await studio.join(calls[1], late)
 
 
+async def test_one_button_cannot_fill_the_house(work: Workshop) -> None:
+    """A button has its own limit of legs at once; another button's visitors still get through."""
+    crowded, quiet = await work.button(), await work.button()
+    calls = [await work.consented(button=button) for button in (crowded, crowded, quiet)]
+    async with (
+        open_studio(work, legs_per_button=1) as studio,
+        Publisher(SOUND_ONLY) as one,
+        Publisher(SOUND_ONLY) as other,
+        Publisher(SOUND_ONLY) as third,
+    ):
+        answered = await studio.live(calls[0], one)
+        with pytest.raises(BusyError) as busy:
+            await studio.join(calls[1], other)
+        assert busy.value.retry_after_s
+        await studio.live(calls[2], third)
+        await studio.legs.hang_up(calls[0].id, answered.leg_id, by=work.visitor(calls[0]))
+        await studio.live(calls[1], other)
+
+
 async def test_a_call_ends_after_its_longest_time(work: Workshop) -> None:
     """And the recording is handed over like any other."""
     call = await work.consented()
