@@ -36,6 +36,26 @@ def require_startable(settings: Settings, *, keys_needed: bool = True) -> None:
         raise CommandError(*(line for _, line in found), code=max(code for code, _ in found))
 
 
+def cautions(settings: Settings) -> list[str]:
+    """Say what does not keep ``serve`` from starting, but will hurt."""
+    server = settings.server
+    behind_proxy = server.public_url.startswith("https://") and _is_private(server.host)
+    if behind_proxy and not server.trusted_proxies:
+        return [
+            'server.trusted_proxies is empty: name the proxy, like ["127.0.0.1"], or all callers count as one'
+        ]
+    return []
+
+
+def _is_private(host: str) -> bool:
+    """Tell whether only a proxy can stand between this address and the internet, or any address is meant."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return is_loopback(host)
+    return address.is_private or address.is_unspecified
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine and nothing else."""
     try:

@@ -42,11 +42,14 @@ def check(
     keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Also ask for the key files.")] = True,
 ) -> None:
     """Say what keeps ``serve`` from starting, a line each. Opens no database and no store."""
-    from vault.cli.checks import require_startable
-    from vault.cli.output import say
+    from vault.cli.checks import cautions, require_startable
+    from vault.cli.output import note, say
     from vault.cli.rooms import settings_of
 
-    require_startable(settings_of(config), keys_needed=keys)
+    settings = settings_of(config)
+    require_startable(settings, keys_needed=keys)
+    for caution in cautions(settings):
+        note(f"caution: {caution}")
     say("ok")
 
 

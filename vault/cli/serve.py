@@ -23,7 +23,9 @@ def serve(
     ] = False,
 ) -> None:
     """Run the vault until SIGTERM. Refuses what is not fit for real calls, and says what to do."""
-    from vault.cli.checks import require_startable
+    import structlog
+
+    from vault.cli.checks import cautions, require_startable
     from vault.cli.keyfiles import make_key_files
     from vault.cli.pace import run_in_time
     from vault.cli.rooms import settings_of
@@ -33,6 +35,8 @@ def serve(
     settings = settings_of(config)
     configure_logging(settings.log.level, form="json", stream=sys.stdout)
     require_startable(settings, keys_needed=not make_keys)
+    for caution in cautions(settings):
+        structlog.get_logger("vault.run").warning("server.caution", hint=caution)
     if make_keys:
         asyncio.run(make_key_files(settings))
     run_in_time(run(settings, development=False, when_ready=_say_so))

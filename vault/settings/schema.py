@@ -39,7 +39,7 @@ class ServerSettings(Section):
     metrics_port: int = Field(9464, ge=0, le=65_535, description="Port of /metrics. 0 picks a free one.")
     trusted_proxies: tuple[str, ...] = Field(
         (),
-        description="Addresses or networks whose X-Forwarded-For and -Proto are believed. Empty: nobody's.",
+        description="Addresses or networks of the proxy whose X-Forwarded-For is believed. Empty: nobody's.",
     )
     drain_s: Seconds = Field(
         30, description="After SIGTERM, how long running calls may go on before they are ended."
@@ -250,7 +250,9 @@ class LimitSettings(Section):
     requests_per_minute: int = Field(
         1_200, ge=1, description="API requests of one principal or address in a minute."
     )
-    sign_in_per_minute: int = Field(20, ge=1, description="Sign-in attempts of one address in a minute.")
+    sign_in_per_minute: int = Field(
+        20, ge=1, description="Refused credentials of one address in a minute, sign-ins among them."
+    )
 
 
 class RetentionSettings(Section):

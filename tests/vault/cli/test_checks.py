@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vault.cli.checks import findings, is_loopback, require_startable
+from vault.cli.checks import cautions, findings, is_loopback, require_startable
 from vault.cli.exits import CommandError, Exit
 from vault.cli.keyfiles import make_key_files
 from vault.settings import Settings
@@ -103,3 +103,26 @@ async def test_all_findings_are_told_at_once_and_the_gravest_gives_the_code(
         require_startable(changed(config, "storage.country", "US"))
     assert len(refused.value.lines) == 2
     assert refused.value.code is Exit.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "proxies", "told"),
+    [
+        ("https://calls.example.org", "127.0.0.1", (), True),
+        ("https://calls.example.org", "10.1.2.3", (), True),
+        ("https://calls.example.org", "0.0.0.0", (), True),  # noqa: S104  # a container listens so
+        ("https://calls.example.org", "127.0.0.1", ("127.0.0.1",), False),
+        ("http://127.0.0.1:8080", "127.0.0.1", (), False),
+    ],
+)
+def test_a_proxy_that_is_not_named_is_told_before_it_hurts(
+    config: Path, url: str, host: str, proxies: tuple[str, ...], *, told: bool
+) -> None:
+    """Unnamed, it makes all callers one address: one of them would use up everybody's limits."""
+    given = {
+        Name("server", "public_url"): url,
+        Name("server", "host"): host,
+        Name("server", "trusted_proxies"): proxies,
+    }
+    settings = load_settings(environ={}, file=config, given=given).settings
+    assert bool(cautions(settings)) is told

@@ -33,7 +33,7 @@ async def test_a_service_gets_no_code(house: House) -> None:
 
 async def test_signing_in_again_ends_the_session_before(house: House) -> None:
     """Its cookie is overwritten in the browser, so nobody could end it any more."""
-    cookies = []
+    cookies: list[str] = []
     for role in (Role.AGENT, Role.ADMIN):
         path = f"/v1/people/{house.people['a', role].id}/sign-in-codes"
         _, made, _ = await house.ask("POST", path, role=Role.ADMIN)
