@@ -290,7 +290,14 @@ def _rooms(ground: Ground) -> Rooms:
         links=Links(database, ledger, clock, lifetime_s=ground.settings.links.lifetime_s),
         deletion_requests=requests,
         receipts=Receipts(requests, ledger, ground.checkpoints),
-        keeper=Keeper(_eraser(ground, legs, finisher), requests, recordings, clock),
+        keeper=Keeper(
+            _eraser(ground, legs, finisher),
+            requests,
+            recordings,
+            calls,
+            clock,
+            unjoined_s=ground.settings.sessions.visitor_token_s,
+        ),
     )
 
 

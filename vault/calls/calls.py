@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
@@ -12,7 +12,7 @@ from vault.calls.buttons import Buttons
 from vault.calls.notice import Language, Notice
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import buttons, calls, consents, legs
+from vault.db.tables import buttons, calls, consents, erasures, legs, media
 from vault.errors import (
     ConflictError,
     ConsentMissingError,
@@ -25,10 +25,21 @@ from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
-from vault.model import CALL_MOVES, CallState, ConsentChoice, Id, LegState, is_id, new_id, require_move
+from vault.model import (
+    CALL_MOVES,
+    CallState,
+    ConsentChoice,
+    Id,
+    LegState,
+    MediaState,
+    is_id,
+    new_id,
+    require_move,
+)
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
 PERSONAL_PART: Final = "call-personal"
+UNJOINED_BATCH: Final = 500  # ended in one round; the next round comes within minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +251,49 @@ class Calls:
             )
             if running.first() is None:
                 await self._end(connection, call_id, reason=reason)
+
+    async def end_unjoined(self, *, before: datetime) -> int:
+        """End calls that nobody joined, once their visitor's token is over; returns how many."""
+        joined = select(legs.c.call_id).where(legs.c.call_id == calls.c.id).exists()
+        query = select(calls.c.id).where(
+            calls.c.state == CallState.OPEN.value, calls.c.created_at < before, ~joined
+        )
+        async with self._database.read() as connection:
+            waiting = [row.id for row in await connection.execute(query.limit(UNJOINED_BATCH))]
+        for call_id in waiting:
+            async with self._database.write() as connection:
+                await self._end(connection, call_id, reason="not_joined")
+        return len(waiting)
+
+    async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, Id]]:
+        """Name ended calls, as (tenant, call), whose button's time is over and whose recordings are gone.
+
+        What a page told about its visitor is kept no longer than a recording of the call would be.
+        """
+        kept = select(media.c.id).where(
+            media.c.call_id == calls.c.id, media.c.state != MediaState.ERASED.value
+        )
+        asked = select(erasures.c.object_id).where(erasures.c.object_id == calls.c.id)
+        days = select(buttons.c.retention_days, buttons.c.id).distinct().order_by(buttons.c.id)
+        found: list[tuple[Id, Id]] = []
+        async with self._database.read() as connection:
+            for button in (await connection.execute(days)).all():
+                over = now - timedelta(days=button.retention_days)
+                query = (
+                    select(calls.c.tenant_id, calls.c.id)
+                    .where(
+                        calls.c.button_id == button.id,
+                        calls.c.erased_at.is_(None),
+                        calls.c.ended_at < over,
+                        ~kept.exists(),
+                        ~asked.exists(),
+                    )
+                    .limit(limit - len(found))
+                )
+                found += [(row.tenant_id, row.id) for row in await connection.execute(query)]
+                if len(found) >= limit:
+                    break
+        return found
 
     async def end_interrupted(self) -> Sequence[Id]:
         """At start: end every leg and call that a crash left open; returns the calls that were ended."""

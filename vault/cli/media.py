@@ -1,14 +1,16 @@
 """``callvault media``: list recordings, and erase one with proof."""
 
 import asyncio
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from vault.cli import options
+from vault.model import ErasureReason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vault.app import Rooms
     from vault.media.library import MediaItem
     from vault.model import Id
@@ -18,17 +20,6 @@ if TYPE_CHECKING:
 GROUP: Final = options.group("media", "Recordings.")
 SHOWN: Final = ("id", "state", "created_at", "duration_ms", "size_bytes", "button_name", "retain_until")
 TRY_AGAIN_S: Final = 1.0  # a reader of a running server may hold a database's log for a moment
-
-
-class Reason(StrEnum):
-    """Why something is erased; it stands in the ledger for ever."""
-
-    VISITOR_REQUEST = "visitor_request"
-    CONSENT_WITHDRAWN = "consent_withdrawn"
-    RETENTION = "retention"
-    RECORDED_BY_MISTAKE = "recorded_by_mistake"
-    LEGAL = "legal"
-    OTHER = "other"
 
 
 @GROUP.command("list")
@@ -55,7 +46,7 @@ def list_(
 def erase(
     *,
     recording: Annotated[str, typer.Argument(help="Recording id (rec_…).")],
-    reason: Annotated[Reason, typer.Option("--reason", help="Why: it stands in the ledger for ever.")],
+    reason: Annotated[ErasureReason, typer.Option("--reason", help="Why: it stands in the ledger for ever.")],
     wait_s: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds until the proof must be there.")
     ] = 30,
@@ -95,24 +86,28 @@ async def _look(rooms: "Rooms", recording: str, tenant: str | None) -> dict[str,
 
 
 async def _erased(
-    rooms: "Rooms", recording: str, reason: Reason, wait_s: float, by: "Principal"
+    rooms: "Rooms", recording: str, reason: ErasureReason, wait_s: float, by: "Principal"
 ) -> dict[str, Any]:
     from vault.errors import ConflictError
-    from vault.model import ErasureReason, MediaState
+    from vault.model import MediaState
 
     item = await rooms.library.get(recording, by=by)
     if item.state in {MediaState.CAPTURING, MediaState.FINISHING}:
         raise ConflictError("the recording is still being made; erase it in the console, or wait for its end")
-    request = await rooms.deletion_requests.of_media(recording, ErasureReason(reason.value), by=by)
-    done = await _carried(rooms, request.id, wait_s, by)
+    request = await rooms.deletion_requests.of_media(recording, reason, by=by)
+    # One that is being erased already may still be captured by the server, which alone can stop that.
+    ours = [] if item.state is MediaState.ERASING else [found.object_id for found in request.items]
+    done = await _carried(rooms, request.id, ours, wait_s, by)
     return {"request": done.id, "complete": done.complete, "completed_at": done.completed_at}
 
 
-async def _carried(rooms: "Rooms", request_id: "Id", wait_s: float, by: "Principal") -> "DeletionRequest":
-    """Carry the erasure in this process; a running server that does the same does no harm."""
+async def _carried(
+    rooms: "Rooms", request_id: "Id", ours: "Sequence[Id]", wait_s: float, by: "Principal"
+) -> "DeletionRequest":
+    """Carry our erasures in this process; a running server that does the same does no harm."""
     until_s = rooms.clock.monotonic() + wait_s
     while True:
-        await rooms.keeper.turn()
+        await rooms.keeper.carry(ours)
         found = await rooms.deletion_requests.get(request_id, by=by)
         if found.complete or rooms.clock.monotonic() >= until_s:
             return found

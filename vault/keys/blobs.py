@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -43,9 +44,12 @@ class Blobs:
         return value
 
     async def index(self, *, tenant_id: str, text: str) -> bytes:
-        """Give the keyed hash by which a text is found again exactly, and not guessed without the key."""
+        """Give the keyed hash by which a text is found again exactly, and not guessed without the key.
+
+        References are opaque: case and spaces count; only two spellings of one accent (NFC) are one.
+        """
         key = await self._keys.data_key(tenant_id=tenant_id, object_id=tenant_id)
-        return _keyed(key.reveal(), INDEX_LABEL, text.strip().casefold().encode())
+        return _keyed(key.reveal(), INDEX_LABEL, unicodedata.normalize("NFC", text).encode())
 
     async def pseudonym(self, *, tenant_id: str, subject_id: str) -> str:
         """Name a person or a visitor in the ledger; forget their key and the name leads nowhere."""

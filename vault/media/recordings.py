@@ -109,8 +109,8 @@ class Recordings:
             return [(row.id, MediaState(row.state)) for row in rows]
 
     async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, Id]]:
-        """Name recordings whose time is over, as (tenant, media)."""
-        done = (MediaState.READY.value, MediaState.LOST.value)
+        """Name recordings whose time is over, as (tenant, media); one that cannot be finished too."""
+        done = (MediaState.READY.value, MediaState.LOST.value, MediaState.FINISHING.value)
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(media.c.tenant_id, media.c.id)

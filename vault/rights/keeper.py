@@ -1,13 +1,17 @@
 """The jobs of the rights room: erasures are carried to their end, retention ends on time."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from vault.calls.calls import Calls
 from vault.clock import Clock
 from vault.errors import VaultError
 from vault.media.recordings import Recordings
+from vault.model import Id
 from vault.rights.erasure import Eraser
 from vault.rights.requests import DeletionRequests
 
@@ -22,11 +26,20 @@ class Keeper:
     """Runs until cancelled; ``wake`` shortens the wait after a new request."""
 
     def __init__(
-        self, eraser: Eraser, requests: DeletionRequests, recordings: Recordings, clock: Clock
+        self,
+        eraser: Eraser,
+        requests: DeletionRequests,
+        recordings: Recordings,
+        calls: Calls,
+        clock: Clock,
+        *,
+        unjoined_s: float,
     ) -> None:
         self._eraser = eraser
         self._requests = requests
         self._recordings = recordings
+        self._calls = calls
+        self._unjoined = timedelta(seconds=unjoined_s)
         self._clock = clock
         self._wake = asyncio.Event()
         self._retention_due_s = 0.0
@@ -54,7 +67,12 @@ class Keeper:
         except VaultError as error:  # what people asked for does not wait for what time brings
             left += 1
             log.warning("retention.waits", error=type(error).__name__)
-        for object_id in await self._eraser.pending():
+        return left + await self.carry(await self._eraser.pending())
+
+    async def carry(self, object_ids: Sequence[Id]) -> int:
+        """Carry these erasures one round; returns how many are left."""
+        left = 0
+        for object_id in object_ids:
             try:
                 if not await self._eraser.carry(object_id):
                     left += 1
@@ -74,8 +92,13 @@ class Keeper:
         now_s = self._clock.monotonic()
         if now_s < self._retention_due_s:
             return
-        over = await self._recordings.past_retention(self._clock.now(), limit=RETENTION_BATCH)
+        now = self._clock.now()
+        await self._calls.end_unjoined(before=now - self._unjoined)
+        over = await self._recordings.past_retention(now, limit=RETENTION_BATCH)
         for tenant_id, media_id in over:
-            await self._requests.of_retention(tenant_id, media_id)
-        if len(over) < RETENTION_BATCH:
+            await self._requests.of_retention(tenant_id, "recording", media_id)
+        calls = await self._calls.past_retention(now, limit=RETENTION_BATCH)
+        for tenant_id, call_id in calls:
+            await self._requests.of_retention(tenant_id, "call", call_id)
+        if len(over) < RETENTION_BATCH and len(calls) < RETENTION_BATCH:
             self._retention_due_s = now_s + RETENTION_EVERY_S

@@ -101,23 +101,26 @@ class DeletionRequests:
         return await self._ask(by.tenant_id, "call", objects, reason, by=by)
 
     async def of_visitor(self, reference: str, reason: ErasureReason, *, by: Principal) -> DeletionRequest:
-        """Ask for every call of a visitor's reference, matched exactly; NotFoundError where there is none."""
+        """Ask for every ended call of a visitor's reference, matched exactly; NotFoundError where none is.
+
+        A call that still runs is left out, so that nobody keeps the others by staying on the line; ask again
+        when it has ended.
+        """
         require(by, Permission.ERASURE_REQUEST)
         index = await self._blobs.index(tenant_id=by.tenant_id, text=reference)
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(calls).where(calls.c.tenant_id == by.tenant_id, calls.c.visitor_index == index)
             )
-            objects = await _of_calls(connection, rows.all())
+            objects = await _of_calls(connection, await _without_legs(connection, rows.all()))
         if not objects:
-            raise NotFoundError("there is no call with this reference")
+            raise NotFoundError("there is no ended call with this reference")
         return await self._ask(by.tenant_id, "visitor", objects, reason, by=by)
 
-    async def of_retention(self, tenant_id: Id, media_id: Id) -> DeletionRequest:
-        """Ask in the house's own name for a recording whose time is over."""
-        return await self._ask(
-            tenant_id, "media", [("recording", media_id)], ErasureReason.RETENTION, by=None
-        )
+    async def of_retention(self, tenant_id: Id, kind: str, object_id: Id) -> DeletionRequest:
+        """Ask in the house's own name for a recording or a call whose time is over."""
+        scope = "media" if kind == "recording" else "call"
+        return await self._ask(tenant_id, scope, [(kind, object_id)], ErasureReason.RETENTION, by=None)
 
     async def get(self, request_id: str, *, by: Principal) -> DeletionRequest:
         """Show a request of the principal's tenant."""
@@ -253,6 +256,17 @@ async def _of_calls(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> li
         )
         objects += [("recording", row.id) for row in found]
     return objects + [("call", call.id) for call in rows if call.erased_at is None]
+
+
+async def _without_legs(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Leave out the calls that somebody is still in."""
+    running: set[str] = set()
+    for some in _batches([call.id for call in rows]):
+        found = await connection.execute(
+            select(legs.c.call_id).where(legs.c.call_id.in_(some), legs.c.state != LegState.ENDED.value)
+        )
+        running.update(row.call_id for row in found)
+    return [call for call in rows if call.id not in running]
 
 
 async def _require_no_leg(connection: AsyncConnection, call_ids: Sequence[str]) -> None:

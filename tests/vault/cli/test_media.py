@@ -7,8 +7,7 @@ from pathlib import Path
 from tests.vault.cli.command import Cli
 from tests.vault.cli.recordings import lay_down
 from vault.cli.exits import Exit
-from vault.cli.media import Reason
-from vault.model import ErasureReason, MediaState
+from vault.model import MediaState
 
 
 def test_a_recording_is_erased_with_proof(vault: Path, cli: Cli) -> None:
@@ -49,8 +48,3 @@ def test_a_recording_that_is_still_being_made_is_left_to_the_server(vault: Path,
     ended = cli("media", "erase", recording, "--reason", "other", "--yes", "-c", vault)
     assert ended.code == Exit.FAILED
     assert "still being made" in ended.err
-
-
-def test_the_reasons_on_offer_are_the_ledger_s() -> None:
-    """A list, not free text: it stands in the ledger for ever."""
-    assert {reason.value for reason in Reason} == {reason.value for reason in ErasureReason}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.vault.media.workshop import Workshop, open_workshop
+from vault.media import derive
 
 
 @pytest.fixture
@@ -26,3 +27,10 @@ async def any_work(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     with postgres.database() as main, postgres.database() as keys:
         async with open_workshop(tmp_path, urls=(main, keys)) as opened:
             yield opened
+
+
+@pytest.fixture
+def quick_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that decodes nothing, for campaigns about something else: an interpreter instead of FFmpeg."""
+    answer = '{"poster": null, "peaks": [1, 2], "peaks_per_s": 20}'
+    monkeypatch.setattr(derive, "_CHILD", f"import sys; sys.stdin.buffer.read(); print({answer!r})")

@@ -43,6 +43,7 @@ class Deck:
     begins: int = 0
     fails_to_begin: int = 0
     keyframes: int = 0
+    fulls: int = 0
     started: set[int] = field(default_factory=set)
 
     async def play(self, sent: list[Sent]) -> None:
@@ -69,7 +70,9 @@ class Deck:
 
 
 @asynccontextmanager
-async def open_deck(folder: Path, *, spill_bytes: int = 1 << 20) -> AsyncIterator[Deck]:
+async def open_deck(
+    folder: Path, *, spill_bytes: int = 1 << 20, max_bytes: int = 1 << 30
+) -> AsyncIterator[Deck]:
     """A capture whose task runs; it is closed at the end if the test did not."""
     store = StallingStore()
     async with open_workshop(folder, store=store) as work:
@@ -85,6 +88,9 @@ async def open_deck(folder: Path, *, spill_bytes: int = 1 << 20) -> AsyncIterato
         def keyframe() -> None:
             deck.keyframes += 1
 
+        def full() -> None:
+            deck.fulls += 1
+
         clock = TapeClock()
         recorder = Capture(
             begin,
@@ -92,7 +98,9 @@ async def open_deck(folder: Path, *, spill_bytes: int = 1 << 20) -> AsyncIterato
             clock,  # type: ignore[arg-type]  # what a capture asks of a clock
             fragment_s=1.0,
             spill_bytes=spill_bytes,
+            max_bytes=max_bytes,
             request_keyframe=keyframe,
+            on_full=full,
         )
         deck = Deck(work, store, recorder, clock, begun)
         running = asyncio.create_task(recorder.run(), name="capture")
@@ -103,6 +111,20 @@ async def open_deck(folder: Path, *, spill_bytes: int = 1 << 20) -> AsyncIterato
             store.away = False
             recorder.close()
             await running
+
+
+async def test_a_recording_ends_at_its_size(tmp_path: Path) -> None:
+    """What fits is kept, the end is told once, and the task ends though nobody closed the capture."""
+    async with open_deck(tmp_path, max_bytes=30_000) as deck:
+        await deck.play(audio(20))
+        await asyncio.wait_for(deck.capture.done(), 5)
+        assert deck.capture.is_full
+        assert deck.fulls == 1
+        stored = await deck.stored()
+        assert stored == list(range(len(stored)))
+        assert 0 < len(stored) < 15
+        assert deck.capture.counts.stored_bytes <= 30_000 + 100 * len(stored)
+        assert await deck.frames() > 0
 
 
 async def closed(deck: Deck) -> None:

@@ -40,6 +40,7 @@ async def die_at(work: Workshop, begun: Begun, number: int) -> None:
         await dying.finish.finish(begun.media_id)
 
 
+@pytest.mark.usefixtures("quick_child")
 async def test_a_crash_at_any_step_of_finishing_ends_in_the_same_file(work: Workshop) -> None:
     """P1: no operator, no leftover object, no stuck row; the file is the one an undisturbed run makes."""
     call = await work.consented()
@@ -61,6 +62,7 @@ async def test_a_crash_at_any_step_of_finishing_ends_in_the_same_file(work: Work
         assert told.count("recording.ready") == 1, number
 
 
+@pytest.mark.usefixtures("quick_child")
 async def test_a_crash_at_any_step_of_losing_ends_lost_with_its_key_forgotten(work: Workshop) -> None:
     """A recording that cannot be played never stays finishing, whichever of row and key was first."""
     total = await steps_of(work, await work.ended((b"garbage",)))

@@ -118,7 +118,9 @@ class Workshop:
                 backup_days=7,
             )
         )
-        self.keeper = Keeper(self.eraser, self.requests, self.recordings, self.clock)
+        self.keeper = Keeper(
+            self.eraser, self.requests, self.recordings, self.calls, self.clock, unjoined_s=3_600
+        )
         self.receipts = Receipts(self.requests, self.ledger, self.checkpoints)
 
     async def reborn(self, wire: Wire | None = None) -> Workshop:

@@ -58,6 +58,7 @@ async def require_no_early_word(work: Workshop, case: Case) -> None:
             assert not [key for key in await work.objects() if uuid_of(case.media_id) in key]
 
 
+@pytest.mark.usefixtures("quick_child")
 async def test_a_crash_at_any_step_of_an_erasure_ends_complete(work: Workshop) -> None:
     """P8: every point enumerated, the count is in the assertion; files, store and key store are scanned."""
     counted = Wire()
