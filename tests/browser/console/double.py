@@ -190,9 +190,12 @@ class Double:
         self.sessions.discard(request.cookies["session"])
         return web.Response(status=204)
 
-    async def me(self, _: web.Request) -> web.Response:
+    async def me(self, request: web.Request) -> web.Response:
         """Who is signed in."""
-        return web.json_response({"id": ident("per", 1), "role": self.role, "permissions": self.permissions})
+        if request.cookies.get("session") not in self.sessions:
+            return problem(401, "unauthenticated")
+        who = {"id": ident("per", 1), "name": "Camille Durand"}
+        return web.json_response({**who, "role": self.role, "permissions": self.permissions})
 
     async def buttons(self, _: web.Request) -> web.Response:
         """Two buttons."""

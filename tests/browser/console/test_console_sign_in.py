@@ -23,14 +23,31 @@ def test_a_one_time_link_signs_in_and_leaves_no_trace_in_the_address(
 
 
 def test_a_link_to_another_page_signs_in_too(open_page: OpenPage, vault: Double) -> None:
-    """Signed in or not, a link's code is used up and does not stay in the address."""
-    page = open_page("/console#code=one-time-code")
-    page.wait_for_url("**/console")
-    assert ("POST", "/v1/sessions") in vault.seen
-    vault.codes.add("one-time-code")
+    """A link's code is used up and does not stay in the address."""
     fresh = open_page("/console#code=one-time-code", signed_in=False)
-    fresh.wait_for_url("**/console")
+    fresh.wait_for_url(re.compile(rf"^{vault.address}/console$"))
     assert "code" not in fresh.url
+    assert ("POST", "/v1/sessions") in vault.seen
+
+
+def test_a_link_never_takes_the_place_of_a_session_unasked(open_page: OpenPage, vault: Double) -> None:
+    """Else anybody's link would let a person work in another's account without noticing."""
+    page = open_page("/console#code=one-time-code")
+    expect(page.get_by_text("You are signed in as Camille Durand.")).to_be_visible()
+    assert "code" not in page.url
+    assert ("POST", "/v1/sessions") not in vault.seen
+    expect(page.get_by_role("button", name="Stay signed in")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console")
+    assert vault.codes == {"one-time-code"}
+
+
+def test_who_asked_for_a_link_uses_it_though_signed_in(open_page: OpenPage, vault: Double) -> None:
+    """One press more; then the link's session is the one."""
+    page = open_page("/console/login#code=one-time-code")
+    page.get_by_role("button", name="Use the link").click()
+    page.wait_for_url("**/console")
+    assert vault.codes == set()
 
 
 def test_a_used_link_is_refused_in_plain_words(open_page: OpenPage, vault: Double) -> None:

@@ -14,7 +14,14 @@ from webrtc.lifecycle import CloseReason
 
 CONSOLE = WEB / "console"
 SOURCES = sorted(path for path in CONSOLE.rglob("*") if path.suffix in {".js", ".html", ".css"})
-ELSEWHERE = {"system", "tenant", "person", "issuer", "session"}  # entries that are about no recording
+ELSEWHERE = {
+    "system",
+    "tenant",
+    "person",
+    "issuer",
+    "session",
+    "sign_in_code",
+}  # entries that are about no recording
 # Met by the widget, by a program or by an operator, never by a request of this console.
 NOT_FOR_PEOPLE = {
     "configuration",

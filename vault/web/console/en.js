@@ -30,6 +30,9 @@ export default {
   "login.ended": "Your session has ended. Sign in again.",
   "login.signed_out": "You are signed out.",
   "login.empty": "Paste a sign-in link or an access token.",
+  "login.replace": "You are signed in as {name}. This link ends that session and signs you in as the person it was made for. Use it only if you asked for it.",
+  "login.use_link": "Use the link",
+  "login.stay": "Stay signed in",
   "login.refused": "This link or token is not valid any more. A link works once and not for long: ask for a new one.",
 
   "list.title": "Recordings",

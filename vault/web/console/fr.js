@@ -30,6 +30,9 @@ export default {
   "login.ended": "Votre session est terminée. Connectez-vous à nouveau.",
   "login.signed_out": "Vous êtes déconnecté.",
   "login.empty": "Collez un lien de connexion ou un jeton d’accès.",
+  "login.replace": "Vous êtes déjà connecté sous le nom de {name}. Ce lien met fin à cette session et vous connecte au nom de la personne pour qui il a été fait. Ne l’utilisez que si vous l’avez demandé.",
+  "login.use_link": "Utiliser le lien",
+  "login.stay": "Rester connecté",
   "login.refused": "Ce lien ou ce jeton n’est plus valable. Un lien sert une seule fois et peu de temps : demandez-en un nouveau.",
 
   "list.title": "Enregistrements",

@@ -2,7 +2,7 @@
 /** Signing in: by the one-time code in the address's fragment, or by what is pasted. */
 
 import { Problem, api, sentenceOf } from "./api.js";
-import { byId, markFault, note } from "./dom.js";
+import { byId, el, markFault, note } from "./dom.js";
 import { t } from "./words.js";
 
 const form = /** @type {HTMLFormElement} */ (byId("sign-in"));
@@ -63,12 +63,37 @@ async function comeBack() {
   if (known) location.replace(nextPage());
 }
 
+/**
+ * Whoever is signed in is asked first: else anybody's link would put their own account in the place of the
+ * one that is here, unnoticed.
+ * @param {string} code
+ */
+async function signInByLink(code) {
+  const known = await api("GET", "/v1/me", { staySignedOut: true }).catch(() => null);
+  if (!known) {
+    signIn({ code });
+    return;
+  }
+  const stay = el(
+    "button",
+    { type: "button", class: "primary", onclick: () => location.replace(nextPage()) },
+    t("login.stay"),
+  );
+  const asked = note("warn", t("login.replace", { name: known.body.name }), {
+    label: t("login.use_link"),
+    act: () => signIn({ code }),
+  });
+  asked.append(stay);
+  byId("message").replaceChildren(asked);
+  stay.focus();
+}
+
 function start() {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (code) {
     // The code leaves the address bar and the history before anything else can read them.
     history.replaceState(null, "", location.pathname + location.search);
-    signIn({ code });
+    signInByLink(code);
     return;
   }
   const query = new URLSearchParams(location.search);
