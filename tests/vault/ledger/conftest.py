@@ -1,5 +1,5 @@
 """Fixtures of the room's tests."""
 
-from tests.vault.media.fixtures import any_work, work
+from tests.vault.media.fixtures import any_work, quick_child, work
 
-__all__ = ["any_work", "work"]
+__all__ = ["any_work", "quick_child", "work"]

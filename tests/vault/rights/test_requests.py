@@ -77,21 +77,29 @@ async def test_a_call_nobody_joined_can_be_erased_and_is_over(any_work: Workshop
         )
 
 
-@pytest.mark.parametrize("scope", ["call", "visitor"])
-async def test_a_running_call_is_erased_after_its_end(any_work: Workshop, scope: str) -> None:
+async def test_a_running_call_is_erased_after_its_end(any_work: Workshop) -> None:
     """A leg that is carried would go on storing: ask again when the call is over."""
     call = await any_work.consented()
     begun = await any_work.begun(call)
-
-    async def ask() -> object:
-        if scope == "call":
-            return await any_work.requests.of_call(call.id, WHY, by=any_work.by())
-        return await any_work.requests.of_visitor("customer-1", WHY, by=any_work.by())
-
-    with pytest.raises(ConflictError if scope == "call" else NotFoundError):
-        await ask()
+    with pytest.raises(ConflictError):
+        await any_work.requests.of_call(call.id, WHY, by=any_work.by())
     await any_work.calls.leg_ended(call.id, begun.leg_id, reason="hangup")
-    assert await ask()
+    request = await any_work.requests.of_call(call.id, WHY, by=any_work.by())
+    assert not request.complete
+
+
+async def test_a_running_call_does_not_keep_its_visitors_other_calls(any_work: Workshop) -> None:
+    """It is left out and asked for again later; alone it is no call that could be erased yet."""
+    running = await any_work.consented()
+    begun = await any_work.begun(running)
+    with pytest.raises(NotFoundError):
+        await any_work.requests.of_visitor("customer-1", WHY, by=any_work.by())
+    over = await any_work.consented()
+    first = await any_work.requests.of_visitor("customer-1", WHY, by=any_work.by())
+    assert [item.object_id for item in first.items] == [over.id]
+    await any_work.calls.leg_ended(running.id, begun.leg_id, reason="hangup")
+    second = await any_work.requests.of_visitor("customer-1", WHY, by=any_work.by())
+    assert running.id in {item.object_id for item in second.items}
 
 
 async def test_a_foreign_object_looks_missing(any_work: Workshop) -> None:
