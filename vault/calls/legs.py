@@ -48,6 +48,7 @@ from webrtc.udpmux import UdpMux
 log = structlog.get_logger(__name__)
 
 FINALISE_PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)  # away for longer: the next start ends the rows
+FULL: Final = "size_limit"  # why a recording ended before its leg
 BUSY_RETRY_S: Final = 10  # a full node: calls last minutes, somebody hangs up soon
 
 
@@ -263,7 +264,9 @@ class Legs:
             self._clock,
             fragment_s=self._recording.fragment_s,
             spill_bytes=self._recording.spill_bytes,
+            max_bytes=self._recording.max_bytes,
             request_keyframe=peer.request_keyframe,
+            on_full=peer.detach,
         )
         return capture
 
@@ -319,7 +322,7 @@ class Legs:
         if capture.begun is None:
             return
         media_id = capture.begun.media_id
-        if await self._recordings.end(media_id, reason=reason.value):
+        if await self._recordings.end(media_id, reason=FULL if capture.is_full else reason.value):
             self._on_ended(media_id)
         elif await self._recordings.is_erased(media_id):
             # What the erasure could not see coming is deleted here: its key is gone already.

@@ -72,7 +72,8 @@ class Capture:
 
     ``begin`` is awaited once, when the first fragment closes: a leg that never sends leaves no trace.
     ``first_s`` is the monotonic time of the first frame: where the recording's clock begins.
-    ``request_keyframe`` asks the sender to start a picture that can be decoded.
+    ``request_keyframe`` asks the sender to start a picture that can be decoded. ``on_full`` is called once,
+    when the next fragment would not fit into ``max_bytes``: what was recorded is kept, nothing follows.
     """
 
     def __init__(
@@ -83,16 +84,21 @@ class Capture:
         *,
         fragment_s: float,
         spill_bytes: int,
+        max_bytes: int,
         request_keyframe: Callable[[], None],
+        on_full: Callable[[], None],
     ) -> None:
         self.counts = CaptureCounts()
         self.begun: Begun | None = None
         self.first_s: float | None = None
+        self.is_full = False
         self._begin = begin
         self._store = store
         self._clock = clock
         self._spill_bytes = spill_bytes
+        self._max_bytes = max_bytes
         self._request_keyframe = request_keyframe
+        self._on_full = on_full
         self._writer = FragmentWriter(
             pace=FragmentPace(early_s=0.8 * fragment_s, usual_s=fragment_s, latest_s=1.2 * fragment_s)
         )
@@ -196,9 +202,12 @@ class Capture:
     def _cut(self) -> None:
         number = self._writer.number
         plain = self._writer.close()
-        if self._abandoned:
+        if self._abandoned or self.is_full:
             return
-        if self._plain_bytes + self._waiting.held_bytes + len(plain) > self._spill_bytes:
+        held_bytes = self._plain_bytes + self._waiting.held_bytes
+        if self.counts.stored_bytes + held_bytes + len(plain) > self._max_bytes:
+            self._fill()
+        elif held_bytes + len(plain) > self._spill_bytes:
             # The missing number declares the loss; the picture can only go on from a new keyframe.
             self.counts.dropped += 1
             self._request_keyframe()
@@ -207,6 +216,13 @@ class Capture:
             self._plain_bytes += len(plain)
             self._seal_all()  # at once: a store that does not answer is no reason to wait in the clear
         self._wake.set()
+
+    def _fill(self) -> None:
+        """End as at the end of a call: the recording's limit is reached."""
+        self.is_full = True
+        self.counts.dropped += 1
+        self._on_full()
+        self.close()
 
     async def _store_waiting(self) -> bool:
         """Seal and store what waits, oldest first; False where the store did not take it."""

@@ -202,6 +202,10 @@ class RecordingSettings(Section):
         8 * 1024 * 1024,
         description="Sealed fragments a leg may hold while the store is slow; then the loss is declared.",
     )
+    max_bytes: Bytes = Field(
+        8 * 1024 * 1024 * 1024,
+        description="A recording ends at this size, and says so; the call goes on. Four hours at 4 Mbit/s.",
+    )
     finish_workers: int = Field(2, ge=1, le=16, description="Recordings finished at the same time.")
     child_memory_bytes: Bytes = Field(
         512 * 1024 * 1024, description="Memory of the sandboxed child for poster and peaks."

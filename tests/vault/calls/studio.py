@@ -79,7 +79,12 @@ async def until(holds: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -
 
 @asynccontextmanager
 async def open_studio(
-    work: Workshop, *, spill_bytes: int = 1 << 20, legs_per_button: int = 50, **media: Any
+    work: Workshop,
+    *,
+    spill_bytes: int = 1 << 20,
+    max_bytes: int = 1 << 30,
+    legs_per_button: int = 50,
+    **media: Any,
 ) -> AsyncIterator[Studio]:
     """Legs on loopback; every one is closed at the end."""
     ended: list[Id] = []
@@ -89,7 +94,7 @@ async def open_studio(
         work.store,
         work.clock,
         media=MediaSettings(addresses=("127.0.0.1",), **media),
-        recording=RecordingSettings(spill_bytes=spill_bytes),
+        recording=RecordingSettings(spill_bytes=spill_bytes, max_bytes=max_bytes),
         legs_per_button=legs_per_button,
         on_ended=ended.append,
     )

@@ -181,6 +181,23 @@ async def test_one_button_cannot_fill_the_house(work: Workshop) -> None:
         await studio.live(calls[1], other)
 
 
+async def test_a_recording_that_is_full_says_so_and_the_call_goes_on(work: Workshop) -> None:
+    """Nobody can fill the store with one leg; the manifest tells why the recording is shorter."""
+    call = await work.consented()
+    async with open_studio(work, max_bytes=20_000) as studio, Publisher(SOUND_ONLY) as publisher:
+        answered = await studio.live(call, publisher)
+        capture = studio.legs._legs[answered.leg_id].capture
+        assert capture is not None
+        await asyncio.wait_for(capture.done(), 15)
+        assert (await studio.rows(call))[0] == "live"
+        assert capture.begun is not None
+        await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
+        assert await studio.over(call) == "hangup"
+        (media_id,) = studio.ended
+    assert await work.finish.finish(media_id) is MediaState.READY
+    assert (await work.manifest(capture.begun))["end_reason"] == "size_limit"
+
+
 async def test_a_call_ends_after_its_longest_time(work: Workshop) -> None:
     """And the recording is handed over like any other."""
     call = await work.consented()
