@@ -92,7 +92,11 @@ async def record(house: House, tenant: str = "a", *, reference: str | None = Non
     """A finished recording: the spool is real media under a real key, and the finisher did the rest."""
     begun, kept = await _begun(house, tenant, reference)
     for number, plain in enumerate(scene(2)):
-        named = {"tenant_id": begun.tenant_id, "media_id": begun.media_id, "number": number}
+        named: dict[str, Any] = {
+            "tenant_id": begun.tenant_id,
+            "media_id": begun.media_id,
+            "number": number,
+        }
         sealed = seal(
             begun.key,
             plain,

@@ -89,7 +89,7 @@ async def test_a_page_that_is_not_listed_may_read_that_and_nothing_else(
     button, asked = await a_button(shared_house), {"Origin": origin}
     for method, path in (("GET", "widget"), ("POST", "calls")):
         url = f"/v1/buttons/{button.id}/{path}"
-        more = {"json": WISH} if method == "POST" else {}
+        more: dict[str, Any] = {"json": WISH} if method == "POST" else {}
         status, problem, response = await shared_house.ask(method, url, headers=asked, **more)
         assert (status, problem["code"]) == (403, "origin_refused")
         assert response.headers["Access-Control-Allow-Origin"] == origin
@@ -100,11 +100,9 @@ async def test_a_page_that_is_not_listed_may_read_that_and_nothing_else(
         status, _, response = await shared_house.ask("OPTIONS", url, headers=preflight)
         assert status == 403
         assert "Access-Control-Allow-Origin" not in response.headers
-    for url, more in (
-        (f"/v1/buttons/{button.id}/calls", {"json": {}}),
-        (f"/v1/buttons/{new_id('btn')}/calls", {"json": WISH}),
-    ):
-        status, _, response = await shared_house.ask("POST", url, headers=asked, **more)
+    for button_id, wish in ((button.id, {}), (new_id("btn"), WISH)):
+        url = f"/v1/buttons/{button_id}/calls"
+        status, _, response = await shared_house.ask("POST", url, headers=asked, json=wish)
         assert status in {404, 422}
         assert "Access-Control-Allow-Origin" not in response.headers
 
@@ -216,7 +214,7 @@ async def test_a_button_that_is_off_or_unknown_is_not_there(shared_house: House)
     await shared_house.rooms.buttons.change(button.id, by=shared_house.by(), disabled=True)
     for button_id in (button.id, new_id("btn")):
         for method, path in (("GET", "widget"), ("POST", "calls")):
-            more = {"json": WISH} if method == "POST" else {}
+            more: dict[str, Any] = {"json": WISH} if method == "POST" else {}
             status, problem, _ = await shared_house.ask(
                 method, f"/v1/buttons/{button_id}/{path}", headers={"Origin": PAGE}, **more
             )
@@ -253,10 +251,11 @@ async def test_a_visitor_s_token_is_good_for_its_own_call_only(shared_house: Hou
     headers = visitor_headers(shared_house, mine)
     for other in (await a_call(shared_house, choice=None), await a_call(shared_house, "b", choice=None)):
         answer = {"choice": "refused", "notice_hash": other.notice.hash, "language": "en"}
-        for method, path, more in (
+        asked: tuple[tuple[str, str, dict[str, Any]], ...] = (
             ("GET", "", {}),
             ("POST", "/consents", {"json": answer}),
-        ):
+        )
+        for method, path, more in asked:
             status, problem, _ = await shared_house.ask(
                 method, f"/v1/calls/{other.id}{path}", headers=headers, **more
             )

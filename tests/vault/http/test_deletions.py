@@ -3,19 +3,20 @@
 import asyncio
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from crypto.errors import CryptoError
 from crypto.receipts import parse_leaf, verify_receipt
 from crypto.signers import NoteVerifier
-from tests.vault.http.house import House
+from tests.vault.http.house import House, open_house
 from tests.vault.http.recordings import a_call, erase_now, record, record_bytes, visitor_headers
-from vault.db.tables import legs
-from vault.model import ErasureReason, Id, LegState, Role, is_id, new_id, uuid_of
+from vault.db.tables import legs, media
+from vault.model import Id, LegState, Role, is_id, new_id, uuid_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -145,7 +146,9 @@ async def test_asking_twice_is_asking_once(shared_house: House) -> None:
         (Role.SERVICE, {"method": "POST", "path": PATH}),
         (Role.SUPERVISOR, {"method": "DELETE", "path": f"/v1/media/{recorded.id}?reason=legal"}),
     ):
-        more = {"json": {"media_id": recorded.id, "reason": "other"}} if how["method"] == "POST" else {}
+        more: dict[str, Any] = (
+            {"json": {"media_id": recorded.id, "reason": "other"}} if how["method"] == "POST" else {}
+        )
         status, again, _ = await house.ask(how["method"], how["path"], role=role, **more)
         assert (status, again) == (202, first[1])
     await erase_now(house)
@@ -241,18 +244,31 @@ async def _listed(house: House) -> list[Id]:
 
 
 async def test_requests_are_listed_newest_first_and_once(shared_house: House) -> None:
-    """Retention's own requests too; the pages join without gap."""
+    """The pages join without gap."""
     house = shared_house
     made = []
     for _ in range(4):
         recorded = await record_bytes(house, 100)
         made.append((await _ask_for(house, media_id=recorded.id))[1]["id"])
-    kept = await record_bytes(house, 100)
-    retention = await house.rooms.deletion_requests.of_retention(house.tenants["a"], kept.id)
     listed = await _listed(house)
-    assert listed[:5] == [retention.id, *reversed(made)]
+    assert listed[:4] == made[::-1]
     assert listed == sorted(set(listed), reverse=True)
     assert all(is_id(found, "del") for found in listed)
-    _, shown, _ = await house.ask("GET", f"{PATH}/{retention.id}", role=Role.ADMIN)
-    assert shown["reason"] == ErasureReason.RETENTION
     await erase_now(house)
+
+
+async def test_what_retention_ends_has_a_request_and_a_receipt_too(tmp_path: Path) -> None:
+    """Time asks as people do: a request with its ground, complete, and proven."""
+    async with open_house(tmp_path) as house:
+        recorded = await record_bytes(house, 100)
+        over = house.rooms.clock.now() - timedelta(seconds=1)
+        async with house.rooms.database.write() as connection:
+            await connection.execute(update(media).where(media.c.id == recorded.id).values(retain_until=over))
+        await erase_now(house)
+        _, page, _ = await house.ask("GET", PATH, role=Role.AUDITOR)
+        (shown,) = page["items"]
+        assert (shown["reason"], shown["state"]) == ("retention", "complete")
+        assert [item["object_id"] for item in shown["items"]] == [recorded.id]
+        _, written, _ = await _receipt(house, shown["id"])
+        receipt = verify_receipt(written, [NoteVerifier.parse(key) for key in await _keys(house)])
+        assert receipt.status == "complete"

@@ -203,10 +203,11 @@ async def test_an_erased_item_answers_410_with_what_may_be_known(shared_house: H
     listed = (await house.ask("GET", f"/v1/media?call_id={recorded.call_id}", role=Role.AGENT))[1]["items"]
     assert (listed[0]["state"], listed[0]["erased_at"]) == ("erased", problem["erased_at"])
     assert (listed[0]["has"], listed[0]["deletion_request_id"]) == ([], request.id)
-    for method, url, more in (
+    late: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("POST", f"{path}/links", {"json": {"purpose": "too late"}}),
         ("DELETE", f"{path}?reason=legal", {}),
-    ):
+    )
+    for method, url, more in late:
         status, problem, _ = await house.ask(method, url, role=Role.ADMIN, **more)
         assert (status, problem["code"]) == (410, "erased")
     assert (await house.ask("GET", path, role=Role.AGENT, tenant="b"))[0] == 404

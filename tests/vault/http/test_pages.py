@@ -13,12 +13,12 @@ from tests.vault.http.house import LOOPBACK, House
 from tests.vault.http.players import Player, sign_in
 from tests.vault.http.recordings import a_button
 from vault.http.pages import WEB
-from vault.model import Role, new_id
+from vault.model import Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT, STYLE, PICTURE = "text/javascript", "text/css", "image/svg+xml"
-RECORDING = new_id("rec")
+RECORDING = "rec_" + "0" * 32
 IMPORT = re.compile(r"""(?:^|;|\})\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']""", re.MULTILINE)
 BARE_IMPORT = re.compile(r"""(?:^|;)\s*import\s*(?:\(\s*)?["']([^"']+)["']""", re.MULTILINE)
 STYLE_URL = re.compile(r"""(?:url\(|@import\s+)\s*["']?([^"')\s]+)""")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -13,7 +14,8 @@ from tests.vault.http.players import RECEIVE_BYTES, Player, SlowPlayer, sign_in,
 from tests.vault.http.recordings import Recorded, erase_now, record_bytes
 from vault.clock import SystemClock, TurnableClock
 from vault.db.engine import READERS
-from vault.model import ErasureReason, Id
+from vault.media.places import part_key
+from vault.model import ErasureReason, Id, Part
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -126,3 +128,50 @@ async def test_a_database_that_does_not_answer_ends_what_plays(shared_house: Hou
 async def _rename(house: House, table: str, to: str) -> None:
     async with house.rooms.database.write() as connection:
         await connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {to}")
+
+
+async def _spoil(house: House, recorded: Recorded, at: int | None) -> None:
+    """Change one stored byte, or take the object away."""
+    tenant_id = house.tenants[recorded.tenant]
+    key = part_key(tenant_id=tenant_id, media_id=recorded.id, gen=1, part=Part.MEDIA)
+    if at is None:
+        await house.rooms.store.erase(key)
+        return
+    sealed = bytearray(await house.rooms.store.read(key, limit_bytes=SIZE * 2))
+    sealed[at] ^= 1
+    await house.rooms.store.put(key, bytes(sealed))
+
+
+@pytest.mark.parametrize("at", [0, 10, 5_000, None], ids=["salt", "nonce", "first segment", "missing"])
+async def test_a_recording_changed_at_its_beginning_is_not_begun(shared_house: House, at: int | None) -> None:
+    """P1: what is wrong with the object shows before the first header: a problem, not one byte of media."""
+    player = await sign_in(shared_house)
+    mine = await record_bytes(shared_house, 300_000)
+    url = await player.media_url(mine)
+    await _spoil(shared_house, mine, at)
+    status, problem, response = await player.ask("GET", url)
+    assert (status, problem["code"]) == (500, "tampered")
+    assert "ETag" not in response.headers
+
+
+async def test_a_recording_changed_further_on_breaks_off_before_the_change(shared_house: House) -> None:
+    """P1: only authentic bytes leave, then the connection breaks; other ranges still play."""
+    player = await sign_in(shared_house)
+    mine = await record_bytes(shared_house, SIZE)
+    url = await player.media_url(mine)
+    await _spoil(shared_house, mine, SIZE // 2)
+    got = bytearray()
+
+    async def watch() -> None:
+        headers = {"Cookie": player.cookie}
+        async with shared_house.client.get(shared_house.url + url, headers=headers) as response:
+            assert response.status == 200
+            async for block in response.content.iter_any():
+                got.extend(block)
+
+    with pytest.raises(aiohttp.ClientError):
+        await watch()
+    assert len(got) < SIZE // 2
+    assert bytes(got) == mine.plain[: len(got)]
+    status, tail, _ = await player.ask("GET", url, headers={"Range": "bytes=-1000"})
+    assert (status, tail) == (206, mine.plain[-1000:])

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SDP = {"Content-Type": "application/sdp"}
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
 SOUND = PublisherPlan(video=None)
+SMALL = PublisherPlan(width=160, height=90, fps=15, bit_rate=100_000)  # quick to encode
 MOBILE = "a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\n"
 
 
@@ -66,7 +67,7 @@ async def _media_of(house: House, call_id: Id) -> list[Id]:
 async def test_a_visitor_talks_hangs_up_and_the_recording_is_there(shared_house: House) -> None:
     """201 with answer, Location and ETag; live while it lasts; DELETE 200; then a recording is finished."""
     visitor = await _visitor(shared_house)
-    async with publishing(shared_house, visitor.call, PublisherPlan()) as publisher:
+    async with publishing(shared_house, visitor.call, SMALL) as publisher:
         assert re.search(rf"/v1/calls/{visitor.call.id}/legs/leg_[0-9a-f]{{32}}$", publisher.location)
         assert re.fullmatch(r'"[!#-~]{8,}"', publisher.etag)
         await asyncio.sleep(1.5)
@@ -237,10 +238,14 @@ async def test_a_leg_obeys_its_own_visitor_only(shared_house: House) -> None:
     async with publishing(shared_house, visitor.call, SOUND) as publisher:
         leg = publisher.location.partition(visitor.call.id)[2]
         path = f"/v1/calls/{visitor.call.id}{leg}"
-        patch = {"headers": FRAGMENT | {"If-Match": publisher.etag}, "data": "a=end-of-candidates\r\n"}
+        patch: dict[str, Any] = {
+            "headers": FRAGMENT | {"If-Match": publisher.etag},
+            "data": "a=end-of-candidates\r\n",
+        }
         for other in (neighbour, stranger):
             own = visitor_headers(shared_house, other.call)
-            for method, more in (("PATCH", patch), ("DELETE", {})):
+            both: tuple[tuple[str, dict[str, Any]], ...] = (("PATCH", patch), ("DELETE", {}))
+            for method, more in both:
                 asked = {**more, "headers": own | more.get("headers", {})}
                 assert (await shared_house.ask(method, path, **asked))[0] == 404
                 assert (await other.ask(method, leg, **more))[0] == 404
