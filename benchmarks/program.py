@@ -54,6 +54,7 @@ def running_vault(folder: Path, *, legs: int) -> Iterator[Vault]:
         "SERVER__METRICS_PORT": str(port),
         "MEDIA__MAX_LEGS": str(legs),
         "LIMITS__CALLS_PER_MINUTE": PLENTY,
+        "LIMITS__LEGS_PER_BUTTON": PLENTY,
         "LIMITS__REQUESTS_PER_MINUTE": PLENTY,
         "LOG__LEVEL": "warning",
     }
