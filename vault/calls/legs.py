@@ -322,7 +322,8 @@ class Legs:
         if capture.begun is None:
             return
         media_id = capture.begun.media_id
-        if await self._recordings.end(media_id, reason=FULL if capture.is_full else reason.value):
+        why = FULL if capture.is_full else reason.value
+        if await self._recordings.end(media_id, reason=why, fragments=capture.fragments):
             self._on_ended(media_id)
         elif await self._recordings.is_erased(media_id):
             # What the erasure could not see coming is deleted here: its key is gone already.

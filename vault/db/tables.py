@@ -206,6 +206,7 @@ media: Final = Table(
     Column("content_type", String(100), nullable=True),
     Column("codecs", Json, nullable=False),
     Column("recovered", Boolean, nullable=False),
+    Column("fragments", Integer, nullable=True),  # how many the capture cut; none after a crash
     Column("end_reason", String(40), nullable=True),
     Column("retain_until", Moment, nullable=False),
     Column("erased_at", Moment, nullable=True),

@@ -112,6 +112,11 @@ class Capture:
         self._beginning = asyncio.Lock()
         self._limit: asyncio.Timeout | None = None
 
+    @property
+    def fragments(self) -> int:
+        """How many fragments were cut so far, stored or not."""
+        return self._writer.number
+
     # --- the sink, on the media loop ------------------------------------------------------------------------
 
     def track_started(self, info: TrackInfo) -> None:

@@ -70,7 +70,7 @@ class _Written:
 
 @dataclass(frozen=True, slots=True)
 class _Fragments:
-    """How many of the spool's fragments are in the file, and how many numbers before the last are not."""
+    """How many of the spool's fragments are in the file, and how many that were cut are not."""
 
     opened: int
     missing: int
@@ -122,12 +122,16 @@ class Finish:
 
     async def _make(self, row: Row[Any]) -> None:
         numbers = await self._spool.numbers(tenant_id=row.tenant_id, media_id=row.id)
+        if not numbers:
+            raise NothingCapturedError("no fragment of the leg was stored")
         key = await self._keys.data_key(tenant_id=row.tenant_id, object_id=row.id, gen=row.gen)
         leg = SpooledLeg(row.tenant_id, row.id, row.leg_id, key)
-        index, opened = await self._index(leg, numbers, crashed=row.recovered)
+        cut = max(row.fragments or 0, numbers[-1] + 1)
+        torn = row.recovered or cut > numbers[-1] + 1  # the end was never stored: the manifest says so
+        index, opened = await self._index(leg, numbers, crashed=torn)
         written = await self._write_media(row, leg, opened, index)
         derived = await self._read_back(row, written, index, key)
-        counts = _Fragments(len(opened), numbers[-1] + 1 - len(opened))
+        counts = _Fragments(len(opened), cut - len(opened))
         kept = [written.kept, *await self._write_rest(row, key, written.report, derived, counts)]
         await self._keys.bind_object(
             tenant_id=row.tenant_id,
@@ -149,6 +153,9 @@ class Finish:
         async for fragment in self._spool.fragments(leg, numbers):
             await asyncio.to_thread(index.add, fragment)
             opened.append(fragment.number)
+        if not opened:
+            # Stored, but unreadable to the last one: that is ours to find out, not the visitor's loss.
+            raise TamperedError("no stored fragment of the recording can be read; nothing is deleted")
         try:
             await asyncio.to_thread(index.finish, crashed=crashed)
         except EmptyRecordingError as cause:

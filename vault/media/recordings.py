@@ -70,8 +70,13 @@ class Recordings:
             )
         return Begun(leg.tenant_id, media_id, leg.leg_id, key)
 
-    async def end(self, media_id: Id, *, reason: str, recovered: bool = False) -> bool:
-        """Capturing becomes finishing; False where an erasure or an earlier end was first."""
+    async def end(
+        self, media_id: Id, *, reason: str, recovered: bool = False, fragments: int | None = None
+    ) -> bool:
+        """Capturing becomes finishing; False where an erasure or an earlier end was first.
+
+        ``fragments`` is how many the capture cut: the manifest declares those that the store never got.
+        """
         async with self._database.write() as connection:
             row = await self._locked(connection, media_id)
             if row.state != MediaState.CAPTURING:
@@ -80,7 +85,13 @@ class Recordings:
             await connection.execute(
                 update(media)
                 .where(media.c.id == media_id)
-                .values(state=to.value, ended_at=self._clock.now(), end_reason=reason, recovered=recovered)
+                .values(
+                    state=to.value,
+                    ended_at=self._clock.now(),
+                    end_reason=reason,
+                    recovered=recovered,
+                    fragments=fragments,
+                )
             )
             await self._ledger.append(
                 connection,

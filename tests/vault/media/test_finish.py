@@ -14,6 +14,7 @@ from vault.errors import KeyForgottenError, TamperedError
 from vault.media.capture import Begun
 from vault.media.places import spool_key, spool_prefix
 from vault.model import MediaState, Part
+from webrtc.fragments import FragmentWriter
 
 
 async def test_a_finished_recording_is_ready_and_its_spool_is_empty(any_work: Workshop) -> None:
@@ -138,7 +139,9 @@ async def test_a_stranger_in_the_spool_is_ignored_and_shredded(work: Workshop) -
     assert len(await work.objects()) == 4
 
 
-@pytest.mark.parametrize("plains", [(), (b"garbage",)], ids=["nothing was stored", "nothing can be played"])
+@pytest.mark.parametrize(
+    "plains", [(), (FragmentWriter().close(),)], ids=["nothing was stored", "nothing can be played"]
+)
 async def test_a_recording_without_a_frame_is_lost_and_its_key_forgotten(
     any_work: Workshop, plains: tuple[bytes, ...]
 ) -> None:
@@ -151,6 +154,16 @@ async def test_a_recording_without_a_frame_is_lost_and_its_key_forgotten(
     assert await any_work.objects() == []
     told = [entry.type for entry in await any_work.ledger.history(begun.media_id)]
     assert told.count("recording.lost") == 1
+
+
+async def test_a_recording_that_cannot_be_read_is_not_thrown_away(work: Workshop) -> None:
+    """What is authentic but unreadable is our defect: key and spool stay until somebody looked."""
+    begun = await work.ended((b"a fragment of another version",))
+    with pytest.raises(TamperedError):
+        await work.finish.finish(begun.media_id)
+    assert (await work.library.get(begun.media_id, by=work.by())).state is MediaState.FINISHING
+    assert len(await work.objects()) == 1
+    assert await work.keys.data_key(tenant_id=begun.tenant_id, object_id=begun.media_id)
 
 
 class ForgetfulStore(MemoryStore):

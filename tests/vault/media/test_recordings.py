@@ -1,15 +1,16 @@
 """A recording's row: begun with its key, ended once, found again after a crash."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
 
 from tests.vault.media.crashes import Crash, Wire
-from tests.vault.media.workshop import Workshop
+from tests.vault.media.workshop import Workshop, scene
 from vault.errors import NotFoundError
 from vault.media.recordings import LegToRecord
-from vault.model import Id, MediaState, new_id
+from vault.model import Id, MediaState, Part, new_id
 
 
 async def test_a_recording_begins_with_key_row_and_entry(any_work: Workshop) -> None:
@@ -60,3 +61,15 @@ async def test_unfinished_recordings_come_oldest_first(work: Workshop) -> None:
         (first.media_id, MediaState.CAPTURING),
         (second.media_id, MediaState.FINISHING),
     ]
+
+
+async def test_an_end_that_was_never_stored_is_declared(work: Workshop) -> None:
+    """Three more were cut than the store has: the manifest counts them and opens a gap to the end."""
+    begun, stored = await work.begun(), scene()
+    await work.spool(begun, stored)
+    await work.recordings.end(begun.media_id, reason="hangup", fragments=len(stored) + 3)
+    assert await work.finish.finish(begun.media_id) is MediaState.READY
+    manifest = json.loads(await work.plain(begun, Part.MANIFEST))
+    assert manifest["fragments"]["missing"] == 3
+    assert manifest["gaps"][-1]["cause"] == "crash"
+    assert manifest["gaps"][-1]["to_ms"] is None

@@ -285,6 +285,7 @@ def upgrade() -> None:
         sa.Column("content_type", sa.String(length=100), nullable=True),
         sa.Column("codecs", sa.JSON(), nullable=False),
         sa.Column("recovered", sa.Boolean(), nullable=False),
+        sa.Column("fragments", sa.Integer(), nullable=True),
         sa.Column("end_reason", sa.String(length=40), nullable=True),
         sa.Column("retain_until", sa.BigInteger(), nullable=False),
         sa.Column("erased_at", sa.BigInteger(), nullable=True),
