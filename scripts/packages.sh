@@ -21,6 +21,7 @@ want node nodejs
 want npm npm
 want openssl openssl
 want setpriv util-linux
+want curl curl
 want strace strace
 want ip iproute2
 want fc-match fontconfig

@@ -107,7 +107,8 @@ def kept_frames(recording: bytes) -> dict[str, Kept]:
     decoded: Counter[str] = Counter()
     with av.open(io.BytesIO(recording), "r") as container:
         for packet in container.demux():
-            kind, codec = packet.stream.type, packet.stream.codec_context.codec.canonical_name
+            kind = str(packet.stream.type)
+            codec = packet.stream.codec_context.codec.canonical_name
             if packet.size:
                 frame = _slices(_lengths(bytes(packet))) if codec == "h264" else bytes(packet)
                 numbers.setdefault(kind, []).append(_numbers(codec)[frame])

@@ -181,16 +181,15 @@ class DeletionRequests:
             fresh = [(kind, object_id) for kind, object_id in objects if object_id not in asked]
             if not fresh:
                 return await _first_request(connection, objects[0][1])
-            await connection.execute(
-                insert(deletion_requests).values(
-                    id=request_id,
-                    tenant_id=tenant_id,
-                    requested_by=by.id if by is not None else SYSTEM,
-                    scope=scope,
-                    reason=reason.value,
-                    requested_at=now,
-                )
-            )
+            asking = {
+                "id": request_id,
+                "tenant_id": tenant_id,
+                "requested_by": by.id if by is not None else SYSTEM,
+                "scope": scope,
+                "reason": reason.value,
+                "requested_at": now,
+            }
+            await connection.execute(insert(deletion_requests).values(asking))
             found = await connection.execute(
                 select(deletion_requests).where(deletion_requests.c.id == request_id)
             )

@@ -221,7 +221,7 @@ class LinkSettings(Section):
     lifetime_s: Seconds = Field(
         300, le=3600, description="A link's life; the console renews it while the page is open."
     )
-    recheck_s: Seconds = Field(1, le=5, description="How often a running playback asks whether it may go on.")
+    recheck_s: Seconds = Field(1, le=3, description="How often a running playback asks whether it may go on.")
 
 
 class SessionSettings(Section):

@@ -163,7 +163,8 @@ async def test_a_recording_that_cannot_be_read_is_not_thrown_away(work: Workshop
         await work.finish.finish(begun.media_id)
     assert (await work.library.get(begun.media_id, by=work.by())).state is MediaState.FINISHING
     assert len(await work.objects()) == 1
-    assert await work.keys.data_key(tenant_id=begun.tenant_id, object_id=begun.media_id)
+    key = await work.keys.data_key(tenant_id=begun.tenant_id, object_id=begun.media_id)
+    assert key == begun.key
 
 
 class ForgetfulStore(MemoryStore):
