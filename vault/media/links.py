@@ -23,6 +23,7 @@ from vault.ledger.log import Ledger
 from vault.model import Id, MediaState, is_id, new_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 
+COUNTED_LINKS: Final = 10_000  # further uses are counted in memory for so many links at once
 PATH_BYTES: Final = 16  # 128 bits from the system's generator (ASVS 11.5.1)
 # Made once: a player asks dozens of times, and building the statements costs as much as running them.
 _LINK: Final = (
@@ -66,6 +67,7 @@ class Links:
         self._ledger = ledger
         self._clock = clock
         self._lifetime = timedelta(seconds=lifetime_s)
+        self._further: dict[Id, int] = {}
 
     async def make(self, media_id: str, purpose: str, *, by: Principal) -> MadeLink:
         """Make a link for the principal; the purpose is sealed in the ledger beside the entry.
@@ -107,12 +109,24 @@ class Links:
     async def use(self, path: str, *, by: Principal) -> Grant:
         """Check a link for its first or a further request, count it, and record the first in the ledger.
 
-        Raises LinkDeadError for everything that is wrong with it, ErasedError after an erasure.
+        A player asks for dozens of ranges: only the first request writes, the others are counted here and
+        told in the closing entry. Raises LinkDeadError for everything that is wrong with it, ErasedError
+        after an erasure.
         """
+        async with self._database.read() as connection:
+            grant, is_used = await self._checked(connection, path, by)
+        if is_used:
+            if len(self._further) >= COUNTED_LINKS:  # links of erased media are never closed
+                self._further.pop(next(iter(self._further)))
+            self._further[grant.link_id] = self._further.get(grant.link_id, 0) + 1
+        else:
+            await self._use_first(grant, by)
+        return grant
+
+    async def _use_first(self, grant: Grant, by: Principal) -> None:
         async with self._database.write() as connection:
-            grant = await self._checked(connection, path, by)
             counted = await connection.execute(_COUNT, {"link_id": grant.link_id})
-            if counted.scalar_one() == 1:  # of requests that come at once, one is the first
+            if counted.scalar_one_or_none() == 1:  # of requests that come at once, one is the first
                 await self._ledger.append(
                     connection,
                     Entry(
@@ -123,7 +137,6 @@ class Links:
                         detail={"person": by.id},
                     ),
                 )
-        return grant
 
     async def alive(self, grant: Grant) -> bool:
         """Tell whether a link that is being played may go on: not expired, not revoked, media not erased."""
@@ -187,13 +200,13 @@ class Links:
                         EntryType.MEDIA_VIEW_CLOSED,
                         tenant_id=row.tenant_id,
                         object_id=row.media_id,
-                        facts={"requests": row.uses},
+                        facts={"requests": row.uses + self._further.pop(Id(row.id), 0)},
                         detail={"person": row.principal_id},
                     ),
                 )
         return len(over)
 
-    async def _checked(self, connection: AsyncConnection, path: str, by: Principal) -> Grant:
+    async def _checked(self, connection: AsyncConnection, path: str, by: Principal) -> tuple[Grant, bool]:
         row = (await connection.execute(_LINK, {"path_hash": _hash(path)})).first()
         # One answer for unknown, foreign, expired and revoked: a stranger learns nothing from a guess.
         if row is None or row.principal_id != by.id or row.tenant_id != by.tenant_id:
@@ -203,11 +216,12 @@ class Links:
             raise ErasedError("this recording has been erased")
         if row.revoked_at is not None or row.expires_at <= self._clock.now():
             raise LinkDeadError("this link does not open anything for you; make a new one")
-        return Grant(row.id, row.tenant_id, row.media_id, row.expires_at)
+        return Grant(row.id, row.tenant_id, row.media_id, row.expires_at), row.uses > 0
 
 
 async def _media_row(connection: AsyncConnection, media_id: str) -> Row[Any]:
-    row = (await connection.execute(select(media).where(media.c.id == media_id))).first()
+    # Locked: a link is made before an erasure is asked for, or not at all.
+    row = (await connection.execute(select(media).where(media.c.id == media_id).with_for_update())).first()
     if row is None:
         raise NotFoundError("there is no such thing here")
     return row

@@ -26,9 +26,13 @@ ARGUMENTS = [
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, with a profile of its own that goes away with it."""
+    """Debian's Chromium, with a profile of its own that goes away with it.
+
+    Not for the session: while Playwright's synchronous side is open its event loop counts as running, and no
+    asynchronous test of the same worker could run.
+    """
     program = need("chromium")["chromium"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
