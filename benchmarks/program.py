@@ -16,6 +16,7 @@ from benchmarks.machine import SERVER_CORE, go_first, on_core
 from benchmarks.publishers import Leg
 from tests.end_to_end.program import Program, running_program
 from tests.end_to_end.visitor import Agent, open_call
+from tests.servers.ports import free_port
 
 PLENTY: Final = "1000000"  # the limits that keep strangers out are not what is measured
 LAG: Final = re.compile(r'^callvault_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
@@ -50,8 +51,12 @@ def running_vault(folder: Path, *, legs: int) -> Iterator[Vault]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    media_port = free_port(socket.SOCK_DGRAM)
     settings = {
         "SERVER__METRICS_PORT": str(port),
+        # One UDP port carries every leg, as config/compose.yaml deploys the program.
+        "MEDIA__PORT_FIRST": str(media_port),
+        "MEDIA__PORT_LAST": str(media_port),
         "MEDIA__MAX_LEGS": str(legs),
         "LIMITS__CALLS_PER_MINUTE": PLENTY,
         "LIMITS__LEGS_PER_BUTTON": PLENTY,

@@ -67,7 +67,7 @@ class NewButton:
     media: tuple[str, ...]
     allowed_origins: tuple[str, ...]
     records: bool
-    retention_days: int
+    retention_days: int | None  # None: as long as the tenant keeps
 
 
 class Buttons:
@@ -83,6 +83,9 @@ class Buttons:
         _require_origins(new.allowed_origins)
         button_id = new_id("btn")
         async with self._database.write() as connection:
+            tenants_days = (
+                await connection.execute(select(tenants.c.retention_days).where(tenants.c.id == by.tenant_id))
+            ).scalar_one()
             await connection.execute(
                 insert(buttons).values(
                     id=button_id,
@@ -93,7 +96,7 @@ class Buttons:
                     media=list(new.media),
                     allowed_origins=list(new.allowed_origins),
                     records=new.records,
-                    retention_days=new.retention_days,
+                    retention_days=new.retention_days or tenants_days,
                     created_at=self._clock.now(),
                 )
             )

@@ -51,7 +51,7 @@ def add(  # noqa: PLR0913  # one option for each thing a visitor reads
             media=("audio",) if audio_only else ("audio", "video"),
             allowed_origins=tuple(origin),
             records=records,
-            retention_days=retention_days or rooms.settings.retention.recording_days,
+            retention_days=retention_days,
         )
         return _shown(await rooms.buttons.create(new, by=operator_of(await tenant_of(rooms, tenant))))
 

@@ -69,7 +69,6 @@ async def list_buttons(ask: Ask[None, None]) -> Answer:
 async def add_button(ask: Ask[ButtonIn, None]) -> Answer:
     """Make a button."""
     asked = ask.body
-    default_days = ask.services.settings.retention.recording_days
     made = await ask.services.buttons.create(
         NewButton(
             name=asked.name,
@@ -78,7 +77,7 @@ async def add_button(ask: Ask[ButtonIn, None]) -> Answer:
             media=tuple(kind for kind in ("audio", "video") if kind in asked.media or kind == "audio"),
             allowed_origins=tuple(asked.allowed_origins),
             records=asked.records,
-            retention_days=asked.retention_days or default_days,
+            retention_days=asked.retention_days,
         ),
         by=ask.principal,
     )

@@ -88,3 +88,11 @@ async def test_the_notice_is_written_from_the_buttons_facts(work: Workshop) -> N
     told = button.notice("en", ("audio",))
     assert (told.tenant_name, told.purpose, told.retention_days) == ("Acme", "support", 30)
     assert told.records == ("audio",)
+
+
+async def test_a_button_without_days_of_its_own_keeps_as_long_as_its_tenant(work: Workshop) -> None:
+    """What `callvault tenant add --retention-days` says counts, unless the button says otherwise."""
+    tenant_id = await work.tenants.add(name="Short", retention_days=7)
+    texts = {"fr": "aider", "en": "help"}
+    new = NewButton("Help", texts, texts, ("audio",), ("https://a.test",), records=True, retention_days=None)
+    assert (await work.buttons.create(new, by=work.by(tenant_id=tenant_id))).retention_days == 7
