@@ -71,7 +71,8 @@ async def test_lost_packets_are_asked_for_and_no_frame_is_missing(codec: str) ->
 async def test_disorder_and_repeats_change_nothing() -> None:
     """Swapped and repeated packets give the same frames in the same order, each once."""
     memory = Memory()
-    weather = Weather(swap=0.1, repeat=0.1)
+    # It ends before the packets do: the last one, held back, would have none to come after.
+    weather = Weather(swap=0.1, repeat=0.1, until=120)
     plan = PublisherPlan(video_frames=60, audio_frames=100, bit_rate=1_000_000)
     async with joined(plan, sink=memory, prepare=harmed_by(weather)) as (leg, publisher):
         await publisher.finished()
