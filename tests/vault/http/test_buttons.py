@@ -49,11 +49,11 @@ async def test_a_button_that_is_made_is_listed_and_can_be_pressed(shared_house: 
 
 
 async def test_what_is_left_out_is_the_careful_choice(shared_house: House) -> None:
-    """Nothing is recorded unless it is asked for; retention is the house's; sound goes with every picture."""
+    """Nothing is recorded unless it is asked for; retention is the tenant's; sound goes with every picture."""
     status, made, _ = await _make(shared_house, records=..., retention_days=..., media=["video"])
     assert status == 201
     assert made["records"] is False
-    assert made["retention_days"] == shared_house.services.settings.retention.recording_days
+    assert made["retention_days"] == 30  # the house makes its tenants so
     assert made["media"] == ["audio", "video"]
 
 
