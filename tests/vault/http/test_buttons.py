@@ -49,7 +49,7 @@ async def test_a_button_that_is_made_is_listed_and_can_be_pressed(shared_house: 
 
 
 async def test_what_is_left_out_is_the_careful_choice(shared_house: House) -> None:
-    """Nothing is recorded unless it is asked for; retention is the tenant's; sound goes with every picture."""
+    """Nothing is recorded unless asked for; retention is the tenant's; sound goes with every picture."""
     status, made, _ = await _make(shared_house, records=..., retention_days=..., media=["video"])
     assert status == 201
     assert made["records"] is False
