@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
-from vault.errors import PreconditionFailedError, PreconditionRequiredError, UnauthenticatedError
+from vault.errors import UnauthenticatedError
 from vault.http.language import Language
 from vault.policy import Principal
 
@@ -47,17 +47,6 @@ class Ask(Generic[BodyT, QueryT]):
     def origin(self) -> str | None:
         """The page's origin as the browser states it."""
         return self.raw.headers.get("Origin")
-
-    def require_match(self, etag: str) -> None:
-        """Hold If-Match against the current ETag (without quotes).
-
-        Raises PreconditionRequiredError (RFC 6585, 3) or PreconditionFailedError (RFC 9110, 13.1.1).
-        """
-        given = self.raw.if_match
-        if not given:
-            raise PreconditionRequiredError("If-Match is missing")
-        if not any(tag.value == "*" or (tag.value == etag and not tag.is_weak) for tag in given):
-            raise PreconditionFailedError("the ETag is not the current one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
