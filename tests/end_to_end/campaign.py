@@ -153,6 +153,11 @@ async def fetch(agent: Agent, item: dict[str, Any], *, purpose: str = "a test") 
     return Recorded(item["id"], item["call_id"], media, manifest)
 
 
+async def fetch_if_kept(agent: Agent, item: dict[str, Any] | None) -> Recorded | None:
+    """Read what `settled` found; None where the kill left nothing playable, which `require_whole` weighs."""
+    return await fetch(agent, item) if item is not None and item["state"] == "ready" else None
+
+
 async def items_of(agent: Agent, call_id: str) -> list[dict[str, Any]]:
     """The media of one call."""
     status, page = await agent.ask("GET", f"/v1/media?call_id={call_id}")

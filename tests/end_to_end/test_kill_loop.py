@@ -22,6 +22,7 @@ from tests.end_to_end.campaign import (
     Recorded,
     Sent,
     fetch,
+    fetch_if_kept,
     killed_while_starting,
     quietly,
     require_no_early_word,
@@ -125,7 +126,7 @@ class Campaign:
         if owed:
             self.recoveries_s.append(time.monotonic() - ready_s)
         for sent, item in zip(owed, found, strict=True):
-            recorded = await fetch(agent, item) if item is not None and item["state"] == "ready" else None
+            recorded = await fetch_if_kept(agent, item)
             self.unchecked.append((sent, recorded))
         for media_id in self.erasing:
             status, item = await agent.ask("GET", f"/v1/media/{media_id}")
