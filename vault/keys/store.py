@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from crypto.errors import CryptoError
 from crypto.keys import DataKey, TenantKey, WrappedKey
 from crypto.streaming import media_associated_data
-from crypto.wrapping import WrapContext, commitment, unwrap, wrap
+from crypto.wrapping import WrapContext, check_commitment, commitment, unwrap, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys, epochs, tenant_keys
@@ -194,12 +194,20 @@ class KeyStore:
         return row
 
     async def _unwrapped(self, row: Row[Any]) -> DataKey:
+        """Unwrap a record's key and hold it against its commitment.
+
+        The wrap shows that nobody edited the record; only the commitment shows that whoever has the tenant
+        key did not wrap another key in its place.
+        """
         tenant_key = await self._tenant_key(row.tenant_id, row.epoch)
+        stream = committed_stream(tenant_id=row.tenant_id, object_id=row.object_id, gen=row.gen)
         try:
             context = _context(row, sealed_bytes=row.sealed_bytes, sealed_sha256=row.sealed_sha256)
-            return unwrap(WrappedKey(row.wrapped), tenant_key, context=context)
+            key = unwrap(WrappedKey(row.wrapped), tenant_key, context=context)
+            check_commitment(key, stream, row.commitment)
         except CryptoError as cause:
             raise TamperedError("a data key's record was changed; it is not used") from cause
+        return key
 
     async def _current_tenant_key(self, tenant_id: str) -> tuple[int, TenantKey]:
         async with self._database.read() as connection:

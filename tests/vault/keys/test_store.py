@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
+from crypto.keys import DataKey
+from crypto.wrapping import WrapContext, wrap
 from tests.vault.media.workshop import Workshop, open_ground, open_workshop
 from vault.clock import TurnableClock
 from vault.db.key_tables import data_keys, tenant_keys
 from vault.errors import KeyForgottenError, KeyProviderError, TamperedError, VaultError
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.store import CACHE_KEYS, CACHE_S, KeyStore
-from vault.model import Id, new_id
+from vault.model import Id, new_id, uuid_of
 
 
 async def made(work: Workshop) -> tuple[Id, bytes]:
@@ -101,6 +103,22 @@ async def test_two_records_that_change_places_are_refused(work: Workshop) -> Non
     for object_id in swapped:
         with pytest.raises(TamperedError):
             await found(work, object_id)
+
+
+async def test_another_key_under_the_recorded_commitment_is_refused(work: Workshop) -> None:
+    """P4: whoever has the tenant key can wrap a second key; the commitment says that it is not the first."""
+    object_id, _ = await made(work)
+    async with work.key_database.read() as connection:
+        row = (await connection.execute(select(data_keys).where(data_keys.c.object_id == object_id))).one()
+    context = WrapContext(uuid_of(row.tenant_id), uuid_of(object_id), row.gen, row.epoch, row.commitment)
+    tenant_key = await work.keys._tenant_key(row.tenant_id, row.epoch)
+    second = bytes(wrap(DataKey.generate(), tenant_key, context=context))
+    async with work.key_database.write() as connection:
+        await connection.execute(
+            update(data_keys).where(data_keys.c.object_id == object_id).values(wrapped=second)
+        )
+    with pytest.raises(TamperedError):
+        await found(work, object_id)
 
 
 async def test_an_edited_tenant_key_is_refused(work: Workshop) -> None:
