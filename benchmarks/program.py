@@ -59,7 +59,9 @@ def running_vault(folder: Path, *, legs: int) -> Iterator[Vault]:
         "MEDIA__PORT_LAST": str(media_port),
         "MEDIA__MAX_LEGS": str(legs),
         "LIMITS__CALLS_PER_MINUTE": PLENTY,
+        "LIMITS__LEGS_PER_ADDRESS": PLENTY,
         "LIMITS__LEGS_PER_BUTTON": PLENTY,
+        "LIMITS__LEGS_PER_TENANT": PLENTY,
         "LIMITS__REQUESTS_PER_MINUTE": PLENTY,
         "LOG__LEVEL": "warning",
     }

@@ -273,7 +273,7 @@ def _rooms(ground: Ground) -> Rooms:
         clock,
         media=ground.settings.media,
         recording=ground.settings.recording,
-        legs_per_button=ground.settings.limits.legs_per_button,
+        limits=ground.settings.limits,
         on_ended=finisher.enqueue,
     )
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)

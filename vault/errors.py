@@ -168,6 +168,12 @@ class TooManyRequestsError(VaultError):
         self.retry_after_s = retry_after_s
 
 
+class TooManyLegsError(TooManyRequestsError):
+    """As many legs as one address may have run from there already: end one, or wait ``retry_after_s``."""
+
+    code = "too_many_legs"
+
+
 # --- our side: the operator acts --------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from vault.errors import (
     NotFoundError,
     OfferRefusedError,
     PreconditionFailedError,
+    TooManyLegsError,
     VaultError,
 )
 from vault.media.capture import Begun, Capture
@@ -30,7 +31,7 @@ from vault.media.recordings import LegToRecord, Recordings
 from vault.media.spool import Spool
 from vault.model import ConsentChoice, Id, new_id
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
-from vault.settings import MediaSettings, RecordingSettings
+from vault.settings import LimitSettings, MediaSettings, RecordingSettings
 from webrtc.errors import (
     FragmentRefusedError,
     IceRestartRefusedError,
@@ -59,6 +60,7 @@ class LiveLeg:
     id: Id
     call: CallView
     principal_id: Id
+    address: str
     peer: Peer
     ends: "Ends"
     capture: Capture | None
@@ -115,7 +117,7 @@ class Legs:
         *,
         media: MediaSettings,
         recording: RecordingSettings,
-        legs_per_button: int,
+        limits: LimitSettings,
         on_ended: Callable[[Id], None],
     ) -> None:
         self._calls = calls
@@ -124,7 +126,7 @@ class Legs:
         self._clock = clock
         self._media = media
         self._recording = recording
-        self._legs_per_button = legs_per_button
+        self._limits = limits
         self._on_ended = on_ended
         self._legs: dict[Id, LiveLeg] = {}
         self._draining = False
@@ -147,19 +149,17 @@ class Legs:
             raise ConfigurationError(f"media.port_first: {cause}") from cause
         self._mux = mux
 
-    async def join(self, call_id: str, offer: str, *, by: Principal) -> Answered:
+    async def join(self, call_id: str, offer: str, *, by: Principal, address: str) -> Answered:
         """Answer an offer with a new leg; raises OfferRefusedError, BusyError and what the call says.
 
+        ``address`` names where the offer came from; TooManyLegsError where too many legs came from there.
         The order matters: the notice is answered, there is room, the offer is acceptable, the row is
         written; only then does the other side learn where to send.
         """
         call = await self._calls.ready_for_leg(call_id, by=by)
-        if self._draining or not self._has_room(call):
-            raise BusyError(
-                "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
-            )
+        self._require_room(call, address)
         leg_id = new_id("leg")
-        leg = self._make(leg_id, call, by)
+        leg = self._make(leg_id, call, by, address)
         self._legs[leg_id] = leg  # counted before the first wait, so that a rush cannot pass the limit
         joined = False
         try:
@@ -175,10 +175,20 @@ class Legs:
         leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg_id}")
         return Answered(leg_id, answer, leg.peer.etag)
 
-    def _has_room(self, call: CallView) -> bool:
-        """Whether the process and the call's button may carry one more: no button fills the house alone."""
-        of_button = sum(leg.call.button_id == call.button_id for leg in self._legs.values())
-        return len(self._legs) < self._media.max_legs and of_button < self._legs_per_button
+    def _require_room(self, call: CallView, address: str) -> None:
+        """Raise where one more leg may not be: no address, button or tenant fills the house alone."""
+        legs = self._legs.values()
+        if sum(leg.address == address for leg in legs) >= self._limits.legs_per_address:
+            raise TooManyLegsError("this address has its fill of calls", retry_after_s=BUSY_RETRY_S)
+        if (
+            self._draining
+            or len(legs) >= self._media.max_legs
+            or sum(leg.call.button_id == call.button_id for leg in legs) >= self._limits.legs_per_button
+            or sum(leg.call.tenant_id == call.tenant_id for leg in legs) >= self._limits.legs_per_tenant
+        ):
+            raise BusyError(
+                "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
+            )
 
     async def trickle(
         self, call_id: str, leg_id: str, fragment: str, *, if_match: str, by: Principal
@@ -234,10 +244,10 @@ class Legs:
         if self._mux is not None:
             self._mux.close()
 
-    def _make(self, leg_id: Id, call: CallView, by: Principal) -> LiveLeg:
+    def _make(self, leg_id: Id, call: CallView, by: Principal, address: str) -> LiveLeg:
         ends = Ends()
         peer = Peer(
-            limits=self._limits(),
+            limits=self._peer_limits(),
             ice=self._ice(),
             mux=self._mux,
             kinds=frozenset(map(MediaKind, call.media)),  # the notice named these, and no other
@@ -249,7 +259,7 @@ class Legs:
         if call.consent is ConsentChoice.ACCEPTED and call.records:
             capture = self._capture(leg_id, call, peer)
             peer.attach(capture)
-        return LiveLeg(leg_id, call, by.id, peer, ends, capture)
+        return LiveLeg(leg_id, call, by.id, address, peer, ends, capture)
 
     def _capture(self, leg_id: Id, call: CallView, peer: Peer) -> Capture:
         to_record = LegToRecord(call.tenant_id, call.id, leg_id, call.button_id, call.retention_days)
@@ -338,7 +348,7 @@ class Legs:
         require_own_call(by, leg.call.id)
         return leg
 
-    def _limits(self) -> PeerLimits:
+    def _peer_limits(self) -> PeerLimits:
         return PeerLimits(
             setup_timeout_s=self._media.setup_deadline_s,
             stalled_after_s=self._media.stalled_after_s,

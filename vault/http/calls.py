@@ -17,8 +17,10 @@ from vault.errors import (
     OriginRefusedError,
     PreconditionFailedError,
     PreconditionRequiredError,
+    TooManyLegsError,
 )
 from vault.http.ask import Answer, Ask
+from vault.http.proxies import limited_as
 from vault.http.route import Cors, Limit, Route
 from vault.http.wire import In, Moment, Out, Text
 from vault.model import CallState, ConsentChoice
@@ -210,7 +212,9 @@ async def answer_notice(ask: Ask[ConsentIn, None]) -> Answer:
 async def join(ask: Ask[bytes, None]) -> Answer:
     """Answer an SDP offer with a new leg (RFC 9725, 4.2)."""
     call_id = ask.path["call_id"]
-    answered = await ask.services.legs.join(call_id, _text(ask.body), by=ask.principal)
+    answered = await ask.services.legs.join(
+        call_id, _text(ask.body), by=ask.principal, address=limited_as(ask.client)
+    )
     return Answer(
         status=201,
         body=answered.sdp,
@@ -307,7 +311,14 @@ ROUTES: Final = (
         body=SDP,
         limit_bytes=64 * 1024,
         responses={201: SDP},
-        errors=(NotFoundError, ConflictError, ConsentMissingError, OfferRefusedError, BusyError),
+        errors=(
+            NotFoundError,
+            ConflictError,
+            ConsentMissingError,
+            OfferRefusedError,
+            TooManyLegsError,
+            BusyError,
+        ),
         cors=Cors.BUTTON,
     ),
     Route(

@@ -234,6 +234,14 @@ PROBLEMS: Final[dict[str, Row]] = {
         ("Too many requests", "Trop de requêtes"),
         ("Wait as long as Retry-After says.", "Attendez le temps qu’indique Retry-After."),
     ),
+    "too_many_legs": _row(
+        429,
+        ("Too many calls at once", "Trop d’appels à la fois"),
+        (
+            "Your address has as many calls running as one may have. End one, or wait.",
+            "Votre adresse a déjà autant d’appels que permis. Terminez-en un ou attendez.",
+        ),
+    ),
     # we, or the operator, act
     "internal": _row(500, ("Internal error", "Erreur interne"), _OURS),
     "configuration": _row(500, ("Configuration error", "Erreur de configuration"), _OURS),

@@ -251,6 +251,14 @@ class LimitSettings(Section):
     legs_per_button: int = Field(
         50, ge=1, description="Legs one button may have at once: it cannot take `media.max_legs` alone."
     )
+    legs_per_tenant: int = Field(
+        80, ge=1, description="Legs one tenant may have at once, however many buttons it has."
+    )
+    legs_per_address: int = Field(
+        20,
+        ge=1,
+        description="Legs one address may have at once; an office or a mobile network is one address.",
+    )
     requests_per_minute: int = Field(
         1_200, ge=1, description="API requests of one principal or address in a minute."
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from vault.calls.legs import Answered, Legs
-from vault.settings import MediaSettings, RecordingSettings
+from vault.settings import LimitSettings, MediaSettings, RecordingSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vault.model import Id
 
 SOUND_ONLY = PublisherPlan(video=None)
+HERE = "127.0.0.1"
 
 
 @dataclass
@@ -29,13 +30,15 @@ class Studio:
     legs: Legs
     ended: list[Id]
 
-    async def join(self, call: OpenedCall, publisher: Publisher) -> Answered:
+    async def join(self, call: OpenedCall, publisher: Publisher, address: str = HERE) -> Answered:
         """Answer the publisher's offer; nothing flows before it takes the answer."""
-        return await self.legs.join(call.id, await publisher.offer(), by=self.work.visitor(call))
+        return await self.legs.join(
+            call.id, await publisher.offer(), by=self.work.visitor(call), address=address
+        )
 
-    async def live(self, call: OpenedCall, publisher: Publisher) -> Answered:
+    async def live(self, call: OpenedCall, publisher: Publisher, address: str = HERE) -> Answered:
         """Join and connect."""
-        answered = await self.join(call, publisher)
+        answered = await self.join(call, publisher, address)
         await publisher.accept(answered.sdp)
         await publisher.connected()
         return answered
@@ -83,7 +86,7 @@ async def open_studio(
     *,
     spill_bytes: int = 1 << 20,
     max_bytes: int = 1 << 30,
-    legs_per_button: int = 50,
+    limits: LimitSettings | None = None,
     **media: Any,
 ) -> AsyncIterator[Studio]:
     """Legs on loopback; every one is closed at the end."""
@@ -95,7 +98,7 @@ async def open_studio(
         work.clock,
         media=MediaSettings(addresses=("127.0.0.1",), **media),
         recording=RecordingSettings(spill_bytes=spill_bytes, max_bytes=max_bytes),
-        legs_per_button=legs_per_button,
+        limits=limits or LimitSettings(),
         on_ended=ended.append,
     )
     try:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from tests.vault.calls.studio import SOUND_ONLY, insisting, open_studio, until
+from tests.vault.calls.studio import HERE, SOUND_ONLY, insisting, open_studio, until
 from tests.vault.media.workshop import Workshop
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from vault.db.tables import legs, media
@@ -19,8 +19,10 @@ from vault.errors import (
     NotFoundError,
     OfferRefusedError,
     PreconditionFailedError,
+    TooManyLegsError,
 )
 from vault.model import ConsentChoice, ErasureReason, MediaState, Role, new_id
+from vault.settings import LimitSettings
 from webrtc.lifecycle import CloseReason
 
 
@@ -127,7 +129,7 @@ async def test_a_bad_offer_leaves_the_call_as_it_was(work: Workshop) -> None:
     call = await work.consented()
     async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
         with pytest.raises(OfferRefusedError) as refused:
-            await studio.legs.join(call.id, "v=0\r\n", by=work.visitor(call))
+            await studio.legs.join(call.id, "v=0\r\n", by=work.visitor(call), address=HERE)
         assert refused.value.reason
         assert (await studio.rows(call))[0] == "open"
         await studio.live(call, publisher)
@@ -167,7 +169,7 @@ async def test_one_button_cannot_fill_the_house(work: Workshop) -> None:
     crowded, quiet = await work.button(), await work.button()
     calls = [await work.consented(button=button) for button in (crowded, crowded, quiet)]
     async with (
-        open_studio(work, legs_per_button=1) as studio,
+        open_studio(work, limits=LimitSettings(legs_per_button=1)) as studio,
         Publisher(SOUND_ONLY) as one,
         Publisher(SOUND_ONLY) as other,
         Publisher(SOUND_ONLY) as third,
@@ -179,6 +181,36 @@ async def test_one_button_cannot_fill_the_house(work: Workshop) -> None:
         await studio.live(calls[2], third)
         await studio.legs.hang_up(calls[0].id, answered.leg_id, by=work.visitor(calls[0]))
         await studio.live(calls[1], other)
+
+
+async def test_one_tenant_cannot_fill_the_house(work: Workshop) -> None:
+    """However many buttons a tenant has, all its legs count together."""
+    calls = [await work.consented(button=await work.button()) for _ in range(2)]
+    async with (
+        open_studio(work, limits=LimitSettings(legs_per_tenant=1)) as studio,
+        Publisher(SOUND_ONLY) as one,
+        Publisher(SOUND_ONLY) as other,
+    ):
+        await studio.join(calls[0], one)
+        with pytest.raises(BusyError):
+            await studio.join(calls[1], other)
+
+
+async def test_one_address_cannot_fill_the_house(work: Workshop) -> None:
+    """It is told that it is the one that has too many; another address still gets through."""
+    calls = [await work.consented() for _ in range(3)]
+    async with (
+        open_studio(work, limits=LimitSettings(legs_per_address=1)) as studio,
+        Publisher(SOUND_ONLY) as one,
+        Publisher(SOUND_ONLY) as other,
+    ):
+        joins = [studio.join(call, publisher) for call, publisher in zip(calls, (one, other), strict=False)]
+        rushed = await asyncio.gather(*joins, return_exceptions=True)
+        (refused,) = [answer for answer in rushed if isinstance(answer, BaseException)]
+        assert isinstance(refused, TooManyLegsError)
+        assert refused.retry_after_s
+        async with Publisher(SOUND_ONLY) as elsewhere:
+            await studio.join(calls[2], elsewhere, "192.0.2.7")
 
 
 async def test_a_recording_that_is_full_says_so_and_the_call_goes_on(work: Workshop) -> None:

@@ -287,3 +287,16 @@ async def test_a_full_house_asks_to_come_back(tmp_path: Path, offer: str) -> Non
         house.rooms.legs.drain()
         status, problem, _ = await (await _visitor(house)).offer(offer)
         assert (status, problem["code"]) == (503, "busy")
+
+
+async def test_an_address_with_its_fill_of_calls_is_told_so(tmp_path: Path, offer: str) -> None:
+    """429 with Retry-After; the address is the caller's own, as a trusted proxy tells it."""
+    limits, server = {"legs_per_address": 1}, {"trusted_proxies": ("127.0.0.1",)}
+    crowd, other = ({"X-Forwarded-For": address} for address in ("192.0.2.7", "192.0.2.8"))
+    async with open_house(tmp_path, limits=limits, server=server) as house:
+        first, second = await _visitor(house), await _visitor(house)
+        assert (await first.ask("POST", data=offer, headers=SDP | crowd))[0] == 201
+        status, problem, refused = await second.ask("POST", data=offer, headers=SDP | crowd)
+        assert (status, problem["code"]) == (429, "too_many_legs")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert (await second.ask("POST", data=offer, headers=SDP | other))[0] == 201

@@ -94,6 +94,8 @@ export const SENTENCES = {
     "failed.not_found":
       "Ce bouton d’appel n’existe pas, ou n’existe plus. Prévenez le site que vous visitez.",
     "failed.too_many": "Trop d’appels ont été lancés en peu de temps. Réessayez dans une minute.",
+    "failed.crowded":
+      "Trop d’appels sont en cours depuis votre réseau. Terminez-en un, ou réessayez dans un instant.",
     "failed.unavailable": "Le service est momentanément indisponible. Réessayez dans quelques minutes.",
     "failed.expired": "L’appel a attendu trop longtemps et s’est fermé. Réessayez.",
     "failed.notice_changed": "La notice vient de changer. Réessayez pour lire la nouvelle.",
@@ -194,6 +196,7 @@ export const SENTENCES = {
     "failed.not_found":
       "This call button does not exist, or no longer does. Please tell the site you are visiting.",
     "failed.too_many": "Too many calls were started in a short time. Try again in a minute.",
+    "failed.crowded": "Too many calls are running from your network. End one, or try again in a moment.",
     "failed.unavailable": "The service is unavailable for a moment. Try again in a few minutes.",
     "failed.expired": "The call waited too long and was closed. Try again.",
     "failed.notice_changed": "The notice has just changed. Try again to read the new one.",
@@ -214,6 +217,7 @@ const SENTENCE_OF_CODE = new Map([
   ["origin_refused", "failed.origin_not_allowed"],
   ["not_found", "failed.not_found"],
   ["too_many_requests", "failed.too_many"],
+  ["too_many_legs", "failed.crowded"],
   ["busy", "failed.unavailable"],
   ["dependency_unavailable", "failed.unavailable"],
   ["no_space", "failed.unavailable"],
