@@ -5,6 +5,7 @@ SQLite has one writer at a time whatever we do; saying so with a pool of one tur
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from vault.errors import ConfigurationError, DependencyError
 
 BUSY_TIMEOUT_MS: Final = 5_000  # another process (a migration, the command line) may hold the file briefly
+TRUNCATE_WAIT_MS: Final = 250  # while a truncation waits for readers, nobody writes; it is asked for again
 READERS: Final = 4  # more only queue behind the same file
 POSTGRES_POOL: Final = 8
 COMMAND_TIMEOUT_S: Final = 30.0  # one statement; ours take milliseconds, a migration seconds
@@ -66,11 +68,19 @@ class Database:
         """
         if self.dialect != "sqlite":
             return await self._vacuum(tables)
+        with _translated():
+            return await self._truncate()
+
+    async def _truncate(self) -> bool:
         async with self._writer.connect() as connection:
             # Beside SQLAlchemy, which would begin a transaction that the checkpoint must not be inside of.
             raw: Any = (await connection.get_raw_connection()).driver_connection
-            async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
-                return int((await cursor.fetchone())[0]) == 0
+            await raw.execute(f"PRAGMA busy_timeout={TRUNCATE_WAIT_MS}")
+            try:
+                async with raw.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+                    return int((await cursor.fetchone())[0]) == 0
+            finally:
+                await raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
     async def _vacuum(self, tables: Sequence[str]) -> bool:
         """Vacuum tables; False while an older transaction might still see a row that is dead by now.
@@ -113,7 +123,8 @@ class _translated:  # noqa: N801  # a context manager read like a verb
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         # A pool that gives no connection in time is a database that does not answer, whatever it waits for.
         away = OperationalError | InterfaceError | PoolTimeoutError | ConnectionError | TimeoutError
-        if lost or isinstance(error, away):
+        raw = sqlite3.OperationalError  # of what runs beside SQLAlchemy
+        if lost or isinstance(error, away | raw):
             raise DependencyError("the database does not answer; nothing was changed, try again") from error
 
 

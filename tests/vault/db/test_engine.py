@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from vault.db.engine import Database, open_database
+from vault.db.engine import BUSY_TIMEOUT_MS, Database, open_database
 from vault.errors import ConfigurationError, DependencyError
 
 
@@ -72,6 +72,26 @@ async def test_an_open_reader_keeps_the_erasure_pending(tmp_path: Path) -> None:
             await connection.execute(text("INSERT INTO t VALUES ('x')"))
         assert not await database.forget_traces()
     assert await database.forget_traces()
+    await database.aclose()
+
+
+async def test_a_truncation_that_waits_for_a_reader_holds_up_no_writer_for_long(tmp_path: Path) -> None:
+    """P14: an erasure behind a slow reader asks again and again; calls are written down meanwhile."""
+    database = open_database(f"sqlite:///{tmp_path}/a.db")
+    async with database.write() as connection:
+        await connection.execute(text("CREATE TABLE t (v TEXT)"))
+    async with database.read() as reader:
+        await reader.execute(text("SELECT * FROM t"))
+        async with database.write() as connection:
+            await connection.execute(text("INSERT INTO t VALUES ('x')"))
+        waiting = asyncio.create_task(database.forget_traces(), name="truncation")
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(BUSY_TIMEOUT_MS / 1_000 / 2), database.write() as connection:
+            await connection.execute(text("INSERT INTO t VALUES ('y')"))
+        assert not await waiting
+    async with database.write() as connection:  # the writer's own patience is as before
+        waits_ms = (await connection.execute(text("PRAGMA busy_timeout"))).scalar_one()
+    assert waits_ms == BUSY_TIMEOUT_MS
     await database.aclose()
 
 
