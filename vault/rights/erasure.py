@@ -8,12 +8,13 @@ Each step is durable before the next and may be repeated, so a crash anywhere is
    log is truncated. From here on nobody can open what is left, here or in any copy of the main database.
 3. Every version of every object, spool and derived parts included, is deleted.
 4. Absence is verified by listing. What personal rows hold is deleted; the main database's log is truncated.
-5. One transaction: the ledger's ``object.shredded``, the row *erased*, the erasure *complete*.
+5. One transaction: the ledger's ``object.shredded``, the row *erased*, the erasure *complete*. Whoever has
+   that entry and its proof has all that a complete receipt says, so it comes last.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -138,97 +139,68 @@ class Eraser:
             )
 
     async def _complete(self, row: Row[Any]) -> bool:
-        async with self._database.write() as connection:
-            # The row again, locked: another program may have carried the same erasure meanwhile.
-            row = await self._locked(connection, row.object_id)
-            if row.leaf_index is None:
-                await self._forget_rows(connection, row)
-                await self._seal_the_end(connection, row)
-        # What was deleted above may still stand in the log: complete only when a listing of bytes is clean.
+        """Blank the rows, then the log they stood in, and only then say so."""
+        await self._forget_rows(row)
         if not await self._database.forget_traces(*EMPTIED):
             return False
-        await self._close(row)
+        await self._prove(row)
         return True
 
-    async def _forget_rows(self, connection: AsyncConnection, row: Row[Any]) -> None:
-        """Delete what rows hold beside the object: sealed details, links, places of parts."""
-        await self._ledger.forget_details(connection, key_object=row.object_id)
-        if row.kind == "recording":
-            await connection.execute(delete(links).where(links.c.media_id == row.object_id))
-            await connection.execute(delete(parts).where(parts.c.media_id == row.object_id))
-            await connection.execute(
-                update(media)
-                .where(media.c.id == row.object_id)
-                .values(state=MediaState.ERASED.value, erased_at=self._clock.now())
-            )
-        else:
-            await connection.execute(
-                update(calls)
-                .where(calls.c.id == row.object_id)
-                .values(personal=None, visitor_index=None, erased_at=self._clock.now())
-            )
-
-    async def _seal_the_end(self, connection: AsyncConnection, row: Row[Any]) -> None:
-        now = self._clock.now()
-        evidence = await _evidence(connection, row.object_id)
-        reason = (
-            await connection.execute(
-                select(deletion_requests.c.reason).where(deletion_requests.c.id == row.request_id)
-            )
-        ).scalar_one()
-        index = await self._ledger.append(
-            connection,
-            Entry(
-                EntryType.OBJECT_SHREDDED,
-                tenant_id=row.tenant_id,
-                object_id=row.object_id,
-                facts={
-                    **evidence,
-                    "kind": row.kind,
-                    "request": row.request_id,
-                    "reason": reason,
-                    "method": METHOD,
-                    "assurance": self._keys.assurance,
-                    "live_erased_at": to_text(now),
-                    "irrecoverable_by": to_text(now + timedelta(days=self._backup_days)),
-                },
-            ),
-        )
-        await connection.execute(
-            update(erasures)
-            .where(erasures.c.object_id == row.object_id)
-            .values(leaf_index=index, live_erased_at=now)
-        )
-
-    async def _close(self, row: Row[Any]) -> None:
-        """Complete the erasure and, with its last one, the request: a crash leaves both or neither."""
-        require_move(ERASURE_MOVES, ErasureState.OBJECTS_DELETED, ErasureState.COMPLETE)
-        now = self._clock.now()
-        of_request = deletion_requests.c.id == row.request_id
+    async def _forget_rows(self, row: Row[Any]) -> None:
+        """Delete what rows hold beside the object: sealed details, links, parts, personal fields."""
         async with self._database.write() as connection:
-            # Two erasures of one request may end together: each must see the other's end.
-            await connection.execute(select(deletion_requests.c.id).where(of_request).with_for_update())
+            await self._ledger.forget_details(connection, key_object=row.object_id)
+            if row.kind == "recording":
+                await connection.execute(delete(links).where(links.c.media_id == row.object_id))
+                await connection.execute(delete(parts).where(parts.c.media_id == row.object_id))
+            else:
+                await connection.execute(
+                    update(calls).where(calls.c.id == row.object_id).values(personal=None, visitor_index=None)
+                )
+
+    async def _prove(self, row: Row[Any]) -> None:
+        """Say that it is done, in one transaction: a crash leaves all of it or nothing."""
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            # Locked: another program may have carried the same erasure meanwhile, and of two erasures that
+            # end one request each must see the other's end.
+            row = await self._locked(connection, row.object_id)
+            if row.state == ErasureState.COMPLETE:
+                return
+            to = require_move(ERASURE_MOVES, ErasureState(row.state), ErasureState.COMPLETE)
+            of_request = deletion_requests.c.id == row.request_id
+            request = await connection.execute(select(deletion_requests).where(of_request).with_for_update())
+            await _mark_erased(connection, row, now)
+            index = await self._ledger.append(connection, self._shredded(row, request.one().reason, now))
             await connection.execute(
                 update(erasures)
-                .where(
-                    erasures.c.object_id == row.object_id,
-                    erasures.c.state == ErasureState.OBJECTS_DELETED.value,
-                )
-                .values(state=ErasureState.COMPLETE.value, completed_at=now)
+                .where(erasures.c.object_id == row.object_id)
+                .values(state=to.value, leaf_index=index, live_erased_at=now, completed_at=now)
             )
             left = await connection.execute(
                 select(erasures.c.object_id)
-                .where(
-                    erasures.c.request_id == row.request_id, erasures.c.state != ErasureState.COMPLETE.value
-                )
+                .where(erasures.c.request_id == row.request_id, erasures.c.state != to.value)
                 .limit(1)
             )
             if left.first() is None:
-                await connection.execute(
-                    update(deletion_requests)
-                    .where(of_request, deletion_requests.c.completed_at.is_(None))
-                    .values(completed_at=now)
-                )
+                await connection.execute(update(deletion_requests).where(of_request).values(completed_at=now))
+
+    def _shredded(self, row: Row[Any], reason: str, now: datetime) -> Entry:
+        return Entry(
+            EntryType.OBJECT_SHREDDED,
+            tenant_id=row.tenant_id,
+            object_id=row.object_id,
+            facts={
+                **row.evidence,
+                "kind": row.kind,
+                "request": row.request_id,
+                "reason": reason,
+                "method": METHOD,
+                "assurance": self._keys.assurance,
+                "live_erased_at": to_text(now),
+                "irrecoverable_by": to_text(now + timedelta(days=self._backup_days)),
+            },
+        )
 
     async def _moved(self, row: Row[Any], now: ErasureState, to: ErasureState) -> ErasureState:
         require_move(ERASURE_MOVES, now, to)
@@ -278,6 +250,17 @@ def _folders(row: Row[Any]) -> tuple[str, ...]:
 def _key_of(line: str) -> ObjectKey:
     """Take the key out of a line of ``remains``: kind, space, key."""
     return ObjectKey(line.split(" ", 1)[1].split(" ", 1)[0])
+
+
+async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime) -> None:
+    if row.kind == "recording":
+        await connection.execute(
+            update(media)
+            .where(media.c.id == row.object_id)
+            .values(state=MediaState.ERASED.value, erased_at=now)
+        )
+    else:
+        await connection.execute(update(calls).where(calls.c.id == row.object_id).values(erased_at=now))
 
 
 async def _evidence(connection: AsyncConnection, object_id: str) -> dict[str, Any]:

@@ -139,6 +139,7 @@ async def test_a_reader_of_a_database_keeps_the_erasure_pending(work: Workshop, 
         pending = await work.requests.get(request.id, by=work.by())
         assert not pending.complete
         assert await work.eraser.pending() == [begun.media_id]
+        assert not await shredded(work, begun.media_id)  # its proof alone would pass for a complete receipt
     assert await work.eraser.carry(begun.media_id)
     assert await left_of(work, traces) == []
     assert (await work.requests.get(request.id, by=work.by())).complete
