@@ -56,8 +56,11 @@ def to_text(moment: datetime) -> str:
 
 
 def from_text(text: str) -> datetime:
-    """Read an RFC 3339 moment; raises ValueError where it is none or names no offset."""
+    """Read an RFC 3339 moment; raises ValueError where it is none, names no offset, or has no UTC year."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time needs its offset from UTC, like 2026-01-31T08:00:00Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as cause:
+        raise ValueError("a time before year 1 or after year 9999") from cause

@@ -34,7 +34,16 @@ def test_a_text_of_another_zone_is_read_as_the_same_moment() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-01-31T08:00:00", "2026-01-31", "", "yesterday", "2026-13-01T00:00:00Z"]
+    "text",
+    [
+        "2026-01-31T08:00:00",
+        "2026-01-31",
+        "",
+        "yesterday",
+        "2026-13-01T00:00:00Z",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+    ],
 )
 def test_a_text_without_offset_or_sense_is_refused(text: str) -> None:
     """A time that does not say where it is would be guessed."""

@@ -14,6 +14,9 @@ MAX_LIFETIME_S: Final = (
 )  # a token that lives longer could not be left to expire after a role change
 MAX_SUBJECT_CHARS: Final = 255
 MAX_AUDIENCES: Final = 20  # each may name a provider whose keys are fetched; real tokens have one to three
+# Before a signature is checked these texts are already looked up: no database takes half a surrogate pair,
+# and PostgreSQL no NUL.
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _JTI: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -65,7 +68,7 @@ def audiences_of(payload: bytes) -> tuple[str, ...]:
 
 def _text(raw: Mapping[str, Any], name: str) -> str:
     value = raw.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_SUBJECT_CHARS * 2:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_SUBJECT_CHARS * 2 or _CONTROLS.search(value):
         raise _wrong(name)
     return value
 
@@ -79,11 +82,12 @@ def _number(raw: Mapping[str, Any], name: str) -> float:
 
 
 def _audiences(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list) and 0 < len(value) <= MAX_AUDIENCES and all(isinstance(x, str) for x in value):
-        return tuple(value)
-    raise _wrong("aud")
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not 0 < len(listed) <= MAX_AUDIENCES:
+        raise _wrong("aud")
+    if not all(isinstance(entry, str) and not _CONTROLS.search(entry) for entry in listed):
+        raise _wrong("aud")
+    return tuple(listed)
 
 
 def _jti(value: Any) -> str | None:

@@ -83,7 +83,7 @@ class ForeignTokens:
         unanswered: DependencyError | None = None
         for issuer in await self._chosen(envelope):
             try:
-                keys = await self._key_sets.keys_of(issuer, kid=envelope.header.get("kid"))
+                keys = await self._key_sets.keys_of(issuer, kid=envelope.kid)
                 payload = verify(envelope, keys, algorithm=issuer.algorithm)
                 return read_claims(payload, now_s=self._clock.now().timestamp()), issuer
             except TokenRefusedError as error:

@@ -35,6 +35,12 @@ class Envelope:
     header: Mapping[str, Any]
     payload: bytes
 
+    @property
+    def kid(self) -> str | None:
+        """The key the token says it was signed with; None where it names none, or not by a text."""
+        named = self.header.get("kid")
+        return named if isinstance(named, str) else None
+
 
 def read_envelope(token: str) -> Envelope:
     """Take a token apart, steps 1 and 2 for the header; raises TokenRefusedError."""
@@ -52,8 +58,8 @@ def verify(envelope: Envelope, keys: Mapping[str, Any], *, algorithm: str) -> by
         raise TokenRefusedError("the token's algorithm is not its issuer's", reason=Refusal.ALGORITHM)
     if "crit" in header or "b64" in header:
         raise TokenRefusedError("the token demands an extension", reason=Refusal.MALFORMED)
-    kid = header.get("kid")
-    key = keys.get(kid) if isinstance(kid, str) else None
+    kid = envelope.kid
+    key = keys.get(kid) if kid is not None else None
     if key is None:
         raise TokenRefusedError("the token names no key of its issuer", reason=Refusal.KEY)
     try:

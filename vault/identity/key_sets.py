@@ -41,7 +41,7 @@ class KeySets:
         self._cache: dict[str, _Cached] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def keys_of(self, issuer: Issuer, *, kid: Any) -> dict[str, Any]:
+    async def keys_of(self, issuer: Issuer, *, kid: str | None) -> dict[str, Any]:
         """Return the issuer's keys, asking again where ``kid`` is not among them.
 
         Raises DependencyError where nothing is known and the issuer does not answer.

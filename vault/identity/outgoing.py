@@ -17,9 +17,18 @@ from vault.errors import DependencyError, Fault, InvalidError
 FETCH_TIMEOUT_S: Final = 5.0
 MAX_BYTES: Final = 256 * 1024  # the largest public key sets are about 20 kB
 
-# Global to Python's list, yet each can carry a private IPv4 address inside.
-_TUNNELS: Final = tuple(
-    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+# Global to Python's list, yet each can carry a private IPv4 address inside, or is a site's own (RFC 3879).
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "::/96",
+        "::ffff:0:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2002::/16",
+        "2001::/32",
+        "fec0::/10",
+    )
 )
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
@@ -31,7 +40,7 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return is_public(str(found.ipv4_mapped))
-        if any(found in tunnel for tunnel in _TUNNELS):
+        if any(found in network for network in _NOT_PUBLIC):
             return False
     return found.is_global and not found.is_multicast
 
@@ -50,23 +59,34 @@ class Outgoing:
 
     def require_allowed(self, url: str) -> None:
         """Refuse an address of another kind than https://host/path; raises InvalidError."""
-        parts = urlsplit(url)
         schemes = {"https", "http"} if self._allow_loopback else {"https"}
-        if parts.scheme not in schemes or not parts.hostname or parts.username or parts.fragment:
-            raise InvalidError(
-                "the address cannot be used", [Fault("#/jwks_url", "url", "write https://host/path")]
-            )
+        fault = InvalidError(
+            "the address cannot be used", [Fault("#/jwks_url", "url", "write https://host/path")]
+        )
+        try:
+            parts = urlsplit(url)
+            has_host = bool(parts.hostname) and parts.port != 0
+        except ValueError as cause:  # half an IPv6 address, a port beyond the last, signs no host has
+            raise fault from cause
+        if parts.scheme not in schemes or not has_host or "@" in parts.netloc or parts.fragment:
+            raise fault
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise fault
 
     async def fetch(self, url: str) -> bytes:
         """Return the document's bytes; raises DependencyError for anything but a small, quick 200."""
         self.require_allowed(url)
         timeout = aiohttp.ClientTimeout(total=FETCH_TIMEOUT_S)
+        # What was packed is not unpacked: a small answer could become a large one before it is measured.
+        plain = {"Accept": "application/json", "Accept-Encoding": "identity"}
         connector = aiohttp.TCPConnector(socket_factory=self._socket_factory(), force_close=True)
         try:
             async with (
-                aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session,
+                aiohttp.ClientSession(
+                    connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
+                ) as session,
                 # A redirect could lead where the guard would have said no to the first address.
-                session.get(url, allow_redirects=False, headers={"Accept": "application/json"}) as response,
+                session.get(url, allow_redirects=False, headers=plain) as response,
             ):
                 if response.status != 200:  # noqa: PLR2004
                     raise DependencyError("the issuer's address did not answer with its keys")

@@ -30,6 +30,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "offer_refused": {"reason": "no_media"},
     "range_not_satisfiable": {"size_bytes": 10},
     "token_refused": {"reason": Refusal.EXPIRED},
+    "too_many_legs": {"retry_after_s": 7},
     "too_many_requests": {"retry_after_s": 7},
 }
 

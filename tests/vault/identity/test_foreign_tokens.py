@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.vault.identity.issuer import AUDIENCE, NAME, Provider, new_key, open_provider, public_jwk
-from tests.vault.identity.room import OWN, Room
+from tests.vault.identity.room import OWN, Room, sign
 from vault.db.tables import leaves, people
 from vault.errors import ConflictError, DependencyError, InvalidError
 from vault.identity.errors import Refusal, TokenRefusedError
@@ -86,6 +86,11 @@ async def test_keys_given_with_the_registration_need_no_address(room: Room) -> N
         ({}, {"typ": ACCESS_TYPE}, Refusal.TYPE),
         ({}, {"typ": "logout+jwt"}, Refusal.TYPE),
         ({}, {"kid": "unknown"}, Refusal.KEY),
+        ({"iss": "\ud800"}, {}, Refusal.CLAIMS),
+        ({"iss": "a\0"}, {}, Refusal.CLAIMS),
+        ({"aud": "\ud800"}, {}, Refusal.CLAIMS),
+        ({"aud": [AUDIENCE, "a\0"]}, {}, Refusal.CLAIMS),
+        ({"sub": "\udfff"}, {}, Refusal.CLAIMS),
     ],
     ids=str,
 )
@@ -96,6 +101,15 @@ async def test_a_foreign_token_is_held_to_its_registration(
     async with open_provider() as provider:
         await _register(room, provider)
         assert await _refusal(room, provider.token(_claims(room, **changes), header=header)) is reason
+
+
+@pytest.mark.parametrize("kid", [["k1"], {"k1": 1}, 1, None], ids=str)
+async def test_a_key_is_named_by_a_text(room: Room, kid: Any) -> None:
+    """Anything else names no key (RFC 7515, 4.1.4), also where keys are looked for at an address."""
+    async with open_provider() as provider:
+        await _register(room, provider)
+        token = sign(provider.keys["k1"], {"alg": "EdDSA", "kid": kid}, _claims(room))
+        assert await _refusal(room, token) is Refusal.KEY
 
 
 async def test_a_provider_cannot_speak_in_our_name(room: Room) -> None:

@@ -1,6 +1,7 @@
 """Fetching without becoming a way in: which addresses a connection may be made to."""
 
 import asyncio
+import gzip
 
 import pytest
 
@@ -35,8 +36,11 @@ from vault.identity.outgoing import Outgoing, is_public
         "2002:7f00:1::",
         "2002:a9fe:a9fe::1",
         "2001:0:a9fe:a9fe::1",
+        "::127.0.0.1",
+        "::ffff:0:169.254.169.254",
         "fe80::1",
         "fe80::1%eth0",
+        "fec0::1",
         "fc00::1",
         "ff02::1",
         "2001:db8::1",
@@ -77,7 +81,16 @@ async def test_no_spelling_of_loopback_reaches_it(host: str, monkeypatch: pytest
         "https://",
         "https://user@idp.example/keys",
         "https://idp.example/keys#part",
+        "https://@idp.example/keys",
+        "https://:secret@idp.example/keys",
         "//idp.example/keys",
+        "https://[",
+        "https://[::1",
+        "https://idp.example:99999/keys",
+        "https://idp.example:x/keys",
+        "https://idp.example:0/keys",
+        "https://idp example/keys",
+        "https://\u2100.example/keys",
         "",
     ],
 )
@@ -92,6 +105,23 @@ async def test_a_development_server_may_ask_loopback(monkeypatch: pytest.MonkeyP
     async with open_provider() as provider:
         assert b'"keys"' in await Outgoing(allow_loopback=True).fetch(provider.url)
         assert provider.asked == 1
+
+
+async def test_a_packed_answer_is_not_unpacked() -> None:
+    """A few bytes cannot become many: a coding that was not asked for stays as it came."""
+    packed = gzip.compress(b" " * 1_000_000)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+        writer.write(head.encode() + packed)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    assert await Outgoing(allow_loopback=True).fetch(f"http://127.0.0.1:{port}/keys") == packed
+    server.close()
 
 
 async def test_a_server_that_answers_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
