@@ -164,7 +164,15 @@ ERASURE_MOVES: Final = {
 
 
 def require_move(moves: Mapping[State, frozenset[State]], now: State, to: State) -> State:
-    """Return ``to`` where the table allows it; or raise IllegalMoveError. Nothing else sets a state."""
+    """Return ``to`` where the table allows it; or raise IllegalMoveError.
+
+    This and ``before`` are all that sets a state.
+    """
     if to not in moves[now]:
         raise IllegalMoveError(f"{now} cannot become {to}")
     return to
+
+
+def before(moves: Mapping[State, frozenset[State]], to: State) -> list[str]:
+    """Name the states from which the table allows ``to``: the condition of an update that moves if it may."""
+    return [now.value for now, reached in moves.items() if to in reached]

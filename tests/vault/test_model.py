@@ -20,6 +20,7 @@ from vault.model import (
     ErasureState,
     LegState,
     MediaState,
+    before,
     is_id,
     new_id,
     require_move,
@@ -64,6 +65,14 @@ def test_every_move_is_allowed_or_refused_as_the_table_says(
     else:
         with pytest.raises(IllegalMoveError):
             require_move(TABLES[states], now, to)
+
+
+@pytest.mark.parametrize(("states", "to"), [(states, to) for states in TABLES for to in states])
+def test_an_update_moves_from_where_the_table_allows_and_from_nowhere_else(
+    states: type[StrEnum], to: StrEnum
+) -> None:
+    """The condition of an update and the check of a single move are one table."""
+    assert set(before(TABLES[states], to)) == {now for now, reached in MOVES[states] if reached == to}
 
 
 @pytest.mark.parametrize("states", TABLES, ids=lambda states: states.__name__)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import BigInteger, Row, cast, insert, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.buttons import Buttons
@@ -17,7 +17,6 @@ from vault.errors import (
     ConflictError,
     ConsentMissingError,
     InvalidError,
-    KeyForgottenError,
     NotFoundError,
     NoticeChangedError,
 )
@@ -27,11 +26,13 @@ from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import (
     CALL_MOVES,
+    LEG_MOVES,
     CallState,
     ConsentChoice,
     Id,
     LegState,
     MediaState,
+    before,
     is_id,
     new_id,
     require_move,
@@ -39,6 +40,7 @@ from vault.model import (
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
 PERSONAL_PART: Final = "call-personal"
+DAY_MS: Final = 86_400_000
 UNJOINED_BATCH: Final = 500  # ended in one round; the next round comes within minutes
 
 
@@ -225,45 +227,38 @@ class Calls:
         async with self._database.write() as connection:
             await connection.execute(
                 update(legs)
-                .where(legs.c.id == leg_id, legs.c.state == LegState.CONNECTING.value)
+                .where(legs.c.id == leg_id, legs.c.state.in_(before(LEG_MOVES, LegState.LIVE)))
                 .values(state=LegState.LIVE.value, connected_at=self._clock.now())
             )
             await connection.execute(
                 update(calls)
-                .where(calls.c.id == call_id, calls.c.state == CallState.OPEN.value)
+                .where(calls.c.id == call_id, calls.c.state.in_(before(CALL_MOVES, CallState.LIVE)))
                 .values(state=CallState.LIVE.value)
             )
 
     async def leg_ended(self, call_id: Id, leg_id: Id, *, reason: str) -> None:
         """End a leg; with the last one the call ends too. Repeating it is harmless."""
-        now = self._clock.now()
         async with self._database.write() as connection:
-            await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())
+            await _hold(connection, call_id)
             await connection.execute(
                 update(legs)
-                .where(legs.c.id == leg_id, legs.c.state != LegState.ENDED.value)
-                .values(state=LegState.ENDED.value, ended_at=now, end_reason=reason)
+                .where(legs.c.id == leg_id, legs.c.state.in_(before(LEG_MOVES, LegState.ENDED)))
+                .values(state=LegState.ENDED.value, ended_at=self._clock.now(), end_reason=reason)
             )
-            running = await connection.execute(
-                select(legs.c.id)
-                .where(legs.c.call_id == call_id, legs.c.state != LegState.ENDED.value)
-                .limit(1)
-            )
-            if running.first() is None:
-                await self._end(connection, call_id, reason=reason)
+            await self._end_when_empty(connection, call_id, reason=reason)
 
-    async def end_unjoined(self, *, before: datetime) -> int:
-        """End calls that nobody joined, once their visitor's token is over; returns how many."""
+    async def end_unjoined(self, *, opened_before: datetime) -> None:
+        """End calls that nobody joined, once their visitor's token is over."""
         joined = select(legs.c.call_id).where(legs.c.call_id == calls.c.id).exists()
         query = select(calls.c.id).where(
-            calls.c.state == CallState.OPEN.value, calls.c.created_at < before, ~joined
+            calls.c.state == CallState.OPEN.value, calls.c.created_at < opened_before, ~joined
         )
         async with self._database.read() as connection:
             waiting = [row.id for row in await connection.execute(query.limit(UNJOINED_BATCH))]
         for call_id in waiting:
             async with self._database.write() as connection:
-                await self._end(connection, call_id, reason="not_joined")
-        return len(waiting)
+                await _hold(connection, call_id)  # and look again: somebody may have joined since
+                await self._end_when_empty(connection, call_id, reason="not_joined")
 
     async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, Id]]:
         """Name ended calls, as (tenant, call), whose button's time is over and whose recordings are gone.
@@ -274,26 +269,22 @@ class Calls:
             media.c.call_id == calls.c.id, media.c.state != MediaState.ERASED.value
         )
         asked = select(erasures.c.object_id).where(erasures.c.object_id == calls.c.id)
-        days = select(buttons.c.retention_days, buttons.c.id).distinct().order_by(buttons.c.id)
-        found: list[tuple[Id, Id]] = []
+        kept_ms = cast(buttons.c.retention_days, BigInteger) * DAY_MS
+        over_ms = type_coerce(calls.c.ended_at, BigInteger) + kept_ms
+        query = (
+            select(calls.c.tenant_id, calls.c.id)
+            .join(buttons, buttons.c.id == calls.c.button_id)
+            .where(
+                calls.c.erased_at.is_(None),
+                over_ms < int(now.timestamp() * 1_000),
+                ~kept.exists(),
+                ~asked.exists(),
+            )
+            .order_by(calls.c.id)
+            .limit(limit)
+        )
         async with self._database.read() as connection:
-            for button in (await connection.execute(days)).all():
-                over = now - timedelta(days=button.retention_days)
-                query = (
-                    select(calls.c.tenant_id, calls.c.id)
-                    .where(
-                        calls.c.button_id == button.id,
-                        calls.c.erased_at.is_(None),
-                        calls.c.ended_at < over,
-                        ~kept.exists(),
-                        ~asked.exists(),
-                    )
-                    .limit(limit - len(found))
-                )
-                found += [(row.tenant_id, row.id) for row in await connection.execute(query)]
-                if len(found) >= limit:
-                    break
-        return found
+            return [(row.tenant_id, row.id) for row in await connection.execute(query)]
 
     async def end_interrupted(self) -> Sequence[Id]:
         """At start: end every leg and call that a crash left open; returns the calls that were ended."""
@@ -305,20 +296,6 @@ class Calls:
         for leg_id, call_id in open_legs:
             await self.leg_ended(call_id, leg_id, reason="interrupted")
         return [call_id for _, call_id in open_legs]
-
-    async def personal(self, call_id: str, *, by: Principal) -> Mapping[str, Any]:
-        """Open what the page told about the visitor; empty where it told nothing or it was erased."""
-        require(by, Permission.MEDIA_PLAY)
-        async with self._database.read() as connection:
-            call = await self._own(connection, call_id, by)
-        if call.personal is None or call.erased_at is not None:
-            return {}
-        try:
-            return await self._blobs.open(
-                call.personal, tenant_id=call.tenant_id, object_id=call.id, part=PERSONAL_PART
-            )
-        except KeyForgottenError:  # an erasure is on its way: the key goes before the row
-            return {}
 
     async def _sealed(self, tenant_id: Id, call_id: Id, personal: Mapping[str, str]) -> dict[str, bytes]:
         if not personal:
@@ -403,6 +380,14 @@ class Calls:
             retention_days=button.retention_days,
         )
 
+    async def _end_when_empty(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> None:
+        """End a call that nobody is in; its row is held, so nobody joins meanwhile."""
+        running = await connection.execute(
+            select(legs.c.id).where(legs.c.call_id == call_id, legs.c.state != LegState.ENDED.value).limit(1)
+        )
+        if running.first() is None:
+            await self._end(connection, call_id, reason=reason)
+
     async def _end(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> None:
         call = (await connection.execute(select(calls).where(calls.c.id == call_id))).one()
         if call.state == CallState.ENDED:
@@ -419,3 +404,8 @@ class Calls:
                 EntryType.CALL_ENDED, tenant_id=call.tenant_id, object_id=call_id, facts={"reason": reason}
             ),
         )
+
+
+async def _hold(connection: AsyncConnection, call_id: Id) -> None:
+    """Keep a call's row as it is until the transaction ends."""
+    await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())

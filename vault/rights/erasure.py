@@ -31,7 +31,7 @@ from vault.keys.store import KeyRecord, KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.places import media_prefix, spool_prefix
-from vault.model import ERASURE_MOVES, ErasureState, Id, MediaState, require_move
+from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState, before, require_move
 
 log = structlog.get_logger(__name__)
 
@@ -256,7 +256,7 @@ async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime
     if row.kind == "recording":
         await connection.execute(
             update(media)
-            .where(media.c.id == row.object_id)
+            .where(media.c.id == row.object_id, media.c.state.in_(before(MEDIA_MOVES, MediaState.ERASED)))
             .values(state=MediaState.ERASED.value, erased_at=now)
         )
     else:

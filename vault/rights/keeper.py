@@ -9,7 +9,7 @@ import structlog
 
 from vault.calls.calls import Calls
 from vault.clock import Clock
-from vault.errors import VaultError
+from vault.errors import ConflictError, VaultError
 from vault.media.recordings import Recordings
 from vault.model import Id
 from vault.rights.erasure import Eraser
@@ -93,12 +93,19 @@ class Keeper:
         if now_s < self._retention_due_s:
             return
         now = self._clock.now()
-        await self._calls.end_unjoined(before=now - self._unjoined)
+        await self._calls.end_unjoined(opened_before=now - self._unjoined)
         over = await self._recordings.past_retention(now, limit=RETENTION_BATCH)
         for tenant_id, media_id in over:
-            await self._requests.of_retention(tenant_id, "recording", media_id)
+            await self._ask(tenant_id, "recording", media_id)
         calls = await self._calls.past_retention(now, limit=RETENTION_BATCH)
         for tenant_id, call_id in calls:
-            await self._requests.of_retention(tenant_id, "call", call_id)
+            await self._ask(tenant_id, "call", call_id)
         if len(over) < RETENTION_BATCH and len(calls) < RETENTION_BATCH:
             self._retention_due_s = now_s + RETENTION_EVERY_S
+
+    async def _ask(self, tenant_id: Id, kind: str, object_id: Id) -> None:
+        """Ask for one; a call that is still running after all is asked for again, and keeps no other."""
+        try:
+            await self._requests.of_retention(tenant_id, kind, object_id)
+        except ConflictError:
+            log.warning("retention.waits", object=object_id, error="ConflictError")

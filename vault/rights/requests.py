@@ -17,12 +17,15 @@ from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import (
+    CALL_MOVES,
+    MEDIA_MOVES,
     CallState,
     ErasureReason,
     ErasureState,
     Id,
     LegState,
     MediaState,
+    before,
     is_id,
     new_id,
 )
@@ -30,6 +33,7 @@ from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.erasure import key_evidence
 
 SYSTEM: Final = Id("system")
+ERASED: Final = "erased"  # why a call ended that nobody joined before its erasure
 IDS_AT_ONCE: Final = 500  # names in one statement
 OBJECTS_MAX: Final = 1_000  # one request; a larger one is asked for in parts
 
@@ -194,26 +198,35 @@ class DeletionRequests:
                 select(deletion_requests).where(deletion_requests.c.id == request_id)
             )
             row = found.one()
+            entries = [_asked_entry(row, object_id, by) for _, object_id in fresh]
             for kind, object_id in fresh:
-                await self._take_out_of_reach(connection, kind, object_id)
+                if kind == "recording":
+                    await _withhold(connection, object_id)
+                elif await self._ends_call(connection, object_id):
+                    entries.append(_ended_entry(row, object_id))
                 await connection.execute(insert(erasures).values(_erasure(row, kind, object_id, evidence)))
-            for _, object_id in fresh:
-                await self._ledger.append(connection, _asked_entry(row, object_id, by))
+            for entry in entries:
+                await self._ledger.append(connection, entry)
             return await _request(connection, row)
 
-    async def _take_out_of_reach(self, connection: AsyncConnection, kind: str, object_id: Id) -> None:
-        if kind == "recording":
-            await connection.execute(
-                update(media).where(media.c.id == object_id).values(state=MediaState.ERASING.value)
-            )
-        else:
-            # A call that nobody joined is open for ever: it ends here, so that nobody joins it later.
-            await _require_no_leg(connection, [object_id])
-            await connection.execute(
-                update(calls)
-                .where(calls.c.id == object_id, calls.c.state != CallState.ENDED.value)
-                .values(state=CallState.ENDED.value, ended_at=self._clock.now(), end_reason="erased")
-            )
+    async def _ends_call(self, connection: AsyncConnection, call_id: Id) -> bool:
+        """End a call that nobody joined, so that nobody joins it later; False where it had ended before."""
+        await _require_no_leg(connection, [call_id])
+        ended = await connection.execute(
+            update(calls)
+            .where(calls.c.id == call_id, calls.c.state.in_(before(CALL_MOVES, CallState.ENDED)))
+            .values(state=CallState.ENDED.value, ended_at=self._clock.now(), end_reason=ERASED)
+        )
+        return ended.rowcount == 1
+
+
+async def _withhold(connection: AsyncConnection, media_id: Id) -> None:
+    """Take a recording out of reach: nothing of it is served from here on."""
+    await connection.execute(
+        update(media)
+        .where(media.c.id == media_id, media.c.state.in_(before(MEDIA_MOVES, MediaState.ERASING)))
+        .values(state=MediaState.ERASING.value)
+    )
 
 
 def _erasure(
@@ -236,6 +249,12 @@ def _asked_entry(request: Row[Any], object_id: Id, by: Principal | None) -> Entr
         object_id=object_id,
         actor_id=by.id if by is not None else None,
         facts={"request": request.id, "reason": request.reason, "scope": request.scope},
+    )
+
+
+def _ended_entry(request: Row[Any], call_id: Id) -> Entry:
+    return Entry(
+        EntryType.CALL_ENDED, tenant_id=request.tenant_id, object_id=call_id, facts={"reason": ERASED}
     )
 
 

@@ -1,23 +1,23 @@
 """Calls as the tables know them: opened, answered once, joined by one leg, ended with the last."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from tests.vault.media.workshop import CANARY, PAGE, Workshop
 from tests.vault.rights.traces import PLAIN
-from vault.calls.calls import OpenCall, Visitor
-from vault.db.tables import calls, consents, leaves
+from vault.calls.calls import PERSONAL_PART, OpenCall, Visitor
+from vault.db.tables import calls, consents, leaves, legs
 from vault.errors import (
     ConflictError,
-    ForbiddenError,
     InvalidError,
     NotFoundError,
     NoticeChangedError,
     OriginRefusedError,
 )
-from vault.model import CallState, ConsentChoice, Role, new_id
+from vault.model import CallState, ConsentChoice, LegState, Role, new_id
 
 ACCEPTED, REFUSED = ConsentChoice.ACCEPTED, ConsentChoice.REFUSED
 
@@ -49,13 +49,15 @@ async def test_a_button_gives_no_more_than_it_offers(work: Workshop) -> None:
 
 
 async def test_what_the_page_told_is_sealed_and_never_in_a_leaf(any_work: Workshop) -> None:
-    """P2: the row holds ciphertext and a keyed hash; the people of the tenant may read it, others not."""
+    """P2: the row holds ciphertext and a keyed hash; all that was told opens with the call's own key."""
     call = await any_work.call()
     async with any_work.database.read() as connection:
         row = (await connection.execute(select(calls))).one()
         texts = [leaf.leaf for leaf in await connection.execute(select(leaves.c.leaf))]
     assert not [needle for needle in PLAIN if needle in row.personal or needle.decode() in "".join(texts)]
-    told = await any_work.calls.personal(call.id, by=any_work.by(Role.AGENT))
+    told = await any_work.blobs.open(
+        row.personal, tenant_id=call.tenant_id, object_id=call.id, part=PERSONAL_PART
+    )
     assert told == {
         "reference": "customer-1",
         "name": CANARY,
@@ -63,15 +65,12 @@ async def test_what_the_page_told_is_sealed_and_never_in_a_leaf(any_work: Worksh
         "phone": "+33612345678",
         "page_url": f"{PAGE}/cart",
     }
-    with pytest.raises(ForbiddenError):
-        await any_work.calls.personal(call.id, by=any_work.visitor(call))
 
 
 async def test_a_page_that_told_nothing_leaves_nothing(work: Workshop) -> None:
     """No empty blob, no hash of nothing."""
     button = await work.button()
-    call = await work.calls.open(OpenCall(button.id, PAGE, "fr", ("audio",), Visitor(), None))
-    assert await work.calls.personal(call.id, by=work.by()) == {}
+    await work.calls.open(OpenCall(button.id, PAGE, "fr", ("audio",), Visitor(), None))
     async with work.database.read() as connection:
         row = (await connection.execute(select(calls))).one()
     assert (row.personal, row.visitor_index) == (None, None)
@@ -216,3 +215,39 @@ async def test_a_start_ends_what_a_crash_left_open(any_work: Workshop) -> None:
     assert await after.calls.end_interrupted() == [call.id]
     assert (await after.calls.view(call.id, by=after.by())).end_reason == "interrupted"
     assert (await after.calls.view(waiting.id, by=after.by())).state is CallState.OPEN
+
+
+async def test_a_call_that_is_joined_while_unjoined_ones_end_goes_on(any_work: Workshop) -> None:
+    """The list of those that nobody joined is old when its turn comes: each is looked at again, held."""
+    call, unjoined = await any_work.consented(), await any_work.consented()
+    view = await any_work.calls.ready_for_leg(call.id, by=any_work.visitor(call))
+    later = any_work.clock.now() + timedelta(hours=1)
+    async with any_work.database.write() as connection:  # somebody who joins, and has not committed yet
+        await connection.execute(select(calls.c.id).where(calls.c.id == call.id).with_for_update())
+        await connection.execute(
+            insert(legs).values(
+                id=new_id("leg"),
+                tenant_id=view.tenant_id,
+                call_id=view.id,
+                role=Role.VISITOR.value,
+                state=LegState.CONNECTING.value,
+                created_at=any_work.clock.now(),
+            )
+        )
+        ending = asyncio.create_task(any_work.calls.end_unjoined(opened_before=later), name="ending")
+        await asyncio.sleep(0.2)
+    await ending
+    states = [(await any_work.calls.view(one.id, by=any_work.by())).state for one in (call, unjoined)]
+    assert states == [CallState.OPEN, CallState.ENDED]
+
+
+async def test_a_leg_that_ended_is_not_live_again(work: Workshop) -> None:
+    """Keys may be agreed at the very moment of the end: what came first stays, for leg and call."""
+    call = await work.consented()
+    begun = await work.begun(call)
+    await work.calls.leg_ended(call.id, begun.leg_id, reason="hangup")
+    await work.calls.leg_connected(call.id, begun.leg_id)
+    async with work.database.read() as connection:
+        state = (await connection.execute(select(legs.c.state))).scalar_one()
+    assert state == LegState.ENDED
+    assert (await work.calls.view(call.id, by=work.by())).state is CallState.ENDED

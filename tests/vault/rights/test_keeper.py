@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from storage.errors import UnavailableError
 from storage.memory import MemoryStore
@@ -13,8 +14,9 @@ from storage.store import StoredObject
 from tests.vault.media.workshop import Workshop, open_workshop
 from tests.vault.rights.traces import receipt_of
 from vault.clock import TurnableClock
+from vault.db.tables import legs
 from vault.errors import DependencyError
-from vault.model import ErasureReason, Id, MediaState
+from vault.model import ErasureReason, Id, LegState, MediaState
 from vault.rights.keeper import RETENTION_EVERY_S, Keeper
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -119,6 +121,27 @@ async def test_a_failing_retention_holds_up_no_request(work: Workshop) -> None:
     await work.requests.of_media(begun.media_id, ErasureReason.OTHER, by=work.by())
     assert await keeper.turn() == 1
     assert await work.eraser.pending() == []
+
+
+async def test_a_call_that_cannot_be_erased_keeps_no_other(tmp_path: Path) -> None:
+    """P15: a leg whose end was never written holds up its own call only."""
+    clock = TurnableClock(START)
+    async with open_workshop(tmp_path, clock=clock) as work:
+        both = [await work.consented() for _ in range(2)]
+        for call in both:
+            begun = await work.ready((), call)
+        stuck, free = both
+        async with work.database.write() as connection:
+            await connection.execute(
+                update(legs).where(legs.c.call_id == stuck.id).values(state=LegState.LIVE.value)
+            )
+        clock.turn(timedelta(days=31))
+        await work.keeper.turn()  # the recordings
+        clock.turn(timedelta(seconds=RETENTION_EVERY_S))
+        await work.keeper.turn()  # the calls
+        assert await work.requests.request_of(begun.media_id)
+        assert await work.requests.request_of(free.id)
+        assert await work.requests.request_of(stuck.id) is None
 
 
 async def test_retention_is_looked_at_every_ten_minutes_and_in_batches(

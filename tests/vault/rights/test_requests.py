@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from sqlalchemy import select
 
 from tests.vault.media.workshop import Workshop
 from tests.vault.rights.traces import left_of, receipt_of, shredded, traces_of
+from vault.db.tables import calls
 from vault.errors import ConflictError, ErasedError, ForbiddenError, NotFoundError, VaultError
 from vault.model import ConsentChoice, ErasureReason, Role, new_id
 
@@ -25,17 +27,24 @@ async def test_of_requests_that_come_at_once_one_is_the_request(any_work: Worksh
     assert told.count("erasure.requested") == 1
 
 
+async def personal_columns(work: Workshop, call_id: str) -> tuple[bytes | None, bytes | None]:
+    """What a call's row holds of its visitor."""
+    async with work.database.read() as connection:
+        row = (await connection.execute(select(calls).where(calls.c.id == call_id))).one()
+    return row.personal, row.visitor_index
+
+
 async def test_a_call_goes_with_its_recording_and_its_visitor(any_work: Workshop) -> None:
     """Scope call: media, personal fields and the hash they were found by."""
     call = await any_work.consented()
     begun = await any_work.ready(call=call)
-    assert await any_work.calls.personal(call.id, by=any_work.by())
+    assert all(await personal_columns(any_work, call.id))
     traces = await traces_of(any_work, call.id, begun.media_id)
     request = await any_work.requests.of_call(call.id, WHY, by=any_work.by())
     assert {item.object_id for item in request.items} == {call.id, begun.media_id}
     assert await any_work.keeper.turn() == 0
     assert await left_of(any_work, traces) == []
-    assert await any_work.calls.personal(call.id, by=any_work.by()) == {}
+    assert await personal_columns(any_work, call.id) == (None, None)
     receipt = await receipt_of(any_work, request.id)
     assert (receipt.status, len(receipt.entries)) == ("complete", 2)
     with pytest.raises(ErasedError):
@@ -48,11 +57,11 @@ async def test_a_call_goes_with_its_recording_and_its_visitor(any_work: Workshop
 
 async def test_a_visitors_reference_reaches_every_call_of_theirs_and_no_other(any_work: Workshop) -> None:
     """Scope visitor: exact match; the neighbour is untouched."""
-    calls = [await any_work.consented(reference="Customer-7") for _ in range(2)]
-    media = [await any_work.ready(call=call) for call in calls]
+    theirs = [await any_work.consented(reference="Customer-7") for _ in range(2)]
+    media = [await any_work.ready(call=call) for call in theirs]
     neighbour = await any_work.ready(call=await any_work.consented(reference="customer-77"))
     request = await any_work.requests.of_visitor("Customer-7", WHY, by=any_work.by(Role.SERVICE))
-    wanted = {call.id for call in calls} | {begun.media_id for begun in media}
+    wanted = {call.id for call in theirs} | {begun.media_id for begun in media}
     assert {item.object_id for item in request.items} == wanted
     assert await any_work.keeper.turn() == 0
     assert (await any_work.requests.get(request.id, by=any_work.by())).complete
@@ -64,6 +73,8 @@ async def test_a_call_nobody_joined_can_be_erased_and_is_over(any_work: Workshop
     """Somebody who read the notice and left has rights too; nobody joins that call afterwards."""
     call = await any_work.consented()
     await any_work.requests.of_call(call.id, WHY, by=any_work.by())
+    told = [(entry.type, entry.facts.get("reason")) for entry in await any_work.ledger.history(call.id)]
+    assert told[:2] == [("call.ended", "erased"), ("erasure.requested", WHY.value)]
     assert await any_work.keeper.turn() == 0
     with pytest.raises(ConflictError):
         await any_work.calls.ready_for_leg(call.id, by=any_work.visitor(call))
