@@ -6,6 +6,10 @@ others out: over the limit of refusals a credential is still looked at, and only
 Looking costs, so beyond a second, higher limit only credentials that were good lately are looked at.
 
 Visitors count against their address: their tokens are free for the asking.
+
+Whatever a stranger asks for counts against the address as well: with the count of each button alone, made-up
+buttons would be free. A window begins with a caller's first request, so a minute can hold the end of one and
+the beginning of the next: twice the limit at most, as with a bucket that refills while it is emptied.
 """
 
 import hashlib
@@ -49,8 +53,10 @@ class RateLimits:
             case Limit.NONE:
                 return
             case Limit.SIGN_IN:
+                self._hit(self._api, "api", who, info)
                 self._require_no_flood(who)
             case Limit.CALLS:
+                self._hit(self._api, "api", who, info)
                 self._hit(self._calls, "calls", f"{who} {request.match_info.get('button_id', '')}", info)
             case Limit.API if route.needs is Permission.PUBLIC:
                 self._hit(self._api, "api", who, info)

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from limits import RateLimitItemPerMinute
+from limits.strategies import FixedWindowRateLimiter
 
 from tests.vault.http.house import open_house
 from vault.clock import TurnableClock
 from vault.http.counter_store import CounterStore
-from vault.model import Role
+from vault.model import Role, new_id
 
 
 def _clock() -> TurnableClock:
@@ -52,6 +54,22 @@ async def test_sign_in_is_limited_by_address(tmp_path: Path) -> None:
         assert statuses == [401, 401, 429]
 
 
+async def test_made_up_buttons_are_no_way_around_the_limit(tmp_path: Path) -> None:
+    """Each button has a count of its own, and the address has one over all of them."""
+    async with open_house(tmp_path, limits={"requests_per_minute": 3}) as house:
+        paths = [f"/v1/buttons/{new_id('btn')}/calls" for _ in range(4)]
+        call = {"language": "en", "media": ["audio"]}
+        statuses = [(await house.ask("POST", path, json=call))[0] for path in paths]
+        assert statuses == [404, 404, 404, 429]
+
+
+async def test_sign_ins_that_make_no_sense_are_counted_too(tmp_path: Path) -> None:
+    """Reading a body is work, also where no code is in it."""
+    async with open_house(tmp_path, limits={"requests_per_minute": 2}) as house:
+        statuses = [(await house.ask("POST", "/v1/sessions", json={}))[0] for _ in range(3)]
+        assert statuses == [422, 422, 429]
+
+
 async def test_health_is_never_limited(tmp_path: Path) -> None:
     """A probe is not a caller."""
     async with open_house(tmp_path, limits={"requests_per_minute": 1}) as house:
@@ -65,6 +83,18 @@ def test_the_counters_never_outgrow_their_bound(keys: list[int]) -> None:
     for key in keys:
         assert store.incr(str(key), 60) >= 1
     assert store.reset() <= 10
+
+
+def test_no_minute_holds_more_than_twice_the_limit() -> None:
+    """A caller who waits for the window's last second and goes on in the next gets that much, and no more."""
+    clock = _clock()
+    limiter, item = FixedWindowRateLimiter(CounterStore(clock)), RateLimitItemPerMinute(10)
+    passed = []
+    for second in range(600):
+        wants = 100 if second % 60 in {59, 0} else 1
+        passed.append(sum(limiter.hit(item, "a") for _ in range(wants)))
+        clock.turn(timedelta(seconds=1))
+    assert max(sum(passed[at : at + 60]) for at in range(600)) <= 20
 
 
 def test_a_window_ends_on_time_and_starts_anew() -> None:
