@@ -1,5 +1,6 @@
 """The API's own description: ``/openapi.json``, the page at ``/docs``, and the catalogue of problems."""
 
+import functools
 import html
 import json
 from pathlib import Path
@@ -10,7 +11,7 @@ from aiohttp import web
 from vault.http.ask import Answer, Ask
 from vault.http.openapi import describe
 from vault.http.problem_rows import PROBLEMS
-from vault.http.route import Route
+from vault.http.route import Route, RouteTable
 from vault.http.security_headers import PAGE_CSP
 from vault.http.services import TABLE
 from vault.http.wire import JSON_TYPE
@@ -28,12 +29,16 @@ _PAGE: Final = {"Content-Security-Policy": PAGE_CSP}
 
 async def openapi(ask: Ask[None, None]) -> Answer:
     """Give the API description."""
-    described = describe(
-        ask.raw.app[TABLE],
-        version=ask.services.health.version,
-        server_url=ask.services.settings.server.public_url,
+    text = _described(
+        ask.raw.app[TABLE], ask.services.health.version, ask.services.settings.server.public_url
     )
-    return Answer(body=json.dumps(described, indent=1), content_type=JSON_TYPE)
+    return Answer(body=text, content_type=JSON_TYPE)
+
+
+@functools.lru_cache(maxsize=1)
+def _described(table: RouteTable, version: str, server_url: str) -> str:
+    # Written once: it takes 20 ms, which strangers would else take from the calls that run.
+    return json.dumps(describe(table, version=version, server_url=server_url), indent=1)
 
 
 async def docs_page(_ask: Ask[None, None]) -> web.StreamResponse:
