@@ -5,13 +5,14 @@ Sources, the first that speaks wins: environment ``CALLVAULT_SECTION__KEY``, sec
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Bytes = Annotated[int, Field(gt=0)]
+USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Section(BaseModel):
@@ -58,15 +59,18 @@ class ServerSettings(Section):
     def _bare_origin(cls, value: str) -> str:
         if not value:
             return value
-        parts = urlsplit(value)
-        if (
-            parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or parts.path not in {"", "/"}
-            or parts.query
-        ):
-            raise ValueError("write scheme and host only, like https://calls.example.org")
-        return f"{parts.scheme}://{parts.netloc}"
+        said = ValueError("write scheme and host only, like https://calls.example.org")
+        try:
+            parts = urlsplit(value)
+            host, port = parts.hostname, parts.port
+        except ValueError as cause:  # its own words repeat the value
+            raise said from cause
+        beyond = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+        if parts.scheme not in USUAL_PORTS or not host or beyond or not value.isascii():
+            raise said
+        # As browsers write it in Origin (RFC 6454, 6.2): any other spelling would match none of theirs.
+        named = f"[{host}]" if ":" in host else host
+        return f"{parts.scheme}://{named}" + ("" if port in {None, USUAL_PORTS[parts.scheme]} else f":{port}")
 
 
 class DatabaseSettings(Section):

@@ -33,9 +33,36 @@ def test_s3_options_name_bucket_region_and_endpoint() -> None:
 def test_a_public_url_is_scheme_and_host_only() -> None:
     """Cookies and CORS rest on an origin: a path or a query would be lost in silence."""
     assert ServerSettings(public_url="https://calls.example.org/").public_url == "https://calls.example.org"
-    for wrong in ("calls.example.org", "ftp://x", "https://x/path", "https://x?y=1", "https://"):
+    for wrong in (
+        "calls.example.org",
+        "ftp://x",
+        "https://x/path",
+        "https://x?y=1",
+        "https://x#y",
+        "https://",
+        "https://:443",
+        "https://name:secret@x",
+        "https://x:port",
+        "https://[",
+        "https://é.example",
+    ):
         with pytest.raises(ValidationError):
             ServerSettings(public_url=wrong)
+
+
+@pytest.mark.parametrize(
+    ("written", "origin"),
+    [
+        ("https://Calls.Example.org", "https://calls.example.org"),
+        ("https://calls.example.org:443/", "https://calls.example.org"),
+        ("HTTPS://calls.example.org:8443", "https://calls.example.org:8443"),
+        ("http://127.0.0.1:80", "http://127.0.0.1"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_a_public_url_is_spelt_as_browsers_spell_an_origin(written: str, origin: str) -> None:
+    """RFC 6454, 6.2: lower case, no usual port; else no request of a browser would look like ours."""
+    assert ServerSettings(public_url=written).public_url == origin
 
 
 def test_settings_cannot_change_after_they_were_read() -> None:
