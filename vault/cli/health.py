@@ -46,11 +46,16 @@ def ask(url: str) -> tuple[int, dict[str, Any]]:
     """Ask ``/readyz`` and give status and report; raises CommandError where nobody answers sensibly."""
     from vault.cli.exits import CommandError, Exit
 
-    parts = urlsplit(url)
+    usage = CommandError("write --url as http://127.0.0.1:8080", code=Exit.USAGE)
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-    if parts.scheme not in kinds or not parts.hostname:
-        raise CommandError("write --url as http://127.0.0.1:8080", code=Exit.USAGE)
-    connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=TIMEOUT_S)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as cause:  # half an IPv6 address, a port beyond the last
+        raise usage from cause
+    if parts.scheme not in kinds or not host:
+        raise usage
+    connection = kinds[parts.scheme](host, port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", "/readyz?verbose=true")
         answer = connection.getresponse()

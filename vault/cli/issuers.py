@@ -37,7 +37,7 @@ def add(
     from vault.cli.output import show
     from vault.cli.rooms import in_rooms, operator_of, tenant_of
 
-    new = read_issuer(file.read_text(encoding="utf-8"))
+    new = read_issuer(file.read_bytes())
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
         chosen = await tenant_of(rooms, tenant)
@@ -83,7 +83,7 @@ def disable(
     show(in_rooms(config, act), as_json=as_json)
 
 
-def read_issuer(text: str) -> "NewIssuer":
+def read_issuer(text: str | bytes) -> "NewIssuer":
     """Read a provider's description; raises CommandError that names the member that is wrong."""
     from vault.cli.exits import CommandError
     from vault.identity.issuers import NewIssuer

@@ -46,7 +46,7 @@ def verify(
     settings = settings_of(config)
     configure_logging("error", form="lines", stream=sys.stderr)
     pins = read_pins(key) if key else None
-    kept = [path.read_text(encoding="utf-8") for path in checkpoint or ()]
+    kept = [_text_of(path) for path in checkpoint or ()]
     found, published = asyncio.run(_verified(settings, pins, kept))
     if not published:
         note("the object store holds no published checkpoint: a cut-off end shows only against kept ones")
@@ -77,6 +77,15 @@ def key(*, config: options.Config = None, as_json: options.Json = False) -> None
     else:
         for verifier in keys:
             say(verifier.vkey)
+
+
+def _text_of(path: Path) -> str:
+    from vault.cli.exits import CommandError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as cause:
+        raise CommandError(f"--checkpoint: {path} is no text, so no checkpoint") from cause
 
 
 async def _verified(

@@ -77,4 +77,5 @@ def test_nobody_there_is_code_one(cli: Cli, config: Path, monkeypatch: pytest.Mo
 def test_an_address_that_cannot_be_known_is_asked_for(cli: Cli, config: Path) -> None:
     """Port 0 is chosen by the system: only --url can say which."""
     assert cli("health", "-c", config).code == Exit.USAGE
-    assert cli("health", "--url", "localhost:8080").code == Exit.USAGE
+    for url in ("localhost:8080", "http://", "http://127.0.0.1:99999", "http://[::1"):
+        assert cli("health", "--url", url).code == Exit.USAGE

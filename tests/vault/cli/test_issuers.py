@@ -52,10 +52,11 @@ def test_a_provider_is_added_listed_and_turned_off(vault: Path, cli: Cli, tmp_pa
         json.dumps(description(surprise=1)),
         json.dumps(description(role_map={"support": "visitor"})),
         json.dumps(description(default_role="root")),
+        b"\xff\xfe{}",
     ],
-    ids=["text", "list", "empty", "unknown member", "visitor", "no role"],
+    ids=["text", "list", "empty", "unknown member", "visitor", "no role", "no text"],
 )
-def test_what_describes_no_provider_is_refused(text: str) -> None:
+def test_what_describes_no_provider_is_refused(text: str | bytes) -> None:
     """One line that says where to look."""
     with pytest.raises(CommandError, match="issuer add --help"):
         read_issuer(text)

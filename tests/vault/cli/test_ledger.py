@@ -99,6 +99,16 @@ def test_the_published_checkpoint_is_taken_along(vault: Path, cli: Cli, ledger: 
     assert cli("ledger", "verify", "-c", vault).code == Exit.FAILED
 
 
+def test_a_kept_file_that_is_no_text_is_named(vault: Path, cli: Cli, tmp_path: Path) -> None:
+    """The wrong file is a mistake of the caller's, not a fault of the program."""
+    picture = tmp_path / "picture"
+    picture.write_bytes(b"\x89PNG\xff")
+    ended = cli("ledger", "verify", "--checkpoint", picture, "-c", vault)
+    assert ended.code == Exit.FAILED
+    assert ended.lines == []
+    assert f"{picture} is no text" in ended.err
+
+
 def test_a_pinned_key_outweighs_the_key_file(vault: Path, cli: Cli, ledger: Path) -> None:
     """Who signs anew with another key is found by whoever pinned the first."""
     from crypto.signers import NoteSigner
