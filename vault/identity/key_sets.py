@@ -48,19 +48,25 @@ class KeySets:
         """
         if issuer.jwks is not None:
             return read_key_set(issuer.jwks, algorithm=issuer.algorithm)
+        known = self._cache.get(issuer.id)
+        if known is not None and self._is_fresh(known, issuer, kid):
+            return known.keys  # nobody waits here while a stranger's unknown kid is asked about
         lock = self._locks.setdefault(issuer.id, asyncio.Lock())
         async with lock:  # one question at a time; those who wait find its answer
             cached = self._cache.get(issuer.id)
             if cached is None or cached.url != issuer.jwks_url:
                 cached = _Cached(str(issuer.jwks_url), {}, float("-inf"), float("-inf"))
                 self._cache[issuer.id] = cached
-            now_s = self._clock.monotonic()
-            wanted = kid not in cached.keys or now_s - cached.fetched_s > FRESH_S
-            if wanted and now_s - cached.asked_s > COOL_DOWN_S:
+            asked_ago_s = self._clock.monotonic() - cached.asked_s
+            if asked_ago_s > COOL_DOWN_S and not self._is_fresh(cached, issuer, kid):
                 await self._refresh(issuer, cached)
             if self._clock.monotonic() - cached.fetched_s > STALE_S:
                 raise DependencyError("the issuer's keys are not known and it does not answer")
             return cached.keys
+
+    def _is_fresh(self, cached: _Cached, issuer: Issuer, kid: str | None) -> bool:
+        age_s = self._clock.monotonic() - cached.fetched_s
+        return cached.url == issuer.jwks_url and kid in cached.keys and age_s <= FRESH_S
 
     async def _refresh(self, issuer: Issuer, cached: _Cached) -> None:
         cached.asked_s = self._clock.monotonic()

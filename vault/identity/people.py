@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import issuers, people
+from vault.db.tables import issuers, login_codes, people, sessions, tenants
 from vault.errors import ConflictError, Fault, InvalidError, KeyForgottenError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
@@ -129,6 +129,8 @@ class People:
     ) -> Person:
         """Change a role, or turn a person off or on; bites on the next request of that person.
 
+        Turned off, their sessions and sign-in codes are over for good: turning on again revives none.
+
         Raises ConflictError where no enabled administrator would be left, or where the role is the identity
         provider's to give.
         """
@@ -144,8 +146,14 @@ class People:
         if not values:
             return found
         async with self._database.write() as connection:
+            # The tenant's row is locked, so that two administrators cannot turn off each other.
+            await connection.execute(
+                select(tenants.c.id).where(tenants.c.id == by.tenant_id).with_for_update()
+            )
             await connection.execute(update(people).where(people.c.id == found.id).values(values))
             await self._require_an_admin(connection, by.tenant_id)
+            if disabled:
+                await self._end_all(connection, found.id)
             off = values.get("disabled_at", found.disabled_at) is not None
             facts = {"role": values.get("role", found.role.value), "disabled": off}
             await self._append(connection, EntryType.PERSON_CHANGED, by.tenant_id, found.id, by, **facts)
@@ -180,6 +188,11 @@ class People:
         )
         if (await connection.execute(query)).scalar_one() == 0:
             raise ConflictError("a tenant needs one administrator who can sign in")
+
+    async def _end_all(self, connection: AsyncConnection, person_id: Id) -> None:
+        running = update(sessions).where(sessions.c.person_id == person_id, sessions.c.ended_at.is_(None))
+        await connection.execute(running.values(ended_at=self._clock.now()))
+        await connection.execute(delete(login_codes).where(login_codes.c.person_id == person_id))
 
     async def _append(
         self,

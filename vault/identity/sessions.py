@@ -155,6 +155,7 @@ class Sessions:
         opened = Principal(
             id=Id(person.id), tenant_id=Id(person.tenant_id), role=Role(person.role), session_id=new_id("ses")
         )
+        await connection.execute(delete(sessions).where(sessions.c.expires_at < now))
         await connection.execute(
             insert(sessions).values(
                 id=opened.session_id,

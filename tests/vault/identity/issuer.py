@@ -1,5 +1,6 @@
 """An identity provider on loopback: keys of each kind, tokens of any content, a key address that can fail."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -38,12 +39,13 @@ def public_jwk(key: Any, algorithm: str, kid: str, **more: Any) -> dict[str, Any
 
 @dataclass(slots=True)
 class Provider:
-    """One provider; ``answer`` is what its key address gives, and ``asked`` how often it was asked."""
+    """One provider; its key address, ``asked`` so often, gives ``answer`` after ``pause_s``."""
 
     algorithm: str = "EdDSA"
     url: str = ""
     asked: int = 0
     status: int = 200
+    pause_s: float = 0.0
     answer: bytes | None = None
     keys: dict[str, Any] = field(default_factory=dict)
 
@@ -84,6 +86,7 @@ async def open_provider(algorithm: str = "EdDSA") -> AsyncIterator[Provider]:
 
     async def keys(_request: web.Request) -> web.Response:
         provider.asked += 1
+        await asyncio.sleep(provider.pause_s)
         body = provider.answer if provider.answer is not None else json.dumps(provider.key_set()).encode()
         headers = {"Location": "/elsewhere"} if provider.status == 302 else {}
         return web.Response(body=body, status=provider.status, headers=headers)

@@ -250,6 +250,22 @@ async def test_a_new_key_is_found_but_asking_is_rationed(room: Room) -> None:
         assert provider.asked == 2
 
 
+async def test_nobody_waits_while_a_strangers_unknown_key_is_asked_about(room: Room) -> None:
+    """The key address may be slow; whose key is known does not feel it."""
+    async with open_provider() as provider:
+        await _register(room, provider)
+        token, stranger = provider.token(_claims(room)), provider.token(_claims(room), header={"kid": "?"})
+        await room.identity.authenticate_token(token)
+        room.clock.turn(timedelta(seconds=61))
+        provider.pause_s = 1.0
+        asking = asyncio.create_task(_refusal(room, stranger), name="stranger")
+        while provider.asked < 2:  # noqa: ASYNC110  # a counter has no event
+            await asyncio.sleep(0.01)
+        await room.identity.authenticate_token(token)
+        assert not asking.done()
+        assert await asking is Refusal.KEY
+
+
 async def test_a_withdrawn_key_stops_working_when_the_set_is_asked_again(room: Room) -> None:
     """Ten minutes at most."""
     async with open_provider() as provider:

@@ -1,5 +1,7 @@
 """People of a tenant: found by their issuer's name for them, listed, changed, and nameless once erased."""
 
+import asyncio
+
 import pytest
 
 from tests.vault.identity.issuer import open_provider
@@ -90,6 +92,17 @@ async def test_the_last_administrator_who_can_sign_in_stays(any_room: Room) -> N
     await people.change(any_room.agent.id, by=by, role=Role.ADMIN)
     changed = await people.change(any_room.admin.id, by=by, disabled=True)
     assert changed.disabled_at == any_room.clock.now()
+
+
+async def test_two_administrators_cannot_turn_off_each_other_at_once(any_room: Room) -> None:
+    """However close together, one of them is told that nobody would be left."""
+    people, by = any_room.identity.people, admin_of(any_room)
+    await people.change(any_room.agent.id, by=by, role=Role.ADMIN)
+    answers = await asyncio.gather(
+        *(people.change(person.id, by=by, disabled=True) for person in (any_room.agent, any_room.admin)),
+        return_exceptions=True,
+    )
+    assert sorted(type(answer).__name__ for answer in answers) == ["ConflictError", "Person"]
 
 
 async def test_a_role_the_provider_gives_is_not_changed_here(room: Room) -> None:

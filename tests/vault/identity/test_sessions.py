@@ -4,10 +4,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from tests.vault.identity.room import Room
-from vault.db.tables import leaves, login_codes, people, sessions
+from vault.db.tables import leaves, login_codes, sessions
 from vault.errors import NotFoundError
 from vault.identity.errors import Refusal, TokenRefusedError
 from vault.model import Role, new_id
@@ -16,6 +16,10 @@ from vault.policy import Principal
 
 async def _code(room: Room) -> str:
     return await room.identity.sessions.make_code(person_id=room.agent.id, tenant_id=room.tenant_id)
+
+
+def _admin(room: Room) -> Principal:
+    return Principal(room.admin.id, room.tenant_id, Role.ADMIN)
 
 
 async def _is_over(room: Room, secret: str) -> bool:
@@ -58,13 +62,37 @@ async def test_a_code_dies_unused(room: Room) -> None:
 
 
 async def test_a_code_is_of_no_use_to_a_disabled_person(room: Room) -> None:
-    """And it is used up all the same."""
-    code = await _code(room)
-    async with room.database.write() as connection:
-        disabled = update(people).where(people.c.id == room.agent.id)
-        await connection.execute(disabled.values(disabled_at=room.clock.now()))
+    """Made before or after."""
+    codes = [await _code(room)]
+    await room.identity.people.change(room.agent.id, by=_admin(room), disabled=True)
+    codes.append(await _code(room))
+    for code in codes:
+        with pytest.raises(TokenRefusedError):
+            await room.identity.sessions.open_with_code(code)
+
+
+async def test_turning_somebody_on_again_revives_neither_session_nor_code(any_room: Room) -> None:
+    """Whoever stole a cookie has it still."""
+    room = any_room
+    opened, code = await room.identity.sessions.open_with_code(await _code(room)), await _code(room)
+    for disabled in (True, False):
+        await room.identity.people.change(room.agent.id, by=_admin(room), disabled=disabled)
+    assert await _is_over(room, opened.secret)
     with pytest.raises(TokenRefusedError):
         await room.identity.sessions.open_with_code(code)
+    fresh = await room.identity.sessions.open_with_code(await _code(room))
+    assert not await _is_over(room, fresh.secret)
+
+
+async def test_rows_of_sessions_that_are_over_are_not_kept(any_room: Room) -> None:
+    """Who was signed in when is the ledger's to tell."""
+    room = any_room
+    for _ in range(3):
+        last = await room.identity.sessions.open_with_code(await _code(room))
+        room.clock.turn(timedelta(hours=13))
+    async with room.database.read() as connection:
+        rows = (await connection.execute(select(sessions.c.id))).all()
+    assert [row.id for row in rows] == [last.principal.session_id]
 
 
 async def test_a_code_is_made_for_ones_own_people_only(room: Room) -> None:
@@ -106,7 +134,7 @@ async def test_signing_out_ends_this_session_and_no_other(room: Room) -> None:
 async def test_a_changed_role_bites_at_once(room: Room) -> None:
     """A session has the role of now; what runs is told it."""
     opened = await room.identity.sessions.open_with_code(await _code(room))
-    admin = Principal(room.admin.id, room.tenant_id, Role.ADMIN)
+    admin = _admin(room)
     await room.identity.people.change(room.agent.id, by=admin, role=Role.AUDITOR)
     assert (await room.identity.authenticate_session(opened.secret)).role is Role.AUDITOR
     running = await room.identity.may_go_on(opened.principal)
