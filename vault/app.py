@@ -404,7 +404,7 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await rooms.checkpoints.publish(await rooms.checkpoints.newest())
+        await rooms.checkpoints.turn(publishing=True)
 
 
 async def _named(name: str, job: Callable[[], Awaitable[None]]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.checkpoints import Checkpoint
@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 PUBLISHED: Final = ObjectKey("ledger/checkpoint")
 PUBLISH_EVERY_S: Final = 10.0  # a database set back by more than this is found out at its next start
 PUBLISHED_LIMIT_BYTES: Final = 64 * 1024
+KEEP_NEWEST: Final = 1_000  # checkpoints of about 4 KiB; of those before, the last of each day is kept
+PRUNE_EVERY_S: Final = 600.0
+DELETED_AT_ONCE: Final = 500  # sizes in one statement
 
 
 class Checkpoints:
@@ -37,6 +40,7 @@ class Checkpoints:
         self._clock = clock
         self._published_at_s = float("-inf")
         self._published_size = -1
+        self._pruned_at_s = float("-inf")
 
     @property
     def keys(self) -> LedgerKeys:
@@ -65,6 +69,17 @@ class Checkpoints:
                 " back or changed; restore the newest copy, and run `callvault ledger verify`"
             )
 
+    async def latest(self) -> str:
+        """Return the newest checkpoint that has been signed: anybody may ask for it, as often as they like.
+
+        ``run`` signs one each time its pause is over, so it is as old as that pause at most. Nothing is
+        signed here but the very first one.
+        """
+        query = select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)
+        async with self._database.read() as connection:
+            note = (await connection.execute(query)).scalar_one_or_none()
+        return note if note is not None else await self._sign()
+
     async def newest(self) -> str:
         """Return the newest signed checkpoint, making one where entries have come since; empty tree too."""
         async with self._database.read() as connection:
@@ -74,9 +89,11 @@ class Checkpoints:
         return note if note is not None else await self._sign()
 
     async def proof(self, index: int) -> str:
-        """Prove an entry under the newest checkpoint; NotFoundError for one that is not there yet."""
-        note = await self.newest()
-        size = int(note.split("\n", 2)[1])
+        """Prove an entry under a checkpoint that covers it; NotFoundError for one that is not there yet."""
+        note = await self.latest()
+        if index >= _size_of(note):
+            note = await self.newest()
+        size = _size_of(note)
         if not 0 <= index < size:
             raise NotFoundError("the ledger has no such entry")
         async with self._database.read() as connection:
@@ -84,19 +101,57 @@ class Checkpoints:
         return format_proof(Proof(index=index, hashes=tuple(hashes), checkpoint=note))
 
     async def run(self, every_s: float) -> None:
-        """Sign and publish until cancelled; what fails is tried again at the next turn."""
+        """Sign, publish and prune until cancelled; what fails is tried again at the next turn."""
         while True:
             await asyncio.sleep(every_s)
-            try:
-                note = await self.newest()
-                if self._clock.monotonic() - self._published_at_s >= PUBLISH_EVERY_S:
-                    await self.publish(note)
-            except (VaultError, StorageError) as error:
-                log.warning("ledger.checkpoint_failed", error=type(error).__name__)
+            now_s = self._clock.monotonic()
+            await self.turn(publishing=now_s - self._published_at_s >= PUBLISH_EVERY_S)
+            if now_s - self._pruned_at_s >= PRUNE_EVERY_S:
+                await self._prune_guarded()
+                self._pruned_at_s = now_s
+
+    async def turn(self, *, publishing: bool) -> None:
+        """Sign what has come since and, where asked to, publish it; a fault is said and not raised."""
+        try:
+            note = await self.newest()
+            if publishing:
+                await self.publish(note)
+        except (VaultError, StorageError) as error:
+            log.warning("ledger.checkpoint_failed", error=type(error).__name__)
+
+    async def prune(self) -> int:
+        """Delete checkpoints that nobody will miss; returns how many.
+
+        The newest thousand stay, and of the time before the last one of each day: a ledger that was changed
+        and then went on honestly is still found out, to the day (``vault.ledger.verify``). Receipts hold
+        their own checkpoint.
+        """
+        oldest = select(checkpoints.c.size).order_by(checkpoints.c.size.desc()).offset(KEEP_NEWEST - 1)
+        async with self._database.read() as connection:
+            first_kept = (await connection.execute(oldest.limit(1))).scalar_one_or_none()
+            rows = await connection.execute(
+                select(checkpoints.c.size, checkpoints.c.at)
+                .where(checkpoints.c.size < (first_kept or 0))
+                .order_by(checkpoints.c.size)
+            )
+            old = {row.size: row.at.date() for row in rows}
+        last_of_day = {day: size for size, day in old.items()}
+        gone = [size for size, day in old.items() if last_of_day[day] != size]
+        for start in range(0, len(gone), DELETED_AT_ONCE):
+            some = gone[start : start + DELETED_AT_ONCE]
+            async with self._database.write() as connection:
+                await connection.execute(delete(checkpoints).where(checkpoints.c.size.in_(some)))
+        return len(gone)
+
+    async def _prune_guarded(self) -> None:
+        try:
+            await self.prune()
+        except VaultError as error:
+            log.warning("ledger.prune_failed", error=type(error).__name__)
 
     async def publish(self, note: str) -> None:
         """Leave a checkpoint in the object store, apart from the database it speaks of."""
-        size = int(note.split("\n", 2)[1])
+        size = _size_of(note)
         if size != self._published_size:
             await self._store.put(PUBLISHED, note.encode())
             self._published_size = size
@@ -118,3 +173,8 @@ class Checkpoints:
         note = sign_checkpoint(head, signers, timestamp_s=int(now.timestamp()))
         await connection.execute(insert(checkpoints).values(size=size, root=root, note=note, at=now))
         return note
+
+
+def _size_of(note: str) -> int:
+    """Read the size out of a checkpoint of our own."""
+    return int(note.split("\n", 2)[1])

@@ -44,11 +44,12 @@ async def _viewed(house: House, tenant: str) -> tuple[Recorded, int]:
 
 
 async def test_anybody_can_verify_the_newest_checkpoint(shared_house: House) -> None:
-    """Signed by both keys; each alone suffices; it covers what has just happened."""
+    """Signed by both keys; each alone suffices; it covers what happened before the job's last turn."""
     verifiers = await _verifiers(shared_house)
     assert len(verifiers) == 2
     before = open_checkpoint(await _checkpoint(shared_house), verifiers)
     _, index = await _viewed(shared_house, "a")
+    await shared_house.rooms.checkpoints.turn(publishing=False)
     note = await _checkpoint(shared_house)
     after = open_checkpoint(note, verifiers)
     assert after.origin == "ledger.test"

@@ -3,17 +3,20 @@
 import asyncio
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from crypto.notes import open_checkpoint
-from tests.vault.media.workshop import Workshop
+from tests.vault.media.workshop import Workshop, open_workshop
+from vault.clock import TurnableClock
 from vault.db.tables import checkpoints
 from vault.errors import NotFoundError
 from vault.ledger.checkpoints import PUBLISHED
 from vault.ledger.leaf import Entry, EntryType
+from vault.ledger.verify import verify_ledger
 from vault.model import ErasureReason
 
 TOOL = Path(__file__).parents[3] / "docs" / "tools" / "verify_receipt.py"
@@ -29,6 +32,54 @@ async def test_one_head_is_signed_per_size(any_work: Workshop) -> None:
         assert (await connection.execute(select(func.count()).select_from(checkpoints))).scalar_one() == 1
     head = open_checkpoint(notes[0], any_work.ledger_keys.verifiers)
     assert head.size == 1  # the tenant's creation
+
+
+async def sizes(work: Workshop) -> list[int]:
+    """The sizes of the stored checkpoints."""
+    async with work.database.read() as connection:
+        rows = await connection.execute(select(checkpoints.c.size).order_by(checkpoints.c.size))
+        return [row.size for row in rows]
+
+
+async def test_asking_for_the_checkpoint_signs_nothing(work: Workshop) -> None:
+    """Anybody may ask at any rate; only the very first is made for them, whoever comes first."""
+    first = await asyncio.gather(*(work.checkpoints.latest() for _ in range(4)))
+    assert len(set(first)) == 1
+    for _ in range(3):
+        await work.ledger.record(Entry(EntryType.SYSTEM_STARTED))
+        assert await work.checkpoints.latest() == first[0]
+    assert await sizes(work) == [1]
+    assert await work.checkpoints.newest() == await work.checkpoints.latest() != first[0]
+
+
+async def test_a_proof_signs_only_where_no_checkpoint_covers_the_entry(work: Workshop) -> None:
+    """The entry of just now is proven at once; older ones under what is signed already."""
+    await work.checkpoints.newest()
+    indexes = [await work.ledger.record(Entry(EntryType.SYSTEM_STARTED)) for _ in range(3)]
+    for index in reversed(indexes):
+        await work.checkpoints.proof(index)
+    assert await sizes(work) == [1, 4]
+
+
+async def test_old_checkpoints_go_but_the_last_of_each_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is bounded; what a checkpoint of each day shows is shown for ever."""
+    monkeypatch.setattr("vault.ledger.checkpoints.KEEP_NEWEST", 2)
+    clock = TurnableClock(datetime(2026, 11, 20, 8, tzinfo=UTC))
+    async with open_workshop(tmp_path, clock=clock) as work:
+        assert await work.checkpoints.prune() == 0  # none at all
+        for _ in range(3):
+            for _ in range(4):
+                await work.ledger.record(Entry(EntryType.SYSTEM_STARTED))
+                await work.checkpoints.newest()
+            clock.turn(timedelta(days=1))
+        assert await sizes(work) == list(range(2, 14))
+        assert await work.checkpoints.prune() == 7
+        assert await sizes(work) == [5, 9, 11, 12, 13]
+        assert await work.checkpoints.prune() == 0
+        verified = await verify_ledger(work.database, work.ledger_keys.verifiers)
+        assert (verified.leaves, verified.checkpoints) == (13, 5)
 
 
 async def test_an_entry_that_is_not_there_has_no_proof(work: Workshop) -> None:
