@@ -6,7 +6,7 @@ SQLite has one writer at a time whatever we do; saying so with a pool of one tur
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ COMMAND_TIMEOUT_S: Final = 30.0  # one statement; ours take milliseconds, a migr
 CONNECT_TIMEOUT_S: Final = 10.0
 VACUUM_TRIES: Final = 20
 VACUUM_WAIT_S: Final = 0.1
+_AFTER: Final = "vault.after_commit"  # a connection's transaction, and what follows it
 _NEXT_TRANSACTION: Final = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 _OLDER_READERS: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -53,10 +54,17 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection inside a transaction: committed at the block's end, undone by an exception."""
+        """Give a connection inside a transaction: committed at the block's end, undone by an exception.
+
+        What ``after_commit`` was given is done when the transaction is durable.
+        """
+        acts: list[Callable[[], None]] = []
         with _translated():
             async with self._writer.begin() as connection:
+                connection.info[_AFTER] = acts
                 yield connection
+        for act in acts:
+            act()
 
     async def forget_traces(self, *tables: str) -> bool:
         """Remove deleted content from what the database keeps beside its live rows.
@@ -111,6 +119,11 @@ class Database:
         """Ask the database for a sign of life; raises DependencyError."""
         async with asyncio.timeout(5), self.read() as connection:
             await connection.execute(text("SELECT 1"))
+
+
+def after_commit(connection: AsyncConnection, act: Callable[[], None]) -> None:
+    """Have something done when the transaction of ``Database.write`` is durable; not at all if it is undone."""
+    connection.info[_AFTER].append(act)
 
 
 class _translated:  # noqa: N801  # a context manager read like a verb

@@ -1,16 +1,17 @@
 """Appending to the ledger, reading it back, and what its entries tell about one object."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock, from_text
-from vault.db.engine import Database
+from vault.db.engine import Database, after_commit
 from vault.db.tables import leaf_details, leaves
 from vault.errors import KeyForgottenError, TamperedError
 from vault.keys.blobs import Blobs
@@ -33,6 +34,16 @@ class Told:
     detail: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An entry with its actor named and its detail sealed: what is left to do needs no key."""
+
+    entry: Entry
+    actor: str
+    blind: Blind = field(repr=False)
+    sealed: bytes | None
+
+
 class Ledger:
     """The one writer of leaves. ``append`` runs inside the transaction of the act it records."""
 
@@ -40,15 +51,39 @@ class Ledger:
         self._database = database
         self._blobs = blobs
         self._clock = clock
+        self._watchers: list[Callable[[Entry], None]] = []
 
-    async def append(self, connection: AsyncConnection, entry: Entry) -> int:
+    def watch(self, told: Callable[[Entry], None]) -> None:
+        """Have each entry of this process told once it is durable; ``told`` counts, and neither waits nor fails."""
+        self._watchers.append(told)
+
+    async def ready(self, entry: Entry) -> Ready:
+        """Do what needs keys, best before the transaction: the key store may keep it waiting.
+
+        Raises KeyForgottenError where the actor's or the detail's key is gone.
+        """
+        actor = SYSTEM_ACTOR
+        if entry.actor_id is not None and entry.tenant_id is not None:
+            actor = await self._blobs.pseudonym(tenant_id=entry.tenant_id, subject_id=entry.actor_id)
+        blind, sealed = Blind.new(), None
+        if entry.detail and entry.tenant_id is not None:
+            sealed = await self._blobs.seal(
+                tenant_id=entry.tenant_id,
+                object_id=_detail_key(entry),
+                part="ledger-detail",
+                value={"key": blind.entry_key.hex(), "detail": canonical(entry.detail)},
+            )
+        return Ready(entry, actor, blind, sealed)
+
+    async def append(self, connection: AsyncConnection, new: Entry | Ready) -> int:
         """Add an entry to the caller's transaction and return its index in the ledger."""
-        actor, blind, sealed = await self._prepare(entry)
+        ready = new if isinstance(new, Ready) else await self.ready(new)
+        entry = ready.entry
         await tree.lock_for_append(connection)
         index = await tree.size(connection)
         now = self._clock.now()
         at = now.replace(microsecond=now.microsecond // 1_000 * 1_000)  # the leaf's own precision
-        leaf = make_leaf(entry, at=at, actor=actor, blind=blind)
+        leaf = make_leaf(entry, at=at, actor=ready.actor, blind=ready.blind)
         await connection.execute(
             insert(leaves).values(
                 leaf_index=index,
@@ -60,17 +95,20 @@ class Ledger:
             )
         )
         await tree.grow(connection, index, leaf.encode("ascii"))
-        if sealed is not None:
+        if ready.sealed is not None:
             key_object = _detail_key(entry)
             await connection.execute(
-                insert(leaf_details).values(leaf_index=index, key_object=key_object, sealed=sealed)
+                insert(leaf_details).values(leaf_index=index, key_object=key_object, sealed=ready.sealed)
             )
+        for told in self._watchers:
+            after_commit(connection, partial(told, entry))
         return index
 
     async def record(self, entry: Entry) -> int:
         """Add an entry in a transaction of its own, where the act itself changes no row."""
+        ready = await self.ready(entry)
         async with self._database.write() as connection:
-            return await self.append(connection, entry)
+            return await self.append(connection, ready)
 
     async def leaf(self, index: int, *, tenant_id: str) -> str | None:
         """Return the exact text of a tenant's leaf; None for a missing or foreign one."""
@@ -99,22 +137,6 @@ class Ledger:
         """Delete the details sealed under an object's key; the commitments in the leaves stay, unlinkable."""
         gone = await connection.execute(delete(leaf_details).where(leaf_details.c.key_object == key_object))
         return gone.rowcount
-
-    async def _prepare(self, entry: Entry) -> tuple[str, Blind, bytes | None]:
-        """Name the actor and seal the detail before the tree is locked: both may wait for keys."""
-        actor = SYSTEM_ACTOR
-        if entry.actor_id is not None and entry.tenant_id is not None:
-            actor = await self._blobs.pseudonym(tenant_id=entry.tenant_id, subject_id=entry.actor_id)
-        blind = Blind.new()
-        if not entry.detail or entry.tenant_id is None:
-            return actor, blind, None
-        sealed = await self._blobs.seal(
-            tenant_id=entry.tenant_id,
-            object_id=_detail_key(entry),
-            part="ledger-detail",
-            value={"key": blind.entry_key.hex(), "detail": canonical(entry.detail)},
-        )
-        return actor, blind, sealed
 
     async def _tell(self, row: Any) -> Told:
         leaf: dict[str, Any] = json.loads(row.leaf)

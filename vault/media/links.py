@@ -124,19 +124,18 @@ class Links:
         return grant
 
     async def _use_first(self, grant: Grant, by: Principal) -> None:
+        viewed = Entry(
+            EntryType.MEDIA_VIEWED,
+            tenant_id=grant.tenant_id,
+            object_id=grant.media_id,
+            actor_id=by.id,
+            detail={"person": by.id},
+        )
+        ready = await self._ledger.ready(viewed)
         async with self._database.write() as connection:
             counted = await connection.execute(_COUNT, {"link_id": grant.link_id})
             if counted.scalar_one_or_none() == 1:  # of requests that come at once, one is the first
-                await self._ledger.append(
-                    connection,
-                    Entry(
-                        EntryType.MEDIA_VIEWED,
-                        tenant_id=grant.tenant_id,
-                        object_id=grant.media_id,
-                        actor_id=by.id,
-                        detail={"person": by.id},
-                    ),
-                )
+                await self._ledger.append(connection, ready)
 
     async def alive(self, grant: Grant) -> bool:
         """Tell whether a link that is being played may go on: not expired, not revoked, media not erased."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from crypto.receipts import LeafValue
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import calls, deletion_requests, erasures, legs, media
@@ -15,7 +16,7 @@ from vault.errors import ConflictError, ErasedError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
-from vault.ledger.log import Ledger
+from vault.ledger.log import Ledger, Ready
 from vault.model import (
     CALL_MOVES,
     MEDIA_MOVES,
@@ -179,6 +180,11 @@ class DeletionRequests:
             object_id: key_evidence(await self._keys.records(object_id=object_id)) for _, object_id in objects
         }
         request_id, now = new_id("del"), self._clock.now()
+        facts = {"request": request_id, "reason": reason.value, "scope": scope}
+        entries = {
+            object_id: await self._ledger.ready(_asked_entry(tenant_id, object_id, facts, by))
+            for _, object_id in objects
+        }
         async with self._database.write() as connection:
             await _hold(connection, objects)
             asked = await _asked(connection, objects)
@@ -198,14 +204,14 @@ class DeletionRequests:
                 select(deletion_requests).where(deletion_requests.c.id == request_id)
             )
             row = found.one()
-            entries = [_asked_entry(row, object_id, by) for _, object_id in fresh]
+            told: list[Entry | Ready] = [entries[object_id] for _, object_id in fresh]
             for kind, object_id in fresh:
                 if kind == "recording":
                     await _withhold(connection, object_id)
                 elif await self._ends_call(connection, object_id):
-                    entries.append(_ended_entry(row, object_id))
+                    told.append(_ended_entry(tenant_id, object_id))
                 await connection.execute(insert(erasures).values(_erasure(row, kind, object_id, evidence)))
-            for entry in entries:
+            for entry in told:
                 await self._ledger.append(connection, entry)
             return await _request(connection, row)
 
@@ -242,20 +248,18 @@ def _erasure(
     }
 
 
-def _asked_entry(request: Row[Any], object_id: Id, by: Principal | None) -> Entry:
+def _asked_entry(tenant_id: Id, object_id: Id, facts: Mapping[str, LeafValue], by: Principal | None) -> Entry:
     return Entry(
         EntryType.ERASURE_REQUESTED,
-        tenant_id=request.tenant_id,
+        tenant_id=tenant_id,
         object_id=object_id,
         actor_id=by.id if by is not None else None,
-        facts={"request": request.id, "reason": request.reason, "scope": request.scope},
+        facts=facts,
     )
 
 
-def _ended_entry(request: Row[Any], call_id: Id) -> Entry:
-    return Entry(
-        EntryType.CALL_ENDED, tenant_id=request.tenant_id, object_id=call_id, facts={"reason": ERASED}
-    )
+def _ended_entry(tenant_id: Id, call_id: Id) -> Entry:
+    return Entry(EntryType.CALL_ENDED, tenant_id=tenant_id, object_id=call_id, facts={"reason": ERASED})
 
 
 def is_agent(by: Principal) -> bool:

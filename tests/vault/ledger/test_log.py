@@ -43,6 +43,18 @@ async def all_leaves(work: Workshop) -> list[tuple[int, str]]:
         return [(row.leaf_index, row.leaf) for row in rows]
 
 
+async def test_an_entry_that_is_ready_needs_no_key_any_more(work: Workshop) -> None:
+    """The main database's writer does not wait for the key store: what needs keys comes before its turn."""
+    object_id = await object_with_key(work)
+    ready = await work.ledger.ready(viewed(work, object_id))
+    await work.keys.forget(object_id=object_id)
+    async with work.key_database.write(), work.database.write() as connection:  # nobody else gets a turn
+        index = await work.ledger.append(connection, ready)
+    assert index == len(await all_leaves(work)) - 1
+    assert (await work.ledger.history(object_id))[0].detail == {}
+    await verify_ledger(work.database, work.ledger_keys.verifiers)
+
+
 async def test_an_entry_shares_the_fate_of_its_act(any_work: Workshop) -> None:
     """What is rolled back leaves neither leaf, node nor detail, and the next entry takes its place."""
     object_id = await object_with_key(any_work)
