@@ -351,7 +351,8 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
 
 
 def make_services(rooms: Rooms, metrics: Metrics) -> Services:
-    """Lay the rooms out for the HTTP door."""
+    """Lay the rooms out for the HTTP door, and count what happens in them."""
+    rooms.ledger.watch(metrics.recorded)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
     metrics.watch(
         "recordings_unfinished", "Recordings waiting to be finished.", lambda: rooms.finisher.waiting
