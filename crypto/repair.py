@@ -8,6 +8,11 @@ segment, or to go on writing, for the crash may have spent those nonces on other
 1. Open segment 0, 1, ... without the last-flag while it is whole and genuine.
 2. If what follows is a genuine last segment, the stream was complete: drop only what stands after it.
 3. Otherwise drop what follows and seal the last genuine segment again as the last one.
+
+The program itself never needs this: each fragment of a recording is a whole stream of its own, and what
+was not stored completely does not exist. It belongs to the format all the same. Whoever writes one long
+stream (an export onto a disk, a recorder elsewhere) has no other safe end for a torn one, and the obvious
+ones repeat a nonce; so the safe one is here, tested at every byte, before anybody needs it in a hurry.
 """
 
 from dataclasses import dataclass

@@ -92,7 +92,13 @@ class KeyStore:
             )
 
     async def create_data_key(self, *, tenant_id: str, object_id: str, gen: int = 1) -> DataKey:
-        """Make and store a data key; it is durable when this returns."""
+        """Make and store a data key; it is durable when this returns.
+
+        The object's row comes after its key. Where it never comes (a crash, a database that is away), the key
+        stays: it opens nothing, and nobody sweeps such keys. A row that is missing may also be one that a
+        restored, older main database has lost for now, and forgetting its key would destroy the object for
+        good.
+        """
         key = DataKey.generate()
         committed = commitment(key, committed_stream(tenant_id=tenant_id, object_id=object_id, gen=gen))
         epoch, tenant_key = await self._current_tenant_key(tenant_id)

@@ -16,7 +16,7 @@ from tests.vault.rights.traces import receipt_of
 from vault.clock import TurnableClock
 from vault.db.tables import legs
 from vault.errors import DependencyError
-from vault.model import ErasureReason, Id, LegState, MediaState
+from vault.model import ErasureReason, Id, LegState, MediaState, new_id
 from vault.rights.keeper import RETENTION_EVERY_S, Keeper
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -142,6 +142,16 @@ async def test_a_call_that_cannot_be_erased_keeps_no_other(tmp_path: Path) -> No
         assert await work.requests.request_of(begun.media_id)
         assert await work.requests.request_of(free.id)
         assert await work.requests.request_of(stuck.id) is None
+
+
+async def test_a_key_whose_row_is_missing_is_kept(work: Workshop) -> None:
+    """The row may have been lost by a restore, with the object still there: no job sweeps its key."""
+    orphan = new_id("rec")
+    await work.keys.create_data_key(tenant_id=work.tenant_id, object_id=orphan)
+    after = await work.reborn()
+    await after.finisher.recover()
+    assert await after.keeper.turn() == 0
+    assert len(await after.keys.records(object_id=orphan)) == 1
 
 
 async def test_retention_is_looked_at_every_ten_minutes_and_in_batches(
