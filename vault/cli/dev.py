@@ -1,6 +1,7 @@
 """``callvault dev``: everything in one folder, on this machine only, with somebody to sign in as."""
 
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Mapping
@@ -141,6 +142,7 @@ async def _welcome(app: "App", folder: Path, *, as_json: bool) -> None:
     told = {
         "demo": f"{url}/demo",
         "console": f"{url}/console#code={code}",
+        "new_link": _link_command(demo.admin_id, folder / "callvault.toml"),
         "api": f"{url}/docs",
         "folder": folder,
         "config": folder / "callvault.toml",
@@ -161,9 +163,17 @@ async def _welcome(app: "App", folder: Path, *, as_json: bool) -> None:
         say()
         say(f"  Demo page   {told['demo']}")
         say(f"  Console     {told['console']}")
-        say(f"              (signs you in once, within {minutes} minutes; another: callvault agent link)")
+        say(f"              (signs you in once, within {minutes} minutes; this prints another:")
+        say(f"              {told['new_link']})")
         say(f"  API         {told['api']}")
         say(f"  Kept in     {told['folder']}, declared to lie in {settings.storage.country}")
         say()
         say("Calls work from browsers on this machine. Ctrl-C ends it.")
     sys.stdout.flush()
+
+
+def _link_command(person: str, config: Path) -> str:
+    """Write the command that makes a sign-in link, to be copied: the program may be on nobody's path."""
+    beside = Path(sys.executable).with_name("callvault")
+    program = str(beside) if beside.exists() else "callvault"
+    return shlex.join([program, "agent", "link", person, "--config", str(config)])

@@ -1,7 +1,9 @@
 """``callvault dev``: one command to a vault that can be tried out, on this machine only."""
 
 import json
+import shlex
 import signal
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +55,13 @@ def sign_in(told: dict[str, Any]) -> int:
     return answer.status
 
 
+def new_link(told: dict[str, Any]) -> str:
+    """Run the command that the welcome gives, as it stands there, from elsewhere."""
+    command = shlex.split(told["new_link"])
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd="/", env={})
+    return done.stdout.strip()
+
+
 def test_a_fresh_folder_becomes_a_vault_that_ends_cleanly(tmp_path: Path) -> None:
     """Demo page, console link that works once, keys of its own; SIGTERM ends it with code 0."""
     folder = tmp_path / "dev"
@@ -63,6 +72,7 @@ def test_a_fresh_folder_becomes_a_vault_that_ends_cleanly(tmp_path: Path) -> Non
         assert told["button_id"].encode() in ask(address, "/demo")[1]
         assert sign_in(told) == 201
         assert sign_in(told) == 401
+        assert sign_in({"console": new_link(told)}) == 201
         code = stop(running)
     assert code == 0
     assert ask(address, "/livez")[0] == 0
