@@ -8,6 +8,8 @@ import typer
 from vault.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from vault.app import Rooms
     from vault.identity.people import Person
     from vault.model import Id
@@ -87,8 +89,6 @@ def token(
     as_json: options.Json = False,
 ) -> None:
     """Print an access token for a person or a service. Whoever has it is that person: keep it secret."""
-    from vault.cli.output import say, show
-    from vault.cli.rooms import in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
         _require_address(rooms)
@@ -97,11 +97,7 @@ def token(
         minted = rooms.identity.mint_access_token(found, lifetime_s=lifetime_s)
         return {"token": minted.token, "expires_at": minted.expires_at, "jti": minted.jti}
 
-    made = in_rooms(config, act)
-    if as_json:
-        show(made, as_json=True)
-    else:
-        say(made["token"])
+    _tell(config, act, name="token", as_json=as_json)
 
 
 @GROUP.command("link")
@@ -113,8 +109,6 @@ def link(
     as_json: options.Json = False,
 ) -> None:
     """Print a link that signs a person in to the console, once."""
-    from vault.cli.output import say, show
-    from vault.cli.rooms import in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
         _require_address(rooms)
@@ -125,11 +119,7 @@ def link(
         url = f"{rooms.settings.server.public_url}/console#code={code}"
         return {"url": url, "valid_for_s": rooms.settings.sessions.login_link_s}
 
-    made = in_rooms(config, act)
-    if as_json:
-        show(made, as_json=True)
-    else:
-        say(made["url"])
+    _tell(config, act, name="url", as_json=as_json)
 
 
 @GROUP.command("disable")
@@ -172,6 +162,20 @@ def _switch(
         return _shown(await rooms.identity.people.change(found.id, by=by, disabled=disabled))
 
     show(in_rooms(config, act), as_json=as_json)
+
+
+def _tell(
+    config: options.Config, act: "Callable[[Rooms], Awaitable[dict[str, Any]]]", *, name: str, as_json: bool
+) -> None:
+    """Print what was made: all of it as JSON, else the one thing a person copies."""
+    from vault.cli.output import say, show
+    from vault.cli.rooms import in_rooms
+
+    made = in_rooms(config, act)
+    if as_json:
+        show(made, as_json=True)
+    else:
+        say(made[name])
 
 
 async def _one(rooms: "Rooms", person: str, tenant: str | None) -> "Person":
