@@ -38,6 +38,7 @@ from vault.identity.identity import Identity
 from vault.identity.outgoing import Outgoing
 from vault.identity.room import make_identity
 from vault.identity.signing_key import SigningKey, load_signing_key
+from vault.insight.happenings import Happenings
 from vault.insight.metrics import Metrics
 from vault.keys.blobs import Blobs
 from vault.keys.file_provider import FileKeyProvider
@@ -352,7 +353,7 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
 
 def make_services(rooms: Rooms, metrics: Metrics) -> Services:
     """Lay the rooms out for the HTTP door, and count what happens in them."""
-    rooms.ledger.watch(metrics.recorded)
+    rooms.ledger.watch(Happenings(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
     metrics.watch(
         "recordings_unfinished", "Recordings waiting to be finished.", lambda: rooms.finisher.waiting

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
 from vault.clock import Clock
-from vault.ledger.leaf import Entry, EntryType
 
 LATENCY_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 # Audio frames come every 20 ms: the buckets are finest around the lag that begins to be heard.
@@ -47,37 +46,6 @@ class Metrics:
             registry=self.registry,
             buckets=LAG_BUCKETS_S,
         )
-        self._calls_opened = Counter("callvault_calls_opened", "Pressed buttons.", registry=self.registry)
-        self._calls_ended = Counter(
-            "callvault_calls_ended", "Calls that ended, and why.", ("reason",), registry=self.registry
-        )
-        self._recordings = Counter(
-            "callvault_recordings",
-            "Recordings that are ready, or lost.",
-            ("outcome",),
-            registry=self.registry,
-        )
-        self._recorded_bytes = Counter(
-            "callvault_recorded_bytes", "Sealed bytes of ready recordings.", registry=self.registry
-        )
-        self._erased = Counter(
-            "callvault_erasures_completed", "Proven erasures.", ("kind",), registry=self.registry
-        )
-
-    def recorded(self, entry: Entry) -> None:
-        """Count what an entry of the ledger says; its facts are the rooms' own words, never a caller's."""
-        match entry.type:
-            case EntryType.CALL_OPENED:
-                self._calls_opened.inc()
-            case EntryType.CALL_ENDED:
-                self._calls_ended.labels(entry.facts["reason"]).inc()
-            case EntryType.RECORDING_READY:
-                self._recordings.labels("ready").inc()
-                self._recorded_bytes.inc(int(entry.facts["ct_len"]))
-            case EntryType.RECORDING_LOST:
-                self._recordings.labels("lost").inc()
-            case EntryType.OBJECT_SHREDDED:
-                self._erased.labels(entry.facts["kind"]).inc()
 
     def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer; ``route`` is a template."""
