@@ -122,7 +122,7 @@ class Database:
 
 
 def after_commit(connection: AsyncConnection, act: Callable[[], None]) -> None:
-    """Have something done when the transaction of ``Database.write`` is durable; not at all if it is undone."""
+    """Have something done when the transaction of ``Database.write`` is durable; never if it is undone."""
     connection.info[_AFTER].append(act)
 
 

@@ -54,7 +54,7 @@ class Ledger:
         self._watchers: list[Callable[[Entry], None]] = []
 
     def watch(self, told: Callable[[Entry], None]) -> None:
-        """Have each entry of this process told once it is durable; ``told`` counts, and neither waits nor fails."""
+        """Have each entry of this process told once it is durable; ``told`` neither waits nor fails."""
         self._watchers.append(told)
 
     async def ready(self, entry: Entry) -> Ready:

@@ -176,21 +176,18 @@ class DeletionRequests:
         """
         if len(objects) > OBJECTS_MAX:
             raise ConflictError("this request reaches too many recordings at once; ask for them call by call")
-        evidence = {
-            object_id: key_evidence(await self._keys.records(object_id=object_id)) for _, object_id in objects
-        }
+        evidence = {one: key_evidence(await self._keys.records(object_id=one)) for _, one in objects}
         request_id, now = new_id("del"), self._clock.now()
         facts = {"request": request_id, "reason": reason.value, "scope": scope}
-        entries = {
-            object_id: await self._ledger.ready(_asked_entry(tenant_id, object_id, facts, by))
-            for _, object_id in objects
-        }
+        asked_for = [_asked_entry(tenant_id, object_id, facts, by) for _, object_id in objects]
+        ready = {entry.object_id: await self._ledger.ready(entry) for entry in asked_for}
         async with self._database.write() as connection:
             await _hold(connection, objects)
             asked = await _asked(connection, objects)
             fresh = [(kind, object_id) for kind, object_id in objects if object_id not in asked]
             if not fresh:
                 return await _first_request(connection, objects[0][1])
+            entries: list[Entry | Ready] = [ready[object_id] for _, object_id in fresh]
             asking = {
                 "id": request_id,
                 "tenant_id": tenant_id,
@@ -199,21 +196,24 @@ class DeletionRequests:
                 "reason": reason.value,
                 "requested_at": now,
             }
-            await connection.execute(insert(deletion_requests).values(asking))
-            found = await connection.execute(
-                select(deletion_requests).where(deletion_requests.c.id == request_id)
-            )
-            row = found.one()
-            told: list[Entry | Ready] = [entries[object_id] for _, object_id in fresh]
+            written = insert(deletion_requests).values(asking).returning(deletion_requests)
+            row = (await connection.execute(written)).one()
             for kind, object_id in fresh:
-                if kind == "recording":
-                    await _withhold(connection, object_id)
-                elif await self._ends_call(connection, object_id):
-                    told.append(_ended_entry(tenant_id, object_id))
+                entries += await self._take_out_of_reach(connection, kind, tenant_id, object_id)
                 await connection.execute(insert(erasures).values(_erasure(row, kind, object_id, evidence)))
-            for entry in told:
+            for entry in entries:
                 await self._ledger.append(connection, entry)
             return await _request(connection, row)
+
+    async def _take_out_of_reach(
+        self, connection: AsyncConnection, kind: str, tenant_id: Id, object_id: Id
+    ) -> Sequence[Entry]:
+        """See to it that nothing is served or joined from here on; returns what the ledger says of it."""
+        if kind == "recording":
+            await _withhold(connection, object_id)
+        elif await self._ends_call(connection, object_id):
+            return [_ended_entry(tenant_id, object_id)]
+        return []
 
     async def _ends_call(self, connection: AsyncConnection, call_id: Id) -> bool:
         """End a call that nobody joined, so that nobody joins it later; False where it had ended before."""
