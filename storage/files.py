@@ -235,20 +235,25 @@ class FileReader:
             status = os.fstat(self._descriptor)
         return StoredObject(self._key, status.st_size, etag_of(status))
 
-    def read(self, at: int, size_bytes: int) -> bytes:
-        """Return exactly these bytes; AbsentError or ChangedError when the name no longer leads here."""
+    def read_into(self, at: int, buffer: memoryview) -> None:
+        """Fill the buffer; AbsentError or ChangedError when the name no longer leads here."""
         with translated(f"cannot read {self._key}"):
             if not os.fstat(self._descriptor).st_nlink:
                 if self._path.exists():
                     raise ChangedError(f"{self._key} was replaced while it was read")
                 raise AbsentError(f"{self._key} was erased while it was read")
-            whole = b""
-            while len(whole) < size_bytes:
-                some = os.pread(self._descriptor, size_bytes - len(whole), at + len(whole))
+            filled = 0
+            while filled < len(buffer):
+                some = os.preadv(self._descriptor, [buffer[filled:]], at + filled)
                 if not some:
                     raise UnavailableError(f"{self._key} is shorter on disk than it was")
-                whole = whole + some if whole else some
-        return whole
+                filled += some
+
+    def read(self, at: int, size_bytes: int) -> bytes:
+        """Return exactly these bytes; raises as `read_into` does."""
+        whole = bytearray(size_bytes)
+        self.read_into(at, memoryview(whole))
+        return bytes(whole)
 
     def end(self) -> None:
         """Close the file; may be called again."""

@@ -50,7 +50,7 @@ from storage.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
 READ_BYTES: Final = 256 * 1024  # smaller: a thread's turn costs more than the read; larger: memory per reader
@@ -58,6 +58,38 @@ WRITE_BYTES: Final = 1024 * 1024  # gathered before a thread is asked to write
 LIST_PAGE: Final = 256  # objects listed per turn of a thread
 PROBE_KEY: Final = ObjectKey("callvault-probe/object")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+
+
+class FileReading(Reading):
+    """An opened file: what it reads goes where it is wanted, in one turn of a thread."""
+
+    def __init__(self, stored: StoredObject, reader: FileReader, pool: Pool, start: int, stop: int) -> None:
+        super().__init__(stored, self)
+        self._reader = reader
+        self._pool = pool
+        self._at = start
+        self._stop = stop
+
+    async def __anext__(self) -> bytes:
+        """Return the next bytes; see `Reading`."""
+        size_bytes = min(READ_BYTES, self._stop - self._at)
+        if not size_bytes:
+            raise StopAsyncIteration
+        some = await self._pool.run(self._reader.read, self._at, size_bytes)
+        self._at += size_bytes
+        return some
+
+    async def pour(self, size_bytes: int, buffer: memoryview, each: Callable[[int], None]) -> None:
+        """Read on through the buffer; see `Reading.pour`."""
+        stop = min(self._at + size_bytes, self._stop)
+        await self._pool.run(self._pour, stop, buffer, each)
+
+    def _pour(self, stop: int, buffer: memoryview, each: Callable[[int], None]) -> None:
+        while self._at < stop:
+            some = buffer[: stop - self._at]
+            self._reader.read_into(self._at, some)
+            self._at += len(some)
+            each(len(some))
 
 
 class FilesystemStore(ObjectStore):
@@ -116,13 +148,9 @@ class FilesystemStore(ObjectStore):
             if etag is not None and etag != stored.etag:
                 raise ChangedError(f"{key} is another object now")
             start, stop = span(byte_range, stored.size_bytes)
-            yield Reading(stored, self._blocks(reader, start, stop))
+            yield FileReading(stored, reader, self._pool, start, stop)
         finally:
             reader.end()
-
-    async def _blocks(self, reader: FileReader, start: int, stop: int) -> AsyncIterator[bytes]:
-        for at in range(start, stop, READ_BYTES):
-            yield await self._pool.run(reader.read, at, min(READ_BYTES, stop - at))
 
     async def read(self, key: ObjectKey, byte_range: ByteRange | None = None, *, limit_bytes: int) -> bytes:
         """Return an object or a range; see `ObjectStore.read`."""

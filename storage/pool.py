@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from storage.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +24,16 @@ async def settled(task: asyncio.Future[T]) -> None:
             await asyncio.wait([task])
     if not task.cancelled():
         task.exception()  # looked at: asyncio would log it as forgotten
+
+
+async def uninterrupted(work: Coroutine[None, None, T], name: str) -> T:
+    """Wait for work that a cancelled caller must not leave behind: it is over when this is."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await settled(task)
+        raise
 
 
 class Pool:

@@ -15,7 +15,7 @@ import hashlib
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from storage.breaker import Breaker
 from storage.errors import ExistsError, StorageError, UnavailableError
@@ -30,6 +30,7 @@ from storage.store import (
     Reading,
     StoredObject,
     collect,
+    span,
 )
 
 if TYPE_CHECKING:
@@ -126,34 +127,8 @@ class ResilientStore(ObjectStore):
                 await opened.aclose()  # what was open before broke
                 return await opened.enter_async_context(self._inner.open(key, wanted, etag=of))
 
-            reading = await self._often(lambda _: enter(byte_range, etag))
-            yield Reading(reading.stored, self._blocks(reading, byte_range, enter))
-
-    async def _blocks(
-        self,
-        reading: Reading,
-        byte_range: ByteRange | None,
-        enter: Callable[[ByteRange | None, str | None], Awaitable[Reading]],
-    ) -> AsyncIterator[bytes]:
-        stored = reading.stored
-        start, stop = (byte_range.start, byte_range.stop) if byte_range else (0, None)
-        at = start
-        current: Reading | None = reading
-
-        async def step(_failures: int) -> bytes | None:
-            nonlocal current
-            if current is None:
-                current = await enter(ByteRange(at, stop), stored.etag)
-            try:
-                return await anext(current, None)
-            except BaseException:
-                current = None
-                raise
-
-        end = stored.size_bytes if stop is None else min(stop, stored.size_bytes)
-        while at < end and (some := await self._often(step)) is not None:
-            at += len(some)
-            yield some
+            first = await self._often(lambda _: enter(byte_range, etag))
+            yield _ResumedReading(first, byte_range, enter, self._often)
 
     async def read(self, key: ObjectKey, byte_range: ByteRange | None = None, *, limit_bytes: int) -> bytes:
         """Return an object or a range; see `ObjectStore.read`."""
@@ -203,3 +178,53 @@ class ResilientStore(ObjectStore):
     async def aclose(self) -> None:
         """Close the inner store."""
         await self._inner.aclose()
+
+
+class _ResumedReading(Reading):
+    """A reading that goes on where it was, of the same object, when it breaks off."""
+
+    def __init__(
+        self,
+        first: Reading,
+        byte_range: ByteRange | None,
+        enter: Callable[[ByteRange | None, str | None], Awaitable[Reading]],
+        often: Callable[[Callable[[int], Awaitable[Any]]], Awaitable[Any]],
+    ) -> None:
+        super().__init__(first.stored, self)
+        self._current: Reading | None = first
+        self._at, self._end = span(byte_range, first.stored.size_bytes)
+        self._enter = enter
+        self._often = often
+
+    async def __anext__(self) -> bytes:
+        """Return the next bytes; see `Reading`."""
+        if self._at >= self._end:
+            raise StopAsyncIteration
+        some: bytes = await self._step(lambda reading: anext(reading, b""))
+        if not some:
+            raise StopAsyncIteration
+        self._at += len(some)
+        return some
+
+    async def pour(self, size_bytes: int, buffer: memoryview, each: Callable[[int], None]) -> None:
+        """Read on through the buffer; see `Reading.pour`."""
+        stop = min(self._at + size_bytes, self._end)
+
+        def counted(filled: int) -> None:
+            self._at += filled  # what was taken is not asked for again
+            each(filled)
+
+        await self._step(lambda reading: reading.pour(stop - self._at, buffer, counted))
+
+    async def _step(self, read_on: Callable[[Reading], Awaitable[T]]) -> T:
+        async def attempt(_failures: int) -> T:
+            if self._current is None:
+                self._current = await self._enter(ByteRange(self._at, self._end), self.stored.etag)
+            try:
+                return await read_on(self._current)
+            except BaseException:
+                self._current = None
+                raise
+
+        result: T = await self._often(attempt)
+        return result

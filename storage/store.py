@@ -34,6 +34,7 @@ A store keeps opaque objects by key. It never looks into them and knows no keys,
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -41,8 +42,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from storage.errors import BadKeyError, OutOfRangeError, TooLargeError
+from storage.pool import uninterrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
 KEY_MAX_CHARS: Final = 200  # a name on a file system ends at 255 bytes: a whole key and a ticket fit in one
@@ -169,15 +172,46 @@ class ProbeReport:
 
 
 class Reading(AsyncIterator[bytes]):
-    """An opened object: `stored` tells what it is, iterating gives its bytes in order, never empty ones."""
+    """An opened object: `stored` tells what it is, iterating gives its bytes in order, never empty ones.
+
+    `pour` is the other way to read on, without fresh memory for each block; both may take turns.
+    """
 
     def __init__(self, stored: StoredObject, blocks: AsyncIterator[bytes]) -> None:
         self.stored = stored
         self._blocks = blocks
+        self._rest = memoryview(b"")
 
     async def __anext__(self) -> bytes:
         """Return the next bytes, at most a few MiB; raises what the contract says of reading."""
+        if self._rest:
+            rest, self._rest = bytes(self._rest), memoryview(b"")
+            return rest
         return await anext(self._blocks)
+
+    async def pour(self, size_bytes: int, buffer: memoryview, each: Callable[[int], None]) -> None:
+        """Read so many bytes on, fewer where the object ends, through a buffer that is used again and again.
+
+        ``each`` is told how many bytes stand at the buffer's beginning. It runs in a thread, one call after
+        the other, and never after this has returned or raised, cancelled or not. Raises what reading raises,
+        and what ``each`` does.
+        """
+        while size_bytes and (filled := await self._fill(buffer[:size_bytes])):
+            await uninterrupted(asyncio.to_thread(each, filled), f"pour-{self.stored.key}")
+            size_bytes -= filled
+
+    async def _fill(self, buffer: memoryview) -> int:
+        filled = 0
+        while filled < len(buffer):
+            if not self._rest:
+                self._rest = memoryview(await anext(self._blocks, b""))
+            some = self._rest[: len(buffer) - filled]
+            if not some:
+                break
+            buffer[filled : filled + len(some)] = some
+            self._rest = self._rest[len(some) :]
+            filled += len(some)
+        return filled
 
 
 class ObjectStore(Protocol):

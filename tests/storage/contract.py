@@ -46,6 +46,10 @@ async def keys(listing: AsyncIterator[StoredObject]) -> list[str]:
     return [str(stored.key) async for stored in listing]
 
 
+def look_away(_filled: int) -> None:
+    """Look at nothing that was poured."""
+
+
 def percentile_90(values: list[float]) -> float:
     """Return the value that nine of ten do not exceed."""
     return sorted(values)[int((len(values) - 1) * 0.9)]
@@ -343,6 +347,76 @@ class ObjectStoreContract:
         for _ in range(20):
             async with store.open(KEY) as reading:
                 assert whole.startswith(await anext(reading))
+
+    @pytest.mark.parametrize("byte_range", [None, ByteRange(70_000, 400_000)])
+    async def test_pouring_gives_the_bytes_that_iterating_gives(
+        self, store: ObjectStore, byte_range: ByteRange | None
+    ) -> None:
+        """Through a buffer of any size, in turns with iterating, to the end and not beyond."""
+        whole = some_bytes(self.large_bytes)
+        await store.put(KEY, whole)
+        wanted = whole[byte_range.start : byte_range.stop] if byte_range else whole
+        buffer, got, sizes = bytearray(30_011), bytearray(), list[int]()
+
+        def each(filled: int) -> None:
+            got.extend(buffer[:filled])
+            sizes.append(filled)
+
+        async with store.open(KEY, byte_range) as reading:
+            await reading.pour(100_000, memoryview(buffer), each)
+            assert sizes == [30_011, 30_011, 30_011, 9_967]
+            got += await anext(reading)
+            await reading.pour(len(whole), memoryview(buffer), each)
+            await reading.pour(1, memoryview(buffer), each)
+        assert bytes(got) == wanted
+
+    async def test_what_is_poured_is_looked_at_beside_the_loop(self, store: ObjectStore) -> None:
+        """It may take its time; what it raises comes out, and ends the pouring."""
+        await store.put(KEY, some_bytes(self.large_bytes))
+        threads: list[int] = []
+
+        def each(_filled: int) -> None:
+            threads.append(threading.get_ident())
+            raise ZeroDivisionError
+
+        async with store.open(KEY) as reading:
+            with pytest.raises(ZeroDivisionError):
+                await reading.pour(self.large_bytes, memoryview(bytearray(9)), each)
+        assert len(threads) == 1
+        assert threads != [threading.get_ident()]
+
+    async def test_a_cancelled_pouring_is_over(self, store: ObjectStore) -> None:
+        """The memory is the caller's again: nothing looks at it or writes into it afterwards."""
+        await store.put(KEY, some_bytes(self.large_bytes))
+        begun, go_on = threading.Event(), threading.Event()
+        done: list[int] = []
+
+        def each(filled: int) -> None:
+            begun.set()
+            go_on.wait(10)
+            done.append(filled)
+
+        async with store.open(KEY) as reading:
+            pouring = asyncio.create_task(
+                reading.pour(1_000, memoryview(bytearray(1_000)), each), name="pour"
+            )
+            await asyncio.to_thread(begun.wait, 10)
+            pouring.cancel()
+            await asyncio.sleep(0.02)
+            assert not pouring.done()
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await pouring
+            assert done == [1_000]
+
+    async def test_an_erased_object_ends_its_pouring(self, store: ObjectStore) -> None:
+        """As it ends iterating."""
+        await store.put(KEY, some_bytes(self.large_bytes))
+        async with store.open(KEY) as reading:
+            await anext(reading)
+            await store.erase(KEY)
+            with pytest.raises(AbsentError):
+                await reading.pour(self.large_bytes, memoryview(bytearray(100_000)), look_away)
 
     async def test_reading_stops_at_the_limit(self, store: ObjectStore) -> None:
         """More than the caller allows is TooLargeError; exactly as much is not."""

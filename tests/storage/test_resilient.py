@@ -126,6 +126,20 @@ async def test_a_reading_that_breaks_off_goes_on(byte_range: ByteRange | None) -
     assert inner.break_reading_after == []
 
 
+async def test_a_pouring_that_breaks_off_goes_on() -> None:
+    """What was taken is not poured again, what was not is."""
+    inner = FlakyStore()
+    whole = some_bytes(1_500_000)
+    await inner.put(KEY, whole)
+    inner.break_reading_after = [0, 1, 2, 0, 1]
+    buffer, got = memoryview(bytearray(100_000)), bytearray()
+    async with ResilientStore(inner, QUICK).open(KEY, ByteRange(5, 1_400_000)) as reading:
+        for _ in range(3):
+            await reading.pour(500_000, buffer, lambda filled: got.extend(buffer[:filled]))
+    assert bytes(got) == whole[5:1_400_000]
+    assert inner.break_reading_after == []
+
+
 async def test_a_listing_that_breaks_off_goes_on() -> None:
     """Every object is given once and in order."""
     inner = FlakyStore()
