@@ -104,17 +104,17 @@ class SegmentWriter(Uncopied):
 class SegmentReader(Uncopied):
     """Opens sealed segments in order; plain bytes leave only after their segment authenticated.
 
-    Starts at segment `first_index`, whose first byte is the next to arrive. The end of the stream
+    Starts at segment 0, just after the header. The end of the stream
     is wherever `finish` is called: if the true last segment has not been read, it raises.
     """
 
     __slots__ = ("_cipher", "_finished", "_held", "_index", "_segment_bytes")
 
-    def __init__(self, cipher: SegmentCipher, *, segment_bytes: int, first_index: int = 0) -> None:
+    def __init__(self, cipher: SegmentCipher, *, segment_bytes: int) -> None:
         self._cipher = cipher
         self._segment_bytes = segment_bytes
         self._held = bytearray()
-        self._index = first_index
+        self._index = 0
         self._finished = False
 
     def update(self, sealed: bytes | bytearray | memoryview) -> bytes:
@@ -129,19 +129,13 @@ class SegmentReader(Uncopied):
         """The plain bytes of the last segment; only now is it known that nothing was cut off."""
         return self._read(b"", is_last=True)
 
-    def read_all(self, sealed: bytes | bytearray | memoryview, *, is_last: bool) -> bytes:
-        """Open whole segments in one pass; `is_last` says whether the final one ends the stream."""
-        if is_last:
-            return self._read(sealed, is_last=True)
-        return self._read(sealed, is_last=False, hold_back=False)
-
     def _size(self, index: int) -> int:
         return self._segment_bytes - (0 if index else len(self._cipher.header))
 
-    def _cut(self, available: int, *, is_last: bool, hold_back: bool) -> list[int]:
+    def _cut(self, available: int, *, is_last: bool) -> list[int]:
         """The sealed sizes of the segments to open now."""
         sizes: list[int] = []
-        while available - hold_back >= (size := self._size(self._index + len(sizes))):
+        while available > (size := self._size(self._index + len(sizes))):
             sizes.append(size)
             available -= size
         if is_last:
@@ -151,14 +145,12 @@ class SegmentReader(Uncopied):
             sizes.append(available)
         return sizes
 
-    def _read(
-        self, sealed: bytes | bytearray | memoryview, *, is_last: bool, hold_back: bool = True
-    ) -> bytes:
+    def _read(self, sealed: bytes | bytearray | memoryview, *, is_last: bool) -> bytes:
         if self._finished:
             raise FinishedStreamError("this stream is finished")
         self._finished = True  # until this call has succeeded: a stream that failed stays closed
         with memoryview(sealed).cast("B") as view:
-            sizes = self._cut(len(self._held) + len(view), is_last=is_last, hold_back=hold_back)
+            sizes = self._cut(len(self._held) + len(view), is_last=is_last)
             plain = self._open(view, sizes, is_last=is_last)
         self._finished = is_last
         return plain

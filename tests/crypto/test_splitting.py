@@ -143,7 +143,7 @@ def test_a_finished_stream_takes_nothing_more() -> None:
         with pytest.raises(FinishedStreamError):
             again()
     reader = SegmentReader(cipher_of(VAULT_SUITE, sealed[:40]), segment_bytes=64)
-    assert reader.read_all(sealed[40:], is_last=True) == b"x"
+    assert reader.update(sealed[40:]) + reader.finish() == b"x"
     with pytest.raises(FinishedStreamError):
         reader.update(b"")
 

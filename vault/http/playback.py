@@ -9,6 +9,8 @@ import asyncio
 import re
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,24 +71,45 @@ async def play(ask: Ask[None, None]) -> web.StreamResponse:
 async def _send(
     ask: Ask[Any, Any], response: web.StreamResponse, grant: Grant, stored: StoredPart, wanted: Wanted
 ) -> web.StreamResponse:
-    blocks = ask.services.reader.stream(stored, wanted.start, wanted.stop)
-    first = await anext(blocks)  # what is wrong with the object shows before the first header leaves
-    await response.prepare(ask.raw)
-    watching = asyncio.create_task(_watch(ask, grant), name=f"watch-{grant.link_id}")
-    watching.add_done_callback(lambda watch: None if watch.cancelled() else _cut(ask.raw))
-    try:
-        await response.write(first)
-        async for block in blocks:
-            await response.write(block)
-        await response.write_eof()
-    except VaultError as cause:
-        # Part of the answer has left: the only honest thing is a connection that breaks.
-        _cut(ask.raw)
-        raise ConnectionResetError("the playback was cut off") from cause
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+    async with aclosing(ask.services.reader.stream(stored, wanted.start, wanted.stop)) as blocks:
+        first = await anext(blocks)  # what is wrong with the object shows before the first header leaves
+        await response.prepare(ask.raw)
+        watching = asyncio.create_task(_watch(ask, grant), name=f"watch-{grant.link_id}")
+        watching.add_done_callback(lambda watch: None if watch.cancelled() else _cut(ask.raw))
+        try:
+            with _unbuffered(ask.raw):
+                await _write(ask.raw, response, first)
+                async for block in blocks:
+                    await _write(ask.raw, response, block)
+            await response.write_eof()
+        except VaultError as cause:
+            # Part of the answer has left: the only honest thing is a connection that breaks.
+            _cut(ask.raw)
+            raise ConnectionResetError("the playback was cut off") from cause
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
     return response
+
+
+async def _write(request: web.Request, response: web.StreamResponse, block: memoryview) -> None:
+    """Write a block and wait until the kernel has all of it: its memory is used again."""
+    await response.write(block)
+    await request.writer.drain()
+
+
+@contextmanager
+def _unbuffered(request: web.Request) -> Iterator[None]:
+    """Let a drain wait until the transport holds nothing, for the length of the block."""
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the player has left")
+    transport.set_write_buffer_limits(0)
+    try:
+        yield
+    finally:
+        if not transport.is_closing():
+            transport.set_write_buffer_limits()
 
 
 async def _watch(ask: Ask[Any, Any], grant: Grant) -> None:

@@ -1,7 +1,8 @@
 """Finished parts, opened for reading: any byte range, only the segments it needs, nothing unverified."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,7 @@ from vault.errors import (
     TamperedError,
 )
 from vault.keys.store import KeyStore
+from vault.media.opening import Opening
 from vault.media.places import part_associated
 from vault.model import Id, MediaState, Part
 
@@ -97,9 +99,10 @@ class Reader:
         await self._require_bound(found)
         return found
 
-    async def stream(self, stored: StoredPart, start: int, stop: int) -> AsyncIterator[bytes]:
+    async def stream(self, stored: StoredPart, start: int, stop: int) -> AsyncGenerator[memoryview]:
         """Yield the plain bytes ``start <= byte < stop``; every byte is authenticated before it is yielded.
 
+        A block is good until the next is asked for: its memory is used again (`vault.media.opening`).
         Raises RangeError, TamperedError, KeyForgottenError, ErasedError (gone meanwhile), DependencyError.
         """
         if not 0 <= start < stop <= stored.size_bytes:
@@ -115,14 +118,13 @@ class Reader:
                 ),
                 layout=layout,
             )
-            _, sealed_start, sealed_stop = layout.sealed_range(start, stop)
-            reader = opener.reader(start, stop)
-            async with self._store.open(stored.object_key, ByteRange(sealed_start, sealed_stop)) as sealed:
-                async for block in sealed:
-                    if plain := reader.update(block):
-                        yield plain
-            if plain := reader.finish():
-                yield plain
+            opening = Opening(opener, start, stop)
+            async with (
+                self._store.open(stored.object_key, opening.sealed) as sealed,
+                aclosing(opening.blocks(sealed)) as blocks,
+            ):
+                async for block in blocks:
+                    yield block
         except CryptoError as cause:
             self._headers.pop(stored.object_key, None)  # it may be what was changed
             raise TamperedError("the stored recording was changed; nothing more of it is served") from cause
@@ -138,7 +140,7 @@ class Reader:
         """Return a small part whole: poster, peaks, manifest."""
         if stored.size_bytes == 0:
             return b""
-        return b"".join([block async for block in self.stream(stored, 0, stored.size_bytes)])
+        return b"".join([bytes(block) async for block in self.stream(stored, 0, stored.size_bytes)])
 
     async def _require_bound(self, stored: StoredPart) -> None:
         """The media part's length is bound by the key's wrap: a shorter authentic version does not pass.

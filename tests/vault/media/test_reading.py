@@ -34,7 +34,7 @@ LONG = scene(24)  # four segments of 64 KiB
 
 async def read(work: Workshop, stored: StoredPart, start: int, stop: int) -> bytes:
     """A range, whole."""
-    return b"".join([block async for block in work.reader.stream(stored, start, stop)])
+    return b"".join([bytes(block) async for block in work.reader.stream(stored, start, stop)])
 
 
 def media_key(begun: Begun, part: Part = Part.MEDIA) -> ObjectKey:

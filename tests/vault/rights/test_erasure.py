@@ -121,7 +121,7 @@ async def test_an_open_playback_ends_when_the_key_is_forgotten(work: Workshop) -
     await work.eraser.carry(begun.media_id)
     with pytest.raises(KeyForgottenError):
         await anext(work.reader.stream(stored, 0, 1))
-    await playing.aclose()  # type: ignore[attr-defined]
+    await playing.aclose()
 
 
 @pytest.mark.parametrize("which", ["keys", "main"])
