@@ -26,6 +26,7 @@ READERS: Final = 4  # more only queue behind the same file
 POSTGRES_POOL: Final = 8
 COMMAND_TIMEOUT_S: Final = 30.0  # one statement; ours take milliseconds, a migration seconds
 CONNECT_TIMEOUT_S: Final = 10.0
+PING_TIMEOUT_S: Final = 5.0
 VACUUM_TRIES: Final = 20
 VACUUM_WAIT_S: Final = 0.1
 _AFTER: Final = "vault.after_commit"  # a connection's transaction, and what follows it
@@ -117,8 +118,9 @@ class Database:
 
     async def ping(self) -> None:
         """Ask the database for a sign of life; raises DependencyError."""
-        async with asyncio.timeout(5), self.read() as connection:
-            await connection.execute(text("SELECT 1"))
+        with _translated():  # the time limit's own error too
+            async with asyncio.timeout(PING_TIMEOUT_S), self.read() as connection:
+                await connection.execute(text("SELECT 1"))
 
 
 def after_commit(connection: AsyncConnection, act: Callable[[], None]) -> None:

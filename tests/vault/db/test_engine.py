@@ -103,6 +103,24 @@ async def test_an_unreachable_database_is_a_dependency_error() -> None:
     await database.aclose()
 
 
+async def test_a_database_that_says_nothing_is_a_dependency_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes the connection and is silent has not answered."""
+    monkeypatch.setattr("vault.db.engine.PING_TIMEOUT_S", 0.2)
+    leave = asyncio.Event()
+
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await leave.wait()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        database = open_database(f"postgresql://nobody@127.0.0.1:{port}/none", password="x")
+        with pytest.raises(DependencyError):
+            await database.ping()
+        leave.set()
+        await database.aclose()
+
+
 def test_any_other_scheme_is_refused() -> None:
     """Only sqlite and postgresql URLs are taken."""
     with pytest.raises(ConfigurationError):
