@@ -79,6 +79,9 @@ class Keeper:
             except VaultError as error:
                 left += 1
                 log.warning("erasure.waits", object=object_id, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others go on
+                left += 1
+                log.error("erasure.failed", object=object_id, error=type(error).__name__)
         return left
 
     async def _guarded(self) -> int:

@@ -91,8 +91,9 @@ async def test_the_job_carries_on_when_the_store_is_back(
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_one_erasure_that_waits_holds_up_no_other(work: Workshop) -> None:
-    """Each is tried in its turn; the count says how many are left."""
+@pytest.mark.parametrize("fault", [DependencyError("away"), ZeroDivisionError("a defect of ours")])
+async def test_one_erasure_that_fails_holds_up_no_other(work: Workshop, fault: Exception) -> None:
+    """Each is tried in its turn, whatever became of the one before; the count says how many are left."""
     stuck, free = await work.ready(), await work.ready()
     for begun in (stuck, free):
         await work.requests.of_media(begun.media_id, ErasureReason.OTHER, by=work.by())
@@ -100,7 +101,7 @@ async def test_one_erasure_that_waits_holds_up_no_other(work: Workshop) -> None:
 
     async def carried(object_id: str) -> bool:
         if object_id == stuck.media_id:
-            raise DependencyError("away")
+            raise fault
         return await carry(object_id)
 
     work.eraser.carry = carried  # type: ignore[method-assign]
