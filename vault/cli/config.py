@@ -1,5 +1,6 @@
 """``callvault config``: the settings file, what the settings are, and what is wrong with them."""
 
+import re
 from typing import Annotated, Any, Final
 
 import typer
@@ -8,6 +9,8 @@ from vault.cli import options
 
 GROUP: Final = options.group("config", "Settings: an example, what they are, what is wrong.")
 MASK: Final = "(set, not shown)"
+# After a user's name, up to the last @ (one may stand in it, and a slash), or as a parameter.
+_PASSWORDS: Final = re.compile(r"(://[^:@/?]*:).*(?=@)|(\bpassword=)[^&]*", re.IGNORECASE)
 
 
 @GROUP.command("example")
@@ -55,11 +58,6 @@ def check(
 
 def without_password(value: Any) -> Any:
     """Mask a password that was written into a URL after all."""
-    if not isinstance(value, str) or "://" not in value:
+    if not isinstance(value, str):
         return value
-    scheme, _, rest = value.partition("://")
-    host, slash, path = rest.partition("/")
-    user, at, place = host.rpartition("@")
-    if ":" in user:
-        user = f"{user.partition(':')[0]}:***"
-    return f"{scheme}://{user}{at}{place}{slash}{path}"
+    return _PASSWORDS.sub(r"\1\2***", value)

@@ -47,7 +47,19 @@ def test_a_url_without_a_password_is_shown_as_it_is() -> None:
     """Only what stands between colon and at sign is masked."""
     assert without_password("postgresql://me@db/x") == "postgresql://me@db/x"
     assert without_password("sqlite:///./x@y.db") == "sqlite:///./x@y.db"
+    assert without_password("http://127.0.0.1:8080") == "http://127.0.0.1:8080"
     assert without_password(3) == 3
+
+
+def test_a_password_is_masked_wherever_a_url_may_hold_one() -> None:
+    """With a slash or an at sign in it, as a parameter, in the address of an endpoint."""
+    assert without_password("postgresql://me:a/b@c@db/x") == "postgresql://me:***@db/x"
+    assert without_password("postgresql://db/x?user=me&password=a&b=c") == (
+        "postgresql://db/x?user=me&password=***&b=c"
+    )
+    assert without_password("s3://b?endpoint=https://me:a@s3.example") == (
+        "s3://b?endpoint=https://me:***@s3.example"
+    )
 
 
 def test_check_names_what_is_wrong_and_its_code(config: Path, cli: Cli) -> None:
