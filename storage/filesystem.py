@@ -14,6 +14,7 @@ snapshots an overwrite reaches other blocks than those it means. What is stored 
 from __future__ import annotations
 
 import re
+import secrets
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Self
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 READ_BYTES: Final = 256 * 1024  # smaller: a thread's turn costs more than the read; larger: memory per reader
 WRITE_BYTES: Final = 1024 * 1024  # gathered before a thread is asked to write
 LIST_PAGE: Final = 256  # objects listed per turn of a thread
-PROBE_KEY: Final = ObjectKey("callvault-probe/object")
+PROBES: Final = "callvault-probe/"
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
@@ -183,9 +184,10 @@ class FilesystemStore(ObjectStore):
 
     async def probe(self) -> ProbeReport:
         """Write, read and erase an object, and look at the folder's mode."""
-        await self.put(PROBE_KEY, b"probe")
-        await self.read(PROBE_KEY, limit_bytes=5)
-        await self.erase(PROBE_KEY)
+        key = ObjectKey(PROBES + secrets.token_hex(8))  # its own: commands beside a server probe too
+        await self.put(key, b"probe")
+        await self.read(key, limit_bytes=5)
+        await self.erase(key)
         mode = (await self._pool.run(self._root.stat)).st_mode & 0o777
         findings: list[Finding] = []
         if mode & ~FOLDER_MODE:

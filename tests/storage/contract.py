@@ -467,6 +467,10 @@ class ObjectStoreContract:
         allowed_s = 0.1 + 5 * machine.late_s()
         assert not lags_s or percentile_90(lags_s) < allowed_s, (percentile_90(lags_s), allowed_s)
 
+    async def test_probes_at_once_do_not_disturb_each_other(self, store: ObjectStore) -> None:
+        """A server starts while commands run beside it: each looks at an object of its own."""
+        await asyncio.gather(*(store.probe() for _ in range(8)))
+
     async def test_the_probe_leaves_nothing(self, store: ObjectStore) -> None:
         """Probing tries the store with an object that is erased again."""
         await store.probe()
