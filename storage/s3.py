@@ -13,7 +13,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
-from storage.errors import ChangedError, OutOfRangeError, RefusedError, UnavailableError
+from storage.errors import BadKeyError, ChangedError, OutOfRangeError, RefusedError, UnavailableError
 from storage.pool import Pool
 from storage.s3_client import S3Credentials, S3Settings, make_clients
 from storage.s3_errors import translated
@@ -152,7 +152,11 @@ class S3Store(ObjectStore):
         return StoredObject(key, found["ContentLength"], found["ETag"].strip('"'), version=version)
 
     async def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
-        """Give objects under a prefix; see `ObjectStore.list`."""
+        """Give objects under a prefix; see `ObjectStore.list`.
+
+        What is no key of ours is a stranger's (a service's console marks its folders with empty objects) and
+        is left out, as the file store leaves out strangers' files; `remains` tells of it.
+        """
         pages = iter(
             self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=checked_prefix(prefix)
@@ -164,7 +168,8 @@ class S3Store(ObjectStore):
             if page is None:
                 return
             for found in page.get("Contents", ()):
-                yield StoredObject(ObjectKey(found["Key"]), found["Size"], found["ETag"].strip('"'))
+                if key := _own_key(found["Key"]):
+                    yield StoredObject(key, found["Size"], found["ETag"].strip('"'))
 
     async def erase(self, key: ObjectKey) -> Erasure:
         """Delete versions, markers and uploads; see `ObjectStore.erase`."""
@@ -192,3 +197,10 @@ class S3Store(ObjectStore):
         await self._pool.aclose()
         self._client.close()
         self._stranger.close()
+
+
+def _own_key(text: str) -> ObjectKey | None:
+    try:
+        return ObjectKey(text)
+    except BadKeyError:
+        return None

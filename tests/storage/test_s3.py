@@ -9,7 +9,7 @@ import pytest
 
 from storage.errors import AbsentError
 from storage.s3 import S3Store
-from storage.store import ObjectStore
+from storage.store import ObjectKey, ObjectStore
 from tests.storage.conftest import Service
 from tests.storage.contract import KEY, ObjectStoreContract, in_pieces, some_bytes
 
@@ -50,6 +50,15 @@ class S3Contract(ObjectStoreContract):
         assert counted == expected
         assert await store.remains(KEY) == ()
         assert await store.remains("") == (f"upload {KEY}.other",)
+
+    async def test_a_strangers_object_does_not_break_a_list(self, store: S3Store, of: Service) -> None:
+        """A console marks a folder with an empty object, somebody drops a file: only ours are listed."""
+        bucket = store.settings.bucket
+        for key in ("legs/", "legs/Read me.TXT"):
+            of.admin.put_object(Bucket=bucket, Key=key, Body=b"")
+        await store.put(ObjectKey("legs/1"), b"ours")
+        assert [stored.key async for stored in store.list("legs/")] == ["legs/1"]
+        assert len(await store.remains("legs/")) == 3
 
 
 class TestCephHttp(S3Contract):
