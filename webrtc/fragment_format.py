@@ -26,6 +26,12 @@ _EVENT: Final = struct.Struct(">BH")  # type, track
 _FRAME: Final = struct.Struct(">Bqq")  # flags, RTP timestamp, arrival in us
 _SIZE: Final = struct.Struct(">HH")  # width, height in pixels
 _LENGTH: Final = struct.Struct(">I")  # bytes of payload
+# A frame's head in one piece, written eighty times a second: with neither, one or both of the optional
+# values, which stand in the order size, audio level.
+_PLAIN_HEAD: Final = struct.Struct(">BHBqqI")
+_LEVEL_HEAD: Final = struct.Struct(">BHBqqBI")
+_SIZE_HEAD: Final = struct.Struct(">BHBqqHHI")
+_FULL_HEAD: Final = struct.Struct(">BHBqqHHBI")
 _REPORT: Final = struct.Struct(">qq")  # NTP in us, RTP timestamp
 _LOSS: Final = struct.Struct(">Iq")  # packets, time in us
 _GAP_BEGIN: Final = struct.Struct(">Bq")  # cause, time in us
@@ -153,16 +159,42 @@ def write_event(event: Event) -> bytes:
 
 
 def _write_frame(frame: StoredFrame) -> bytes:
-    flags = _KEYFRAME if frame.is_keyframe else 0
-    tail = b""
-    if frame.size is not None:
-        flags |= _HAS_SIZE
-        tail += _SIZE.pack(*frame.size)
-    if frame.audio_level is not None:
+    return (
+        frame_head(
+            frame.track_id,
+            frame.rtp_timestamp,
+            frame.arrival_us,
+            len(frame.payload),
+            is_keyframe=frame.is_keyframe,
+            size=frame.size,
+            audio_level=frame.audio_level,
+        )
+        + frame.payload
+    )
+
+
+def frame_head(
+    track_id: int,
+    rtp_timestamp: int,
+    arrival_us: int,
+    payload_bytes: int,
+    *,
+    is_keyframe: bool,
+    size: tuple[int, int] | None,
+    audio_level: int | None,
+) -> bytes:
+    """What stands before a frame's payload; the arguments are as in `StoredFrame`."""
+    flags = _KEYFRAME if is_keyframe else 0
+    if size is None:
+        if audio_level is None:
+            return _PLAIN_HEAD.pack(1, track_id, flags, rtp_timestamp, arrival_us, payload_bytes)
         flags |= _HAS_LEVEL
-        tail += bytes((frame.audio_level,))
-    head = _EVENT.pack(1, frame.track_id) + _FRAME.pack(flags, frame.rtp_timestamp, frame.arrival_us)
-    return b"".join((head, tail, _LENGTH.pack(len(frame.payload)), frame.payload))
+        return _LEVEL_HEAD.pack(1, track_id, flags, rtp_timestamp, arrival_us, audio_level, payload_bytes)
+    flags |= _HAS_SIZE
+    if audio_level is None:
+        return _SIZE_HEAD.pack(1, track_id, flags, rtp_timestamp, arrival_us, *size, payload_bytes)
+    flags |= _HAS_LEVEL
+    return _FULL_HEAD.pack(1, track_id, flags, rtp_timestamp, arrival_us, *size, audio_level, payload_bytes)
 
 
 def write_head(number: int, tracks: list[TrackInfo], events: int) -> bytes:

@@ -26,6 +26,7 @@ from webrtc.fragment_format import (
     SenderReport,
     StoredFrame,
     TrackEnded,
+    frame_head,
     read_fragment,
     write_event,
     write_fragment,
@@ -132,18 +133,19 @@ class FragmentWriter:
 
     def frame(self, track_id: int, frame: EncodedFrame) -> bool:
         """Store one frame; False when it was dropped (`counts` says why)."""
-        if WHOLE_LEG in self._paused or track_id in self._paused:
+        if self._paused and (WHOLE_LEG in self._paused or track_id in self._paused):
             self.counts.paused += 1
             return False
-        stored = self._stored(track_id, frame)
-        if stored is None:
+        if not self._is_storable(track_id, frame):
             self.counts.refused += 1
             return False
-        if not self._admit(stored):
+        arrival_us = _to_us(frame.arrival_s)
+        if not self._admit(track_id, frame, arrival_us):
             self.counts.over_limit += 1
-            self._over[track_id] = stored.arrival_us
+            self._over[track_id] = arrival_us
             return False
-        self._open(stored.arrival_us)
+        if self._opened_us is None:
+            self._opened_us = arrival_us
         self._last_rtp[track_id] = frame.rtp_timestamp
         self._after_audio = frame.kind is MediaKind.AUDIO
         return True
@@ -180,10 +182,10 @@ class FragmentWriter:
         if len(self._plain) >= self._pace.full_bytes or self._events > self._limits.events // 2:
             return True
         age_s = now_s - self._opened_us / 1e6
-        if age_s >= self._pace.latest_s:
-            return True
+        if age_s < self._pace.early_s or age_s >= self._pace.latest_s:
+            return age_s >= self._pace.latest_s
         if upcoming is not None and upcoming.kind is MediaKind.VIDEO and upcoming.is_keyframe:
-            return age_s >= self._pace.early_s
+            return True
         if age_s < self._pace.usual_s:
             return False
         return self._after_audio or all(info.kind is not MediaKind.AUDIO for info in self._live.values())
@@ -204,41 +206,50 @@ class FragmentWriter:
         self._number += 1
         return plain
 
-    def _stored(self, track_id: int, frame: EncodedFrame) -> StoredFrame | None:
+    def _is_storable(self, track_id: int, frame: EncodedFrame) -> bool:
         info = self._live.get(track_id)
-        if info is None or track_id in self._ended or info.codec is not frame.codec:
-            return None
-        if not 0 < len(frame.payload) <= self._limits.frame_bytes or abs(frame.rtp_timestamp) >= MAX_RTP:
-            return None
-        return StoredFrame(
-            track_id,
-            frame.rtp_timestamp,
-            _to_us(frame.arrival_s),
-            frame.payload,
-            frame.is_keyframe,
-            _picture_size(frame.width, frame.height),
-            None if frame.audio_level is None else min(max(frame.audio_level, 0), MAX_AUDIO_LEVEL),
+        return (
+            info is not None
+            and info.codec is frame.codec
+            and track_id not in self._ended
+            and 0 < len(frame.payload) <= self._limits.frame_bytes
+            and -MAX_RTP < frame.rtp_timestamp < MAX_RTP
         )
 
-    def _admit(self, frame: StoredFrame) -> bool:
-        """Store a frame; after a dropped one, a video track waits for a keyframe."""
-        if frame.track_id in self._needs_keyframe and not frame.is_keyframe:
+    def _admit(self, track_id: int, frame: EncodedFrame, arrival_us: int) -> bool:
+        """Store a frame if it fits; after a dropped one, a video track waits for a keyframe."""
+        if track_id in self._needs_keyframe and not frame.is_keyframe:
             return False
-        if self._add(frame):
-            self._needs_keyframe.discard(frame.track_id)
-            return True
-        self._needs_keyframe.add(frame.track_id)
-        return False
+        level = frame.audio_level
+        head = frame_head(
+            track_id,
+            frame.rtp_timestamp,
+            arrival_us,
+            len(frame.payload),
+            is_keyframe=frame.is_keyframe,
+            size=_picture_size(frame.width, frame.height),
+            audio_level=None if level is None else min(max(level, 0), MAX_AUDIO_LEVEL),
+        )
+        if not self._fits(len(head) + len(frame.payload)):
+            self._needs_keyframe.add(track_id)
+            return False
+        self._needs_keyframe.discard(track_id)
+        self._plain += head
+        self._plain += frame.payload
+        self._events += 1
+        return True
 
-    def _add(self, event: Event) -> bool:
-        """Append within the limits; some room is left so that pauses and losses can always be told."""
+    def _fits(self, more_bytes: int) -> bool:
+        """Whether so much may be appended; some room is left so that pauses and losses can always be told."""
         if self._events >= self._limits.events - 4 * self._limits.tracks:
             return False
+        return len(self._plain) + more_bytes + _HEAD_BYTES <= self._limits.fragment_bytes
+
+    def _add(self, event: Event) -> None:
+        """Append what was observed, if it fits."""
         plain = write_event(event)
-        if len(self._plain) + len(plain) + _HEAD_BYTES > self._limits.fragment_bytes:
-            return False
-        self._append(plain)
-        return True
+        if self._fits(len(plain)):
+            self._append(plain)
 
     def _note(self, event: GapBegin | GapEnd) -> None:
         """A pause is told even in a full fragment, as long as the reader would accept it."""

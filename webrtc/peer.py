@@ -22,6 +22,7 @@ from webrtc.errors import FragmentRefusedError, PeerClosedError, RenegotiationRe
 from webrtc.frames import BOTH_KINDS, TrackEnd
 from webrtc.ice import LegGatherer
 from webrtc.lifecycle import CloseReason, PeerState, move
+from webrtc.rhythm import on_grid
 from webrtc.sdp import read_offer
 from webrtc.stats import PeerStats, collect
 from webrtc.tap import Tap
@@ -260,7 +261,8 @@ class Peer:
 
     def _schedule(self, parts: _Parts, reported_s: float) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._limits.feedback_interval_s, self._beat, parts, reported_s)
+        due_s = on_grid(loop.time(), self._limits.feedback_interval_s)
+        self._timer = loop.call_at(due_s, self._beat, parts, reported_s)
 
     def _beat(self, parts: _Parts, reported_s: float) -> None:
         """Send what is due, notice silence; a defect here is contained as one of the receive path."""

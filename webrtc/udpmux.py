@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from webrtc.errors import NoAddressError
 from webrtc.guard import STUN_BELOW, STUN_COOKIE, STUN_HEADER_BYTES
+from webrtc.udpsocket import BatchedSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 BINDING_REQUEST: Final = b"\x00\x01"
 USERNAME: Final = 0x0006
 MOST_ATTRIBUTES: Final = 16  # a check has seven; the name is among the first
-PORT_BUFFER_BYTES: Final = 4 * 1024 * 1024  # a second of a hundred legs, if the system allows
 
 P = TypeVar("P", bound=asyncio.DatagramProtocol)
 
@@ -62,11 +61,11 @@ class MuxTransport(asyncio.DatagramTransport):
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send from the shared port."""
         if not self._is_closing and addr is not None:
-            self._port.transport.sendto(data, addr)
+            self._port.socket.send(data, addr)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """The shared socket's address; the socket itself is nobody's to configure."""
-        return self._port.transport.get_extra_info(name, default) if name == "sockname" else default
+        return self._port.socket.address if name == "sockname" else default
 
     def is_closing(self) -> bool:
         """Whether this share was given back."""
@@ -84,20 +83,15 @@ class MuxTransport(asyncio.DatagramTransport):
         self.close()
 
 
-class _Port(asyncio.DatagramProtocol):
+class _Port:
     """One shared socket: which leg has which name and which addresses."""
 
-    transport: asyncio.DatagramTransport
-
     def __init__(self) -> None:
+        self.socket = BatchedSocket(self.datagram_received)
         self.counts: Counter[str] = Counter()
         self._by_name: dict[str, asyncio.DatagramProtocol] = {}
         self._claimants: dict[Address, list[asyncio.DatagramProtocol]] = {}
         self._owners: dict[Address, asyncio.DatagramProtocol] = {}
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the socket."""
-        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Bring a datagram to its leg, or drop it; never raises."""
@@ -160,26 +154,21 @@ class UdpMux:
 
     async def open(self) -> None:
         """Bind the port on every address; raises NoAddressError if one of them cannot be bound."""
-        loop = asyncio.get_running_loop()
         for address in self._addresses:
+            port = _Port()
             try:
-                transport, port = await loop.create_datagram_endpoint(
-                    _Port, local_addr=(address, self._port_number)
-                )
+                port.socket.open(address, self._port_number)
             except OSError as error:
                 self.close()
                 raise NoAddressError(
                     f"UDP port {self._port_number} is taken, or {address} is not ours: choose another"
                 ) from error
-            endpoint = transport.get_extra_info("socket")
-            if endpoint is not None:
-                endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PORT_BUFFER_BYTES)
             self._ports.append(port)
 
     def close(self) -> None:
         """Close the port; legs that still share it hear nothing more."""
         for port in self._ports:
-            port.transport.close()
+            port.socket.close()
         self._ports.clear()
 
     def share(self, name: str, make: Callable[[], P]) -> list[P]:

@@ -23,6 +23,7 @@ from vault.media.places import SPOOL_SEGMENT_BYTES, spool_associated, spool_key
 from vault.model import Id
 from webrtc.fragments import FragmentPace, FragmentWriter
 from webrtc.frames import EncodedFrame, TrackInfo
+from webrtc.rhythm import on_grid
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +107,7 @@ class Capture:
         self._plain_bytes = 0
         self._waiting = _Waiting()
         self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._abandoned = False
         self._done = asyncio.Event()
@@ -147,12 +149,16 @@ class Capture:
 
     async def run(self) -> None:
         """Store fragments until ``close``; returns when the last one is stored or given up."""
+        self._schedule()
         try:
             async with asyncio.timeout(None) as self._limit:
                 if self._closing:
                     self._end_within(LAST_TRIES_S)
                 while not self._closing:
-                    await self._turn()
+                    await self._wake.wait()
+                    self._wake.clear()
+                    while not await self._store_waiting() and not self._closing:
+                        continue
                 while not self._abandoned and not await self._store_waiting():
                     continue
         except TimeoutError:
@@ -161,22 +167,24 @@ class Capture:
             if lost:
                 log.error("capture.end_lost", fragments=lost)
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             self._done.set()
+
+    def _schedule(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_at(on_grid(loop.time(), TICK_S), self._tick)
+
+    def _tick(self) -> None:
+        """Close the fragment in time when no frame comes to close it."""
+        if self._writer.due(self._clock.monotonic()):
+            self._cut()
+        self._schedule()
 
     def _end_within(self, limit_s: float) -> None:
         """Bound what ``run`` still does: a put under way is cancelled, and ends before ``run`` does."""
         if self._limit is not None and not self._limit.expired() and not self._done.is_set():
             self._limit.reschedule(asyncio.get_running_loop().time() + limit_s)
-
-    async def _turn(self) -> None:
-        try:
-            async with asyncio.timeout(TICK_S):
-                await self._wake.wait()
-        except TimeoutError:
-            if self._writer.due(self._clock.monotonic()):
-                self._cut()
-        self._wake.clear()
-        await self._store_waiting()
 
     def abandon(self) -> None:
         """Throw away what is not stored yet and let ``run`` end: the recording is being erased."""
@@ -184,6 +192,7 @@ class Capture:
         self._plain.clear()
         self._waiting.fragments.clear()
         self._plain_bytes = self._waiting.held_bytes = 0
+        self._wake.set()
         self._end_within(0)
 
     async def recording(self) -> Begun | None:
