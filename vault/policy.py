@@ -61,7 +61,8 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
 class Principal:
     """Whoever a token or a session speaks for.
 
-    ``call_id`` is set for a visitor, whose rights end at that one call.
+    ``call_id`` is set for a visitor, whose rights end at that one call. What outlives its request asks again
+    whether the session, or the token of that name, is still good.
     """
 
     id: Id
@@ -69,6 +70,7 @@ class Principal:
     role: Role
     session_id: Id | None = None
     call_id: Id | None = None
+    token_id: str | None = None
 
     def may(self, permission: Permission) -> bool:
         """Tell whether the role's row holds the permission."""

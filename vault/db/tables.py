@@ -238,7 +238,6 @@ links: Final = Table(
     _tenant(),
     _ref("media_id", "media.id"),
     Column("principal_id", String(ID_LENGTH), nullable=False),
-    Column("session_id", String(ID_LENGTH), nullable=True),
     Column("path_hash", LargeBinary(32), nullable=False, unique=True),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),

@@ -72,10 +72,10 @@ class ForeignTokens:
         if person.disabled_at is not None:
             raise TokenRefusedError("the person cannot sign in", reason=Refusal.PERSON)
         if issuer.role_claim is None:
-            return Principal(person.id, person.tenant_id, person.role)
+            return Principal(person.id, person.tenant_id, person.role, token_id=told.jti)
         if person.role is not told.role:
             await self._people.follow_issuer(person, told.role)
-        return Principal(person.id, person.tenant_id, told.role)
+        return Principal(person.id, person.tenant_id, told.role, token_id=told.jti)
 
     async def _verified(self, envelope: Envelope) -> tuple[Claims, Issuer]:
         """Try the providers that the token names, oldest first: one that fails never speaks for the next."""

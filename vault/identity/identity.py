@@ -4,6 +4,7 @@ Nothing about a person is remembered between requests: disabling someone, changi
 bites on the next one.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select
@@ -67,14 +68,14 @@ class Identity:
 
         The role in the answer is the one of now.
         """
+        if principal.token_id is not None and await self._is_revoked(principal.token_id):
+            return None
         if principal.role is Role.VISITOR:
             return principal if await self._call_is_there(principal.id, principal.tenant_id) else None
         if principal.session_id is not None and not await self.sessions.is_live(principal.session_id):
             return None
         role = await self._role_of(principal.id, principal.tenant_id)
-        return (
-            None if role is None else Principal(principal.id, principal.tenant_id, role, principal.session_id)
-        )
+        return None if role is None else replace(principal, role=role)
 
     async def sign_in_with_token(self, token: str) -> OpenedSession:
         """Exchange an access token for a browser session; raises TokenRefusedError."""
@@ -125,11 +126,17 @@ class Identity:
         if claims.role is Role.VISITOR:
             if not await self._call_is_there(claims.subject, claims.tenant_id):
                 raise TokenRefusedError("the token's call is gone", reason=Refusal.CALL)
-            return Principal(claims.subject, claims.tenant_id, Role.VISITOR, call_id=claims.subject)
+            return Principal(
+                claims.subject,
+                claims.tenant_id,
+                Role.VISITOR,
+                call_id=claims.subject,
+                token_id=claims.jti,
+            )
         # A role that changed since the token was made needs a new token: neither loss nor gain slips through.
         if await self._role_of(claims.subject, claims.tenant_id) is not claims.role:
             raise TokenRefusedError("the token's person may no longer use it", reason=Refusal.PERSON)
-        return Principal(claims.subject, claims.tenant_id, claims.role)
+        return Principal(claims.subject, claims.tenant_id, claims.role, token_id=claims.jti)
 
     async def _other(self, envelope: Envelope) -> Principal:
         told = await self._foreign.read(envelope)
@@ -162,7 +169,10 @@ class Identity:
             return (await connection.execute(query)).first() is not None
 
     async def _require_not_revoked(self, jti: str) -> None:
+        if await self._is_revoked(jti):
+            raise TokenRefusedError("the token was revoked", reason=Refusal.REVOKED)
+
+    async def _is_revoked(self, jti: str) -> bool:
         query = select(tables.revoked_tokens.c.jti).where(tables.revoked_tokens.c.jti == jti)
         async with self._database.read() as connection:
-            if (await connection.execute(query)).first() is not None:
-                raise TokenRefusedError("the token was revoked", reason=Refusal.REVOKED)
+            return (await connection.execute(query)).first() is not None

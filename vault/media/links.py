@@ -87,7 +87,6 @@ class Links:
                     tenant_id=by.tenant_id,
                     media_id=media_id,
                     principal_id=by.id,
-                    session_id=by.session_id,
                     path_hash=_hash(path),
                     created_at=now,
                     expires_at=now + self._lifetime,

@@ -17,15 +17,21 @@ RECEIVE_BYTES = 8 * 1024  # the kernel's buffer of a slow player: small, so that
 
 @dataclass
 class Player:
-    """Somebody signed in with a browser session."""
+    """Somebody signed in with a browser session, or who brings an access token instead."""
 
     house: House
     person: Person
     cookie: str
+    token: str = ""
+
+    @property
+    def credential(self) -> dict[str, str]:
+        """The header that says who asks."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {"Cookie": self.cookie}
 
     async def ask(self, method: str, path: str, **more: Any) -> tuple[int, Any, Any]:
         """Send a request as the browser does, from our own pages."""
-        headers = {"Cookie": self.cookie, "Sec-Fetch-Site": "same-origin", **more.pop("headers", {})}
+        headers = {**self.credential, "Sec-Fetch-Site": "same-origin", **more.pop("headers", {})}
         return await self.house.ask(method, path, headers=headers, **more)
 
     async def link(self, media_id: Id, purpose: str = "quality check") -> dict[str, Any]:
@@ -78,7 +84,8 @@ class SlowPlayer:
         connection.setblocking(False)  # noqa: FBT003  # a socket's own word
         loop = asyncio.get_running_loop()
         await loop.sock_connect(connection, (LOOPBACK, player.house.port))
-        request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\nCookie: {player.cookie}\r\n\r\n"
+        [(name, value)] = player.credential.items()
+        request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}\r\n{name}: {value}\r\n\r\n"
         await loop.sock_sendall(connection, request.encode())
         slow = cls(connection)
         async with asyncio.timeout(5):

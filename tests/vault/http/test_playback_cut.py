@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
@@ -77,6 +78,18 @@ async def test_a_running_playback_dies_with_the_right_to_it(
         assert slow.read_bytes < SIZE / 8
     if how == "erased":
         await erase_now(shared_house)
+
+
+async def test_a_token_that_is_revoked_ends_what_plays_with_it(shared_house: House, film: Recorded) -> None:
+    """So does the token: revoking it bites in mid-stream, for its bearer only."""
+    identity = shared_house.rooms.identity
+    player = await sign_in(shared_house)
+    url = await player.media_url(film)
+    one, other = (replace(player, token=identity.mint_access_token(player.person).token) for _ in range(2))
+    async with watching(one, url) as slow, watching(other, url) as going_on:
+        await identity.revoke_token(one.token)
+        assert await slow.time_to_dead_s(PROMISED_S) < EXPECTED_S
+        assert await going_on.sip()
 
 
 async def test_a_link_that_expires_ends_what_plays_through_it(

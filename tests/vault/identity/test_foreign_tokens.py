@@ -221,13 +221,14 @@ async def test_disabling_bites_for_the_person_the_provider_and_their_sessions(ro
 
 
 async def test_a_foreign_token_can_be_revoked_alone(room: Room) -> None:
-    """By the provider and its jti together."""
+    """By the provider and its jti together, and so for what runs with it."""
     async with open_provider() as provider:
         await _register(room, provider)
         token = provider.token(_claims(room, jti="j" * 255))
-        await room.identity.authenticate_token(token)
+        running = await room.identity.authenticate_token(token)
         await room.identity.revoke_token(token)
         assert await _refusal(room, token) is Refusal.REVOKED
+        assert await room.identity.may_go_on(running) is None
         await room.identity.authenticate_token(provider.token(_claims(room, jti="other")))
 
 

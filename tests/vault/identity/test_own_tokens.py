@@ -243,6 +243,17 @@ async def test_a_revoked_token_is_refused_at_once_and_its_sibling_is_not(any_roo
     assert (await any_room.identity.authenticate_token(fresh)).id == any_room.agent.id
 
 
+async def test_what_runs_with_a_token_ends_with_it(any_room: Room) -> None:
+    """Revoking bites for who does not ask again by themselves; the person may go on with another token."""
+    one, other = (any_room.identity.mint_access_token(any_room.agent).token for _ in range(2))
+    running = await any_room.identity.authenticate_token(one)
+    going_on = await any_room.identity.authenticate_token(other)
+    assert await any_room.identity.may_go_on(running) == running
+    await any_room.identity.revoke_token(one)
+    assert await any_room.identity.may_go_on(running) is None
+    assert await any_room.identity.may_go_on(going_on) == going_on
+
+
 async def test_a_token_expires(room: Room) -> None:
     """Within the leeway of 30 seconds."""
     token = room.identity.mint_access_token(room.agent, lifetime_s=60).token
