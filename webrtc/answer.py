@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from webrtc.offer import AcceptedMedia
+from webrtc.offer import OUR_SIDE_RECEIVES, AcceptedMedia
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from webrtc.offer import Fingerprint, Offer, RefusedMedia
+    from webrtc.offer import Fingerprint, Offer, RefusedMedia, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,28 @@ class LocalTransport:
     candidates: Sequence[HostCandidate]
 
 
-def write_answer(offer: Offer, local: LocalTransport) -> str:
-    """The whole answer: every address at once, so nothing is trickled from us."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One track that we send. Tracks of the same `cname` and `stream` are played in sync."""
+
+    ssrc: int
+    cname: str
+    stream: str
+
+
+NO_SOURCES: Final[Mapping[str, Source]] = {}
+
+
+def write_answer(
+    offer: Offer,
+    local: LocalTransport,
+    side: Side = OUR_SIDE_RECEIVES,
+    sources: Mapping[str, Source] = NO_SOURCES,
+) -> str:
+    """The whole answer: every address at once, so nothing is trickled from us.
+
+    `sources` tells what we send in which m-line, by its mid.
+    """
     lines = [
         "v=0",
         f"o=- {secrets.randbits(62)} 1 IN IP4 0.0.0.0",
@@ -50,13 +70,14 @@ def write_answer(offer: Offer, local: LocalTransport) -> str:
     lines.append("a=msid-semantic:WMS *")
     for media in offer.media:
         if isinstance(media, AcceptedMedia):
-            lines += _accepted(media, offer, local)
+            lines += _accepted(media, offer, local, side)
+            lines += _source(sources.get(media.mid))
         else:
             lines += _refused(media)
     return "\r\n".join(lines) + "\r\n"
 
 
-def _accepted(media: AcceptedMedia, offer: Offer, local: LocalTransport) -> list[str]:
+def _accepted(media: AcceptedMedia, offer: Offer, local: LocalTransport, side: Side) -> list[str]:
     main = local.candidates[0]
     family = "IP6" if ":" in main.host else "IP4"
     formats = " ".join(map(str, media.payload_types))
@@ -64,7 +85,7 @@ def _accepted(media: AcceptedMedia, offer: Offer, local: LocalTransport) -> list
         f"m={media.codec.kind} {main.port} UDP/TLS/RTP/SAVPF {formats}",
         f"c=IN {family} {main.host}",
         f"a=mid:{media.mid}",
-        "a=recvonly" if media.sends else "a=inactive",
+        f"a={side.answered}" if media.is_used else "a=inactive",
         "a=rtcp-mux",
     ]
     if media.reduced_size:
@@ -80,6 +101,18 @@ def _accepted(media: AcceptedMedia, offer: Offer, local: LocalTransport) -> list
         f"a=ice-pwd:{local.password}",
         f"a=fingerprint:{local.fingerprint.algorithm} {local.fingerprint.value}",
         f"a=setup:{offer.our_role}",
+    ]
+
+
+def _source(source: Source | None) -> list[str]:
+    """What we send: one SSRC, named with its stream (RFC 5576, 6.1; RFC 8830)."""
+    if source is None:
+        return []
+    stream = f"{source.stream} {source.stream}-{source.ssrc}"
+    return [
+        f"a=msid:{stream}",
+        f"a=ssrc:{source.ssrc} cname:{source.cname}",
+        f"a=ssrc:{source.ssrc} msid:{stream}",
     ]
 
 

@@ -9,10 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from webrtc.frames import Codec
+from webrtc.frames import Codec, MediaKind
 from webrtc.sdp_lines import malformed
 
 if TYPE_CHECKING:
+    from webrtc.offer import Side
     from webrtc.sdp_lines import Section
 
 RTPMAP: Final = re.compile(r"(\d{1,3}) ([A-Za-z0-9_.-]{1,40})/(\d{1,6})(?:/(\d{1,2}))?")
@@ -26,10 +27,6 @@ KNOWN: Final = {
     ("OPUS", "48000", "2"): Codec.OPUS,
 }
 PREFERENCE: Final = {"audio": (Codec.OPUS,), "video": (Codec.VP8, Codec.H264)}
-FEEDBACK: Final = {
-    "audio": ("transport-cc",),
-    "video": ("nack", "nack pli", "transport-cc"),
-}
 
 # A payload type in this range would look like RTCP (RFC 5761, 4).
 RTCP_LOOKALIKES: Final = range(64, 96)
@@ -48,8 +45,8 @@ class Choice:
     feedback: tuple[str, ...]
 
 
-def choose(section: Section) -> Choice | None:
-    """The codec we take from an m-line, or None if it has none of ours."""
+def choose(section: Section, side: Side, only: Codec | None = None) -> Choice | None:
+    """The codec we agree on for an m-line, `only` this one if it is given; None if it has none of ours."""
     types = _payload_types(section)
     maps = {}
     for value in section.all("rtpmap"):
@@ -59,16 +56,16 @@ def choose(section: Section) -> Choice | None:
         if int(match[1]) in types:
             maps[int(match[1])] = (match[2].upper(), match[3], match[4])
     formats = _format_parameters(section)
-    for codec in PREFERENCE[section.kind]:
+    for codec in PREFERENCE[section.kind] if only is None else (only,):
         for payload_type in types:
             known = KNOWN.get(maps.get(payload_type, ("", "", None)))
             if known is codec and _is_usable(codec, formats.get(payload_type, {})):
                 return Choice(
                     codec,
                     payload_type,
-                    _resend_type(payload_type, maps, formats),
+                    _resend_type(payload_type, maps, formats) if side.resends else None,
                     _answered_parameters(codec, formats.get(payload_type, {})),
-                    _answered_feedback(section, payload_type),
+                    _answered_feedback(section, payload_type, side),
                 )
     return None
 
@@ -117,10 +114,10 @@ def _answered_parameters(codec: Codec, parameters: dict[str, str]) -> str:
     return "minptime=10;useinbandfec=1" if codec is Codec.OPUS else ""
 
 
-def _answered_feedback(section: Section, payload_type: int) -> tuple[str, ...]:
+def _answered_feedback(section: Section, payload_type: int, side: Side) -> tuple[str, ...]:
     offered = {
         value
         for scope, _, value in (each.partition(" ") for each in section.all("rtcp-fb"))
         if scope in {"*", str(payload_type)}
     }
-    return tuple(each for each in FEEDBACK[section.kind] if each in offered)
+    return tuple(each for each in side.feedback[MediaKind(section.kind)] if each in offered)

@@ -54,6 +54,16 @@ class TapLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardLimits:
+    """What one viewer may cost."""
+
+    history_packets: int = 512  # each of sound and picture: four seconds at 1.2 Mbit/s, 600 kB
+    resends_per_s: float = 600.0  # what is lost at 20 % of 3 Mbit/s, ten times over
+    resends_burst: int = 300
+    least_bps: int = 50_000  # no viewer may starve the sender for all
+
+
+@dataclass(frozen=True, slots=True)
 class PeerLimits:
     """How long a leg may take and keep silent."""
 
@@ -67,6 +77,7 @@ class PeerLimits:
     offer: OfferLimits = field(default_factory=OfferLimits)
     guard: GuardLimits = field(default_factory=GuardLimits)
     tap: TapLimits = field(default_factory=TapLimits)
+    forward: ForwardLimits = field(default_factory=ForwardLimits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from webrtc.frames import MediaKind
+from webrtc.rtp import ABS_SEND_TIME_URI, AUDIO_LEVEL_URI, MID_URI, TRANSPORT_CC_URI
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from webrtc.frames import Codec
     from webrtc.rtp import ExtensionIds
 
@@ -27,8 +32,47 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """Our part in the media of an offer, and what we agree on for it.
+
+    `used` are the offered directions that suit us, `answered` is ours. `resends` takes resending streams
+    (RFC 4588) too.
+    """
+
+    used: frozenset[str]
+    answered: str
+    extensions: frozenset[str]
+    feedback: Mapping[MediaKind, tuple[str, ...]]
+    resends: bool
+
+
+OUR_SIDE_RECEIVES: Final = Side(
+    used=frozenset({"sendrecv", "sendonly"}),
+    answered="recvonly",
+    extensions=frozenset({MID_URI, AUDIO_LEVEL_URI, TRANSPORT_CC_URI}),
+    feedback={
+        MediaKind.AUDIO: ("transport-cc",),
+        # goog-remb beside transport-cc: the sender's own estimate, and what its viewers can take.
+        MediaKind.VIDEO: ("nack", "nack pli", "goog-remb", "transport-cc"),
+    },
+    resends=True,
+)
+OUR_SIDE_SENDS: Final = Side(
+    used=frozenset({"sendrecv", "recvonly"}),
+    answered="sendonly",
+    # With the time of sending in each packet, and no transport-cc, a browser tells its estimate by REMB.
+    extensions=frozenset({ABS_SEND_TIME_URI}),
+    feedback={
+        MediaKind.AUDIO: ("nack",),
+        MediaKind.VIDEO: ("nack", "nack pli", "ccm fir", "goog-remb"),
+    },
+    resends=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptedMedia:
-    """An m-line we take media from.
+    """An m-line whose codec we know; `is_used` where its direction lets us do our part.
 
     `sources` are the SSRCs it declared, `rtx_sources` maps its resending SSRCs to what they resend.
     `feedback` holds the rtcp-fb values to answer, `format_parameters` the fmtp or nothing, `extensions` pairs
@@ -39,7 +83,7 @@ class AcceptedMedia:
     codec: Codec
     payload_type: int
     rtx_payload_type: int | None
-    sends: bool
+    is_used: bool
     format_parameters: str = ""
     feedback: tuple[str, ...] = ()
     sources: tuple[int, ...] = ()

@@ -26,11 +26,17 @@ class Outlet:
         self._announced: set[int] = set()
         self._told: FrameSink | None = None
         self.raised = 0
+        self.is_watched = False  # somebody takes the packets: what is lost is asked for, frames or not
 
     @property
     def is_attached(self) -> bool:
         """Whether anyone takes frames."""
         return self._sink is not None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether packets are followed at all."""
+        return self._sink is not None or self.is_watched
 
     def attach(self, sink: FrameSink) -> None:
         """Send what follows to `sink`. A taker that comes back after a pause is not told its tracks again."""

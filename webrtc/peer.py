@@ -1,65 +1,32 @@
-"""One leg's connection: an offer in, an answer out, encoded frames to whoever is attached, one end.
-
-The leg is a receive-only endpoint put together from the library's parts: ICE agent, DTLS transport and SRTP
-session. SDP, media and feedback are ours. One task lives as long as the leg: it connects within the deadline,
-keeps the rhythm of the reports, notices silence, and cleans up; whoever closes the leg waits for it.
-"""
+"""One leg's connection: an offer in, an answer out, encoded frames and packets to whoever is attached."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import secrets
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiortc import RTCIceParameters, RTCIceTransport
-
-from webrtc.answer import HostCandidate, LocalTransport, write_answer
-from webrtc.dtls import LegCertificate, LegDtls
-from webrtc.errors import FragmentRefusedError, PeerClosedError, RenegotiationRefusedError
-from webrtc.frames import BOTH_KINDS, TrackEnd
-from webrtc.ice import LegGatherer
-from webrtc.lifecycle import CloseReason, PeerState, move
-from webrtc.rhythm import on_grid
+from webrtc.answer import write_answer
+from webrtc.endpoint import Endpoint
+from webrtc.frames import BOTH_KINDS, MediaKind
+from webrtc.lifecycle import PeerState
 from webrtc.sdp import read_offer
 from webrtc.stats import PeerStats, collect
 from webrtc.tap import Tap
-from webrtc.trickle import read_fragment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from webrtc.frames import FrameSink, MediaKind
+    from webrtc.forward import PacketSink
+    from webrtc.frames import Codec, FrameSink
+    from webrtc.lifecycle import CloseReason
     from webrtc.limits import IceSettings, PeerLimits
-    from webrtc.offer import Offer
     from webrtc.udpmux import UdpMux
 
-logger = logging.getLogger(__name__)
 
+class Peer(Endpoint[Tap]):
+    """One leg, as `Endpoint` tells.
 
-@dataclass(slots=True)
-class _Parts:
-    """What an answered leg is made of."""
-
-    offer: Offer
-    gatherer: LegGatherer
-    ice: RTCIceTransport
-    dtls: LegDtls
-    tap: Tap
-
-
-class Peer:
-    """One leg. `on_closed(reason)` is called once, on the loop, when an answered leg has ended.
-
-    With a `mux` the leg listens on the shared port; else on ports of its own, as `ice` says.
-
-    `on_connected()` is called once, on the loop, when the media keys are agreed.
-
-    Of other media than `kinds` nothing is taken: their m-lines are answered with port 0.
-
-    A leg whose offer was refused never began: `on_closed` is not called for it.
+    Of other media than `kinds` nothing is taken: their m-lines are answered with port 0. Where `video` names
+    a codec, a picture is taken in that one only: the call's.
     """
 
     def __init__(
@@ -71,29 +38,16 @@ class Peer:
         on_connected: Callable[[], None] | None = None,
         mux: UdpMux | None = None,
         kinds: frozenset[MediaKind] = BOTH_KINDS,
+        video: Codec | None = None,
         name: str = "leg",
     ) -> None:
-        self.state = PeerState.NEW
-        self.is_stalled = False
-        self.etag = secrets.token_urlsafe(12)
-        self.close_reason: CloseReason | None = None
-        self._limits = limits
-        self._ice_settings = ice
-        self._mux = mux
+        super().__init__(
+            limits=limits, ice=ice, on_closed=on_closed, on_connected=on_connected, mux=mux, name=name
+        )
         self._kinds = kinds
-        self._on_closed = on_closed
-        self._on_connected = on_connected
-        self._name = name
-        self._parts: _Parts | None = None
+        self._video = video
         self._sink: FrameSink | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._ending = asyncio.Event()
-        self._candidates = 0
-        self._connected_s = 0.0
-        self._answered_s = 0.0
-
-    # signalling
+        self._viewers: list[PacketSink] = []
 
     async def answer(self, offer_sdp: str) -> str:
         """Answer an offer and begin to connect.
@@ -101,67 +55,62 @@ class Peer:
         Raises OfferRefusedError for an offer the gate refuses, RenegotiationRefusedError for a second one,
         NoAddressError if no port can be bound, PeerClosedError if `close` came first.
         """
-        if self.state is not PeerState.NEW or self._parts is not None:
-            raise RenegotiationRefusedError("this leg has its answer: open a new leg for a new offer")
+        self._must_be_new()
         limits = self._limits
-        offer = read_offer(offer_sdp, limits.offer, kinds=self._kinds)
-        gatherer = LegGatherer(self._ice_settings, limits.guard, self._mux)
-        ice = RTCIceTransport(gatherer)
-        certificate = LegCertificate.generateCertificate()
-        self._parts = parts = _Parts(
-            offer,
-            gatherer,
-            ice,
-            LegDtls(ice, certificate),
-            Tap(offer, limits.tap, gatherer.connection.send_now),
+        offer = read_offer(
+            offer_sdp,
+            limits.offer,
+            kinds=self._kinds,
+            codecs={MediaKind.VIDEO: self._video} if self._video is not None else {},
         )
-        if self._sink is not None:
-            parts.tap.attach(self._sink)
-        try:
-            async with asyncio.timeout(limits.gather_timeout_s):
-                await gatherer.gather()
-            self._must_be_open()
-        except BaseException:
-            self._never_began()
-            await gatherer.connection.close()
-            raise
-        gatherer.connection.on_media = parts.tap.take
-        self.state = move(self.state, PeerState.ANSWERED)
-        self._answered_s = time.monotonic()
-        self._task = asyncio.create_task(self._live(parts), name=f"{self._name}-connection")
-        return write_answer(offer, _local(gatherer, certificate))
 
-    async def trickle(self, fragment: str) -> None:
-        """Take a trickled fragment of the peer.
+        def make(send: Callable[[bytes], object]) -> Tap:
+            tap = Tap(offer, limits.tap, send)
+            if self._sink is not None:
+                tap.attach(self._sink)
+            for viewer in self._viewers:
+                tap.forward_to(viewer)
+            return tap
 
-        Raises FragmentRefusedError for a broken or excessive one, IceRestartRefusedError for new credentials.
-        """
-        if self._parts is None or self.state is PeerState.CLOSED:
-            raise FragmentRefusedError("the leg is not open: there is nothing to add candidates to")
-        limits = self._limits.offer
-        found = read_fragment(fragment, self._parts.offer, limits)
-        self._candidates += found.candidates
-        if self._candidates > limits.candidates:
-            raise FragmentRefusedError(f"over {limits.candidates} candidates were sent: they are not needed")
+        return write_answer(offer, await self._open(offer, make))
 
-    # media
+    @property
+    def codecs(self) -> dict[MediaKind, Codec]:
+        """What each kind of media is sent in, once the offer is answered."""
+        accepted = self._parts.offer.accepted if self._parts is not None else ()
+        return {media.codec.kind: media.codec for media in accepted if media.is_used}
+
+    # who takes frames, who takes packets
 
     def attach(self, sink: FrameSink) -> None:
         """Give the frames that follow to `sink`, also before the leg is answered; asks for a keyframe."""
         self._sink = sink
         if self._parts is not None:
-            self._parts.tap.attach(sink)
+            self._parts.media.attach(sink)
 
     def detach(self) -> None:
         """Drop the frames that follow, at once and without memory."""
         self._sink = None
         if self._parts is not None:
-            self._parts.tap.detach()
+            self._parts.media.detach()
+
+    def forward_to(self, viewer: PacketSink) -> None:
+        """Give the packets that follow to `viewer` as well."""
+        self._viewers.append(viewer)
+        if self._parts is not None:
+            self._parts.media.forward_to(viewer)
+
+    def forget(self, viewer: PacketSink) -> None:
+        """Give no more packets to `viewer`; harmless if it had none."""
+        if viewer in self._viewers:
+            self._viewers.remove(viewer)
+        if self._parts is not None:
+            self._parts.media.forget(viewer)
 
     def request_keyframe(self) -> None:
         """Ask the peer for a keyframe of each video track, at most every `keyframe_interval_s`."""
         if self._parts is not None and self.state is PeerState.CONNECTED:
-            self._parts.tap.request_keyframe()
+            self._parts.media.request_keyframe()
 
     def stats(self) -> PeerStats:
         """What happened so far; numbers only, fit for logs and metrics."""
@@ -169,153 +118,8 @@ class Peer:
         return collect(
             state=self.state,
             is_stalled=self.is_stalled,
-            setup_s=self._connected_s - self._answered_s if self._connected_s else None,
+            setup_s=self.setup_s,
             connection=parts.gatherer.connection if parts else None,
             dtls=parts.dtls if parts else None,
-            tap=parts.tap if parts else None,
+            tap=parts.media if parts else None,
         )
-
-    # the end
-
-    async def close(self, reason: CloseReason = CloseReason.HANGUP) -> None:
-        """End the leg and wait until nothing of it is left; the first reason counts."""
-        if self._task is None:
-            self._never_began()
-            return
-        self._end(reason)
-        await asyncio.shield(self._task)
-
-    def _must_be_open(self) -> None:
-        if self.state is PeerState.CLOSED:
-            raise PeerClosedError("the leg was closed before it had its answer")
-
-    def _never_began(self) -> None:
-        if self.state is not PeerState.CLOSED:
-            self.state = move(self.state, PeerState.CLOSED)
-
-    def _end(self, reason: CloseReason) -> None:
-        if self.close_reason is None:
-            self.close_reason = reason
-        self._ending.set()
-
-    # the life of an answered leg
-
-    async def _live(self, parts: _Parts) -> None:
-        """Connect, keep watch until something ends the leg, then take it down and tell why."""
-        parts.dtls.on("statechange", lambda: self._dtls_changed(parts))
-        try:
-            await self._connect(parts)
-            await self._watch(parts)
-        except asyncio.CancelledError:
-            self._end(CloseReason.SHUTDOWN)
-            raise
-        except Exception as error:  # noqa: BLE001 - a defect ends this leg only
-            logger.warning("a leg failed: %s", type(error).__name__)
-            self._end(CloseReason.FAILED)
-        finally:
-            await self._take_down(parts)
-
-    async def _connect(self, parts: _Parts) -> None:
-        connecting = asyncio.create_task(self._agree(parts), name=f"{self._name}-handshake")
-        ending = asyncio.create_task(self._ending.wait(), name=f"{self._name}-ending")
-        try:
-            await asyncio.wait(
-                {connecting, ending},
-                timeout=self._limits.setup_timeout_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if connecting.done():
-                await connecting
-            elif not self._ending.is_set():
-                self._end(CloseReason.SETUP_TIMEOUT)
-        finally:
-            for task in (connecting, ending):
-                task.cancel()
-            await asyncio.gather(connecting, ending, return_exceptions=True)
-
-    async def _agree(self, parts: _Parts) -> None:
-        """ICE, then DTLS, then the media keys go to the tap."""
-        await parts.ice.start(RTCIceParameters(parts.offer.ufrag, parts.offer.password))
-        if parts.ice.state == "completed":
-            await parts.dtls.agree(parts.offer)
-        if parts.dtls.state != "connected":
-            self._end(CloseReason.HANDSHAKE_FAILED)
-            return
-        parts.tap.start(*parts.dtls.media_keys)
-        parts.gatherer.connection.last_heard_s = self._connected_s = time.monotonic()
-        self.state = move(self.state, PeerState.CONNECTED)
-        try:
-            if self._on_connected is not None:
-                self._on_connected()
-        except Exception as error:  # noqa: BLE001 - the listener's defect ends nothing here
-            logger.warning("the listener of a leg's start raised %s", type(error).__name__)
-
-    async def _watch(self, parts: _Parts) -> None:
-        """Keep the rhythm by a timer, which wakes no task, until something ends the leg."""
-        self._beat(parts, time.monotonic())
-        try:
-            await self._ending.wait()
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-
-    def _schedule(self, parts: _Parts, reported_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        due_s = on_grid(loop.time(), self._limits.feedback_interval_s)
-        self._timer = loop.call_at(due_s, self._beat, parts, reported_s)
-
-    def _beat(self, parts: _Parts, reported_s: float) -> None:
-        """Send what is due, notice silence; a defect here is contained as one of the receive path."""
-        now_s = time.monotonic()
-        try:
-            parts.tap.send_feedback()
-            if now_s - reported_s >= self._limits.report_interval_s:
-                reported_s = now_s
-                parts.tap.send_report(now_s)
-        except Exception as error:  # noqa: BLE001 - a report that fails must not end a call
-            parts.gatherer.connection.contain(error)
-        self._listen(parts, now_s)
-        self._schedule(parts, reported_s)
-
-    def _listen(self, parts: _Parts, now_s: float) -> None:
-        silent_s = now_s - parts.gatherer.connection.last_heard_s
-        self.is_stalled = silent_s >= self._limits.stalled_after_s
-        if silent_s >= self._limits.dead_after_s:
-            self._end(CloseReason.SILENT)
-        elif parts.ice.state == "failed":
-            self._end(CloseReason.CONSENT_LOST)
-
-    def _dtls_changed(self, parts: _Parts) -> None:
-        if parts.dtls.state == "closed":
-            self._end(CloseReason.CONSENT_LOST if parts.ice.state == "failed" else CloseReason.PEER_LEFT)
-
-    async def _take_down(self, parts: _Parts) -> None:
-        """Tell the tracks' end, say goodbye, free the sockets; in bounded time, and then tell the reason."""
-        reason = self.close_reason or CloseReason.FAILED
-        ours = reason in {CloseReason.HANGUP, CloseReason.SHUTDOWN}
-        self.is_stalled = False
-        try:
-            parts.tap.end(TrackEnd.STOPPED if ours else TrackEnd.TRANSPORT)
-            async with asyncio.timeout(self._limits.close_timeout_s):
-                await parts.dtls.stop()
-                await parts.ice.stop()
-        except Exception as error:  # noqa: BLE001 - whatever fails here, the sockets are cut and the end is told
-            logger.warning("closing a leg raised %s; its sockets are cut", type(error).__name__)
-            parts.gatherer.connection.cut()
-        finally:
-            parts.gatherer.connection.on_media = None
-            self.state = move(self.state, PeerState.CLOSED)
-            try:
-                self._on_closed(reason)
-            except Exception as error:  # noqa: BLE001 - the listener's defect ends nothing here
-                logger.warning("the listener of a leg's end raised %s", type(error).__name__)
-
-
-def _local(gatherer: LegGatherer, certificate: LegCertificate) -> LocalTransport:
-    connection = gatherer.connection
-    return LocalTransport(
-        connection.local_username,
-        connection.local_password,
-        certificate.fingerprint(),
-        [HostCandidate(c.foundation, c.priority, c.host, c.port) for c in connection.local_candidates],
-    )

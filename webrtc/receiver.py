@@ -103,28 +103,28 @@ class PassthroughReceiver:
 
     # packets in
 
-    def push(self, packet: RtpPacket, now_s: float) -> bool:
-        """Take a packet of this m-line; False if it is none of its."""
+    def push(self, packet: RtpPacket, now_s: float) -> RtpPacket | None:
+        """Take a packet; returns the media packet it is or resends, None if it is none of this m-line's."""
         if packet.payload_type == self.media.payload_type:
             return self._push_media(packet, now_s)
         if packet.payload_type == self.media.rtx_payload_type:
             return self._push_resent(packet, now_s)
         self.counts.refused += 1
-        return False
+        return None
 
-    def _push_media(self, packet: RtpPacket, now_s: float) -> bool:
+    def _push_media(self, packet: RtpPacket, now_s: float) -> RtpPacket | None:
         reception = self._reception
         if reception is None or reception.ssrc != packet.ssrc:
             if not self._may_take_over(packet.ssrc, now_s):
                 self.counts.refused += 1
-                return False
+                return None
             reception = self._change_source(packet.ssrc, now_s)
         counts = self.counts
         counts.packets += 1
         counts.payload_bytes += len(packet.payload)
         reception.add(packet, now_s)
         self._follow(packet, now_s)
-        return True
+        return packet
 
     def _may_take_over(self, ssrc: int, now_s: float) -> bool:
         """Whether a source may become the track's: new, or back after a rest, and not one change too many."""
@@ -133,21 +133,20 @@ class PassthroughReceiver:
         left_s = self._left_s.get(ssrc)
         return left_s is None or now_s - left_s >= self._limits.source_rest_s
 
-    def _push_resent(self, packet: RtpPacket, now_s: float) -> bool:
+    def _push_resent(self, packet: RtpPacket, now_s: float) -> RtpPacket | None:
         """Unwrap a resent packet (RFC 4588, 4) of the current source."""
         if self._reception is None or len(packet.payload) < RTX_HEADER_BYTES:
-            return True  # padding that probes the path, or before the first packet
+            return None  # padding that probes the path, or before the first packet
         original = self.media.rtx_sources.get(packet.ssrc, self._reception.ssrc)
         if original != self._reception.ssrc:
-            return True
+            return None
         self.counts.resent += 1
         sequence = int.from_bytes(packet.payload[:RTX_HEADER_BYTES], "big")
-        if len(packet.payload) > RTX_HEADER_BYTES:
-            resent = packet._replace(
-                ssrc=original, sequence=sequence, payload=packet.payload[RTX_HEADER_BYTES:]
-            )
-            self._follow(resent, now_s)
-        return True
+        if len(packet.payload) == RTX_HEADER_BYTES:
+            return None
+        resent = packet._replace(ssrc=original, sequence=sequence, payload=packet.payload[RTX_HEADER_BYTES:])
+        self._follow(resent, now_s)
+        return resent
 
     def _change_source(self, ssrc: int, now_s: float) -> Reception:
         """Go on with another source of the same track; what the old one still owes is given up."""
@@ -164,7 +163,7 @@ class PassthroughReceiver:
 
     def _follow(self, packet: RtpPacket, now_s: float) -> None:
         """Put a packet in its place and give out the frames it completes."""
-        if not self._outlet.is_attached:
+        if not self._outlet.is_wanted:
             return
         if not self._listening:
             self._listening = True

@@ -15,6 +15,7 @@ RTP_VERSION: Final = 2
 
 MID_URI: Final = "urn:ietf:params:rtp-hdrext:sdes:mid"  # RFC 8843, 15
 AUDIO_LEVEL_URI: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"  # RFC 6464
+ABS_SEND_TIME_URI: Final = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 TRANSPORT_CC_URI: Final = (
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"  # its section 2
 )
@@ -27,6 +28,7 @@ class ExtensionIds:
     mid: int = 0
     audio_level: int = 0
     transport_cc: int = 0
+    abs_send_time: int = 0
 
 
 class RtpPacket(NamedTuple):

@@ -7,19 +7,27 @@ the pair, so an offer cannot point us at an address.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from webrtc.codecs import choose
 from webrtc.errors import OfferFault, OfferRefusedError
-from webrtc.frames import BOTH_KINDS
-from webrtc.offer import AcceptedMedia, DtlsRole, Fingerprint, Offer, RefusedMedia
-from webrtc.rtp import AUDIO_LEVEL_URI, MID_URI, TRANSPORT_CC_URI, ExtensionIds
+from webrtc.frames import BOTH_KINDS, Codec, MediaKind
+from webrtc.offer import (
+    OUR_SIDE_RECEIVES,
+    AcceptedMedia,
+    DtlsRole,
+    Fingerprint,
+    Offer,
+    RefusedMedia,
+    Side,
+)
+from webrtc.rtp import ABS_SEND_TIME_URI, AUDIO_LEVEL_URI, MID_URI, TRANSPORT_CC_URI, ExtensionIds
 from webrtc.sdp_lines import malformed, split_sections
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
-    from webrtc.frames import MediaKind
     from webrtc.limits import OfferLimits
     from webrtc.sdp_lines import Section
 
@@ -34,19 +42,37 @@ CANDIDATE: Final = re.compile(
 
 MEDIA_PROTOCOLS: Final = frozenset({"UDP/TLS/RTP/SAVPF", "RTP/SAVPF"})
 DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
-SENDING: Final = frozenset({"sendrecv", "sendonly"})
 STRONG_HASHES: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
-WANTED_EXTENSIONS: Final = frozenset({MID_URI, AUDIO_LEVEL_URI, TRANSPORT_CC_URI})
 MAX_EXTENSION_ID: Final = 255
 MAX_SSRC: Final = 0xFFFFFFFF
 MAX_SOURCES: Final = 16  # declared by one m-line: two per layer
 MAX_FINGERPRINTS: Final = 4
 
+NO_CODECS: Final[Mapping[MediaKind, Codec]] = {}
+WORDS: Final = {Codec.OPUS: "Opus", Codec.VP8: "VP8", Codec.H264: "H.264 with packetization-mode=1"}
+KIND_WORDS: Final = {"audio": WORDS[Codec.OPUS], "video": f"{WORDS[Codec.VP8]}, or {WORDS[Codec.H264]}"}
 
-def read_offer(text: str, limits: OfferLimits, *, kinds: AbstractSet[MediaKind] = BOTH_KINDS) -> Offer:
+
+class _Terms(NamedTuple):
+    """What the caller of the gate said."""
+
+    kinds: AbstractSet[MediaKind]
+    codecs: Mapping[MediaKind, Codec]
+    side: Side
+
+
+def read_offer(
+    text: str,
+    limits: OfferLimits,
+    *,
+    kinds: AbstractSet[MediaKind] = BOTH_KINDS,
+    codecs: Mapping[MediaKind, Codec] = NO_CODECS,
+    side: Side = OUR_SIDE_RECEIVES,
+) -> Offer:
     """Check an offer. Raises OfferRefusedError, and nothing else, for one we do not answer.
 
-    `kinds` is what the leg may carry; an m-line of another kind is answered with port 0.
+    `kinds` is what the connection may carry; an m-line of another kind is answered with port 0. A kind that
+    stands in `codecs` is taken in that codec only. `side` is what we do with the media.
     """
     session, sections = split_sections(text, limits)
     if session.has("ice-lite"):
@@ -55,10 +81,11 @@ def read_offer(text: str, limits: OfferLimits, *, kinds: AbstractSet[MediaKind] 
             "the offer is from an ICE-lite agent: send the checks yourself, as full ICE does",
         )
     candidates = _count_candidates([session, *sections], limits)
-    media = _sort_media(sections, kinds)
+    terms = _Terms(kinds, codecs, side)
+    media = _sort_media(sections, terms)
     accepted = [(s, m) for s, m in zip(sections, media, strict=True) if isinstance(m, AcceptedMedia)]
-    if not any(each.sends for _, each in accepted):
-        raise _no_media(sections, kinds)
+    if not any(each.is_used for _, each in accepted):
+        raise _no_media(sections, terms)
     group = _bundle(session)
     _check_bundle(group, [each for _, each in accepted])
     tagged = next((s for s in sections if s.first("mid") == group[0]), None) if group else None
@@ -92,17 +119,16 @@ def _count_candidates(sections: list[Section], limits: OfferLimits) -> int:
 # the m-lines
 
 
-def _no_media(sections: list[Section], kinds: AbstractSet[MediaKind]) -> OfferRefusedError:
+def _no_media(sections: list[Section], terms: _Terms) -> OfferRefusedError:
     """Tell whether nothing is sent at all, or nothing that this leg may carry."""
-    if {section.kind for section in sections} & (BOTH_KINDS - kinds):
-        taken = " and ".join(sorted(kinds)) or "nothing"
+    if {section.kind for section in sections} & (BOTH_KINDS - terms.kinds):
+        taken = " and ".join(sorted(terms.kinds)) or "nothing"
         return OfferRefusedError(OfferFault.KIND_REFUSED, f"this leg takes {taken} only: offer that")
-    return OfferRefusedError(
-        OfferFault.NO_MEDIA, "the offer sends nothing: make a track sendonly or sendrecv"
-    )
+    used = " or ".join(sorted(terms.side.used))
+    return OfferRefusedError(OfferFault.NO_MEDIA, f"nothing of the offer suits: make a track {used}")
 
 
-def _sort_media(sections: list[Section], kinds: AbstractSet[MediaKind]) -> list[AcceptedMedia | RefusedMedia]:
+def _sort_media(sections: list[Section], terms: _Terms) -> list[AcceptedMedia | RefusedMedia]:
     """Take the first m-line of each of the kinds; all others are answered with port 0."""
     media: list[AcceptedMedia | RefusedMedia] = []
     taken: set[str] = set()
@@ -112,25 +138,26 @@ def _sort_media(sections: list[Section], kinds: AbstractSet[MediaKind]) -> list[
         if mid is not None and (not TOKEN.fullmatch(mid) or mid in mids):
             raise malformed("the offer's mids must be short tokens and differ from one another")
         is_off = section.port == 0 and not section.has("bundle-only")
-        if section.kind in taken or section.kind not in kinds or is_off:
+        if section.kind in taken or section.kind not in terms.kinds or is_off:
             media.append(RefusedMedia(section.kind, section.protocol, section.formats, mid))
         else:
             taken.add(section.kind)
-            media.append(_accept(section, mid or str(number)))
+            media.append(_accept(section, mid or str(number), terms))
         mids.add(mid or str(number))
     return media
 
 
-def _accept(section: Section, mid: str) -> AcceptedMedia:
+def _accept(section: Section, mid: str, terms: _Terms) -> AcceptedMedia:
     if section.protocol not in MEDIA_PROTOCOLS:
         raise malformed("audio and video must be offered as UDP/TLS/RTP/SAVPF")
     if not section.has("rtcp-mux"):
         raise OfferRefusedError(
             OfferFault.RTCP_MUX_REQUIRED, "offer a=rtcp-mux in each m-line (RFC 8834, 4.5)"
         )
-    choice = choose(section)
+    only = terms.codecs.get(MediaKind(section.kind))
+    choice = choose(section, terms.side, only)
     if choice is None:
-        wanted = "Opus" if section.kind == "audio" else "VP8, or H.264 with packetization-mode=1"
+        wanted = WORDS[only] if only is not None else KIND_WORDS[section.kind]
         raise OfferRefusedError(
             OfferFault.UNSUPPORTED_CODEC, f"no {section.kind} codec of the offer is supported: offer {wanted}"
         )
@@ -143,12 +170,12 @@ def _accept(section: Section, mid: str) -> AcceptedMedia:
         codec=choice.codec,
         payload_type=choice.payload_type,
         rtx_payload_type=choice.rtx_payload_type,
-        sends=not directions or directions[0] in SENDING,  # RFC 8866, 6.7: none means sendrecv
+        is_used=(directions or ["sendrecv"])[0] in terms.side.used,  # RFC 8866, 6.7: none means sendrecv
         format_parameters=choice.format_parameters,
         feedback=choice.feedback,
         sources=sources,
         rtx_sources=resending,
-        extensions=_extensions(section),
+        extensions=_extensions(section, terms.side),
         reduced_size=section.has("rtcp-rsize"),
     )
 
@@ -174,13 +201,13 @@ def _ssrc(value: str) -> int:
     return int(match[1])
 
 
-def _extensions(section: Section) -> tuple[tuple[int, str], ...]:
+def _extensions(section: Section, side: Side) -> tuple[tuple[int, str], ...]:
     found: dict[str, int] = {}
     for value in section.all("extmap"):
         match = EXTMAP.fullmatch(value)
         if match is None or not 0 < int(match[1]) <= MAX_EXTENSION_ID:
             raise malformed("an extmap of the offer cannot be read")
-        if match[2] in WANTED_EXTENSIONS:
+        if match[2] in side.extensions:
             found.setdefault(match[2], int(match[1]))
     return tuple((number, uri) for uri, number in found.items())
 
@@ -198,6 +225,7 @@ def _extension_ids(accepted: list[AcceptedMedia]) -> ExtensionIds:
         mid=by_uri.get(MID_URI, 0),
         audio_level=by_uri.get(AUDIO_LEVEL_URI, 0),
         transport_cc=by_uri.get(TRANSPORT_CC_URI, 0),
+        abs_send_time=by_uri.get(ABS_SEND_TIME_URI, 0),
     )
 
 

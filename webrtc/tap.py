@@ -17,14 +17,16 @@ import pylibsrtp
 
 from webrtc import rtcp
 from webrtc.feedback import TransportFeedback
-from webrtc.frames import TrackEnd, TrackInfo
+from webrtc.frames import MediaKind, TrackEnd, TrackInfo
 from webrtc.outlet import Outlet
 from webrtc.receiver import PassthroughReceiver
+from webrtc.rtcp_feedback import remb
 from webrtc.rtp import parse_rtp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from webrtc.forward import PacketSink
     from webrtc.frames import FrameSink
     from webrtc.limits import TapLimits
     from webrtc.offer import Offer
@@ -59,6 +61,7 @@ class Tap:
         self._feedback = TransportFeedback(self._ssrc)
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
+        self._viewers: tuple[PacketSink, ...] = ()
         self.receivers = [
             PassthroughReceiver(
                 media,
@@ -104,7 +107,10 @@ class Tap:
         if receiver is None:
             self.counts.unrouted += 1
             return
-        receiver.push(packet, now_s)
+        taken = receiver.push(packet, now_s)
+        if taken is not None:
+            for viewer in self._viewers:
+                viewer.packet(receiver.info, taken, now_s)
         if self._timer is None and receiver.has_gap:
             self._arm()
 
@@ -128,6 +134,8 @@ class Tap:
                 continue
             if isinstance(item, rtcp.SenderClock):
                 receiver.sender_report(item, now_s)
+                for viewer in self._viewers:
+                    viewer.sender_report(receiver.info, item, now_s)
             else:
                 receiver.goodbye(item.ssrc, now_s)
 
@@ -148,6 +156,13 @@ class Tap:
         blocks = [block for receiver in self.receivers if (block := receiver.report(now_s)) is not None]
         if blocks:
             self._send_rtcp(rtcp.receiver_report(self._ssrc, blocks))
+        estimates = [each.estimate_bps for each in self._viewers if each.estimate_bps is not None]
+        if estimates and (sources := self._pictures()):
+            self._send_rtcp(remb(self._ssrc, sources, min(estimates)))
+
+    def _pictures(self) -> list[int]:
+        """The sources that a bandwidth estimate is about."""
+        return [ssrc for ssrc, each in self._by_ssrc.items() if each.info.kind is MediaKind.VIDEO]
 
     def _main_source(self) -> int:
         return next(iter(self._by_ssrc), 0)
@@ -162,8 +177,22 @@ class Tap:
     def detach(self) -> None:
         """Drop the frames that follow, from the next packet on."""
         self.outlet.detach()
-        for receiver in self.receivers:
-            receiver.pause()
+        if not self.outlet.is_wanted:
+            for receiver in self.receivers:
+                receiver.pause()
+
+    def forward_to(self, viewer: PacketSink) -> None:
+        """Give the packets that follow to `viewer` as well; its picture starts at a keyframe: ask for one."""
+        self._viewers = (*self._viewers, viewer)
+        self.outlet.is_watched = True
+        self.request_keyframe()
+
+    def forget(self, viewer: PacketSink) -> None:
+        """Give no more packets to `viewer`."""
+        self._viewers = tuple(each for each in self._viewers if each is not viewer)
+        self.outlet.is_watched = bool(self._viewers)
+        if not self.outlet.is_wanted:
+            self.detach()
 
     def request_keyframe(self) -> None:
         """Ask the sender of each video track for a keyframe."""

@@ -56,8 +56,8 @@ def test_the_offers_of_real_agents_pass(name: str, video: Codec, role: DtlsRole)
     audio, picture = offer.accepted
     assert (audio.codec, picture.codec) == (Codec.OPUS, video)
     assert picture.rtx_payload_type is not None
-    assert audio.sends
-    assert picture.sends
+    assert audio.is_used
+    assert picture.is_used
     assert offer.is_bundled
     assert offer.our_role is role
     assert all(each.algorithm.startswith("sha-") for each in offer.fingerprints)

@@ -1,0 +1,68 @@
+"""A viewer's browser for tests: stock aiortc that only receives, and counts what it decodes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from tests.webrtc.publisher import addresses_of_this_host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Spectator:
+    """One recvonly connection. `frames` holds what was decoded, by kind, with its time of arrival."""
+
+    def __init__(self, kinds: tuple[str, ...] = ("audio", "video"), address: str = "127.0.0.1") -> None:
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self.frames: dict[str, list[tuple[float, Any]]] = {"audio": [], "video": []}
+        self._address = address
+        self._tasks: list[asyncio.Task[None]] = []
+        for kind in kinds:
+            self.pc.addTransceiver(kind, direction="recvonly")
+        self.pc.on("track", self._watch)
+
+    def _watch(self, track: Any) -> None:
+        self._tasks.append(asyncio.create_task(self._drain(track), name=f"spectator-{track.kind}"))
+
+    async def _drain(self, track: Any) -> None:
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                self.frames[track.kind].append((time.monotonic(), frame))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.pc.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def offer(self) -> str:
+        """The offer, with its candidates gathered on one address."""
+        with addresses_of_this_host([self._address]):
+            await self.pc.setLocalDescription(await self.pc.createOffer())
+        return self.pc.localDescription.sdp
+
+    async def accept(self, answer: str) -> None:
+        """Take the answer and begin to connect."""
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    def lose(self, keep: Callable[[bytes], bool]) -> None:
+        """Drop incoming media datagrams for which `keep` is false."""
+        dtls = self.pc.getTransceivers()[0].receiver.transport
+        handle = dtls._handle_rtp_data
+
+        async def filtered(datagram: bytes, **more: Any) -> None:
+            if keep(datagram):
+                await handle(datagram, **more)
+
+        dtls._handle_rtp_data = filtered

@@ -1,0 +1,150 @@
+"""A viewer sees and hears a leg through us: whole, in time, repaired, and its wishes reach the sender."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.webrtc.legs import LOOPBACK, Memory, eventually, joined
+from tests.webrtc.publisher import PublisherPlan
+from tests.webrtc.spectator import Spectator
+from webrtc.errors import OfferFault, OfferRefusedError
+from webrtc.lifecycle import CloseReason, PeerState
+from webrtc.limits import PeerLimits
+from webrtc.viewer import Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from webrtc.peer import Peer
+
+
+@contextlib.asynccontextmanager
+async def watching(
+    source: Peer, *, kinds: tuple[str, ...] = ("audio", "video")
+) -> AsyncIterator[tuple[Viewer, Spectator, list[CloseReason]]]:
+    """A viewer of a leg, connected to a stock receiver."""
+    ends: list[CloseReason] = []
+    viewer = Viewer(source, limits=PeerLimits(), ice=LOOPBACK, on_closed=ends.append)
+    async with Spectator(kinds) as spectator:
+        try:
+            await spectator.accept(await viewer.answer(await spectator.offer()))
+            await eventually(lambda: viewer.state is PeerState.CONNECTED)
+            yield viewer, spectator, ends
+        finally:
+            await viewer.close()
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+async def test_a_viewer_decodes_what_a_leg_sends(codec: str) -> None:
+    """Sound and picture arrive decodable, in the publisher's codec, while the recording gets each frame."""
+    memory = Memory()
+    async with (
+        joined(PublisherPlan(video=codec), sink=memory) as (leg, _),
+        watching(leg.peer) as (viewer, spectator, _),
+    ):
+        await eventually(lambda: len(spectator.frames["video"]) > 30 and len(spectator.frames["audio"]) > 60)
+        frame = spectator.frames["video"][-1][1]
+        assert (frame.width, frame.height) == (320, 180)
+        assert len(memory.of_kind("video")) > 30
+        stats = viewer.stats()
+        assert stats is not None
+        assert (stats.raised, stats.forged) == (0, 0)
+
+
+async def test_a_leg_that_is_not_recorded_can_be_seen() -> None:
+    """Forwarding needs no recording: where nobody takes frames, packets still pass."""
+    async with joined() as (leg, _), watching(leg.peer) as (_, spectator, _):
+        await eventually(lambda: len(spectator.frames["video"]) > 10)
+
+
+async def test_three_viewers_see_one_leg_and_leave_one_by_one() -> None:
+    """What one viewer does is nothing to the others, nor to the leg."""
+    async with joined() as (leg, _), watching(leg.peer) as (_, first, _):
+        async with (
+            watching(leg.peer) as (_, second, _),
+            watching(leg.peer, kinds=("audio",)) as (_, third, _),
+        ):
+            for each in (first, second):
+                await eventually(lambda each=each: len(each.frames["video"]) > 5)
+            await eventually(lambda: len(third.frames["audio"]) > 5)
+            assert not third.frames["video"]
+        seen = len(first.frames["video"])
+        await eventually(lambda: len(first.frames["video"]) > seen + 10)
+        assert leg.peer.state is PeerState.CONNECTED
+
+
+async def test_a_late_viewer_asks_for_a_keyframe() -> None:
+    """The picture starts at a keyframe that is asked for, however long ago the sender's last one was."""
+    async with joined(PublisherPlan(keyframe_every=3000)) as (leg, publisher):
+        await eventually(lambda: publisher.video is not None and publisher.video.sent > 45)
+        asked = publisher.keyframe_requests
+        async with watching(leg.peer):
+            await eventually(lambda: publisher.keyframe_requests > asked)
+
+
+async def test_what_a_viewer_misses_is_sent_again() -> None:
+    """Every tenth packet is lost on the way to the viewer: it asks, and gets it from the history."""
+    async with joined() as (leg, _), watching(leg.peer) as (viewer, spectator, _):
+        count = 0
+
+        def keep(_: bytes) -> bool:
+            nonlocal count
+            count += 1
+            return count % 10 != 0
+
+        spectator.lose(keep)
+        seen = len(spectator.frames["video"])
+        await eventually(lambda: len(spectator.frames["video"]) > seen + 60)
+        stats = viewer.stats()
+        assert stats is not None
+        assert stats.resent > 5
+
+
+async def test_a_viewer_is_told_the_senders_clock() -> None:
+    """Sender reports pass, so sound and picture stay together; the answers tell the round trip."""
+    async with joined() as (leg, _), watching(leg.peer) as (viewer, spectator, _):
+        stats = viewer.stats()
+        assert stats is not None
+        await eventually(lambda: stats.round_trip_s is not None)
+        assert 0 <= (stats.round_trip_s or 0) < 1
+        report = await spectator.pc.getStats()
+        outbound = [each for each in report.values() if each.type == "remote-outbound-rtp"]
+        assert len(outbound) == 2
+
+
+async def test_an_offer_that_sends_only_is_no_viewers() -> None:
+    """Whoever wants to see must offer to receive; the refusal says so."""
+    async with joined() as (leg, publisher):
+        viewer = Viewer(leg.peer, limits=PeerLimits(), ice=LOOPBACK, on_closed=lambda _: None)
+        offer = (await publisher.offer()).replace("a=sendrecv", "a=sendonly")
+        with pytest.raises(OfferRefusedError, match="recvonly") as refused:
+            await viewer.answer(offer)
+        assert refused.value.code is OfferFault.NO_MEDIA
+
+
+async def test_an_offer_without_the_legs_codec_is_refused() -> None:
+    """One codec for all: a viewer that cannot take it learns which one it needs."""
+    async with joined(PublisherPlan(video="h264")) as (leg, _), Spectator() as spectator:
+        viewer = Viewer(leg.peer, limits=PeerLimits(), ice=LOOPBACK, on_closed=lambda _: None)
+        offer = (await spectator.offer()).replace("H264/90000", "H265/90000")
+        with pytest.raises(OfferRefusedError, match=r"H\.264") as refused:
+            await viewer.answer(offer)
+        assert refused.value.code is OfferFault.UNSUPPORTED_CODEC
+
+
+async def test_a_viewer_that_leaves_is_forgotten() -> None:
+    """After its end the leg gives it no packet, and tells why it ended once."""
+    async with joined() as (leg, _), watching(leg.peer) as (viewer, spectator, ends):
+        await eventually(lambda: len(spectator.frames["video"]) > 3)
+        await spectator.pc.close()
+        await eventually(lambda: ends)
+        assert ends == [CloseReason.PEER_LEFT]
+        assert leg.peer._viewers == []
+        stats = viewer.stats()
+        assert stats is not None
+        sent = stats.packets
+        await eventually(lambda: leg.peer.stats().tracks[0].packets > 0)
+        assert stats.packets == sent
