@@ -33,6 +33,7 @@ _SAFE_INTEGER: Final = (1 << 53) - 1  # RFC 8785, 3.2.2.3: beyond it two JSON re
 _MEMBERS: Final = frozenset({"v", "request", "status", "entries"})
 _ENTRY_MEMBERS: Final = frozenset({"leaf", "proof"})
 _SHREDDED: Final = "object.shredded"  # the entry that says an object's key and bytes are gone
+_OBJECTS: Final = "objects"  # in each such entry: how many objects its request has
 _STATUSES: Final = frozenset({"pending", "complete"})
 
 
@@ -87,7 +88,8 @@ def verify_receipt(receipt: bytes, verifiers: Sequence[NoteVerifier]) -> Receipt
     """The receipt, if each of its entries is proven under a checkpoint that every verifier signed.
 
     The file itself is not signed, so its own words must be borne out by its leaves: each names the
-    request, and a complete receipt has the shredding of every object it speaks of. Raises
+    request, and a complete receipt has the shredding of every object it speaks of, and of as many as the
+    leaves say there are. Raises
     `ReceiptError` if they are not, if the file or a leaf is malformed, or if two checkpoints tell
     different stories; `ProofError` or `NoteError` if an entry is not proven.
     """
@@ -125,8 +127,13 @@ def _require_borne_out(request: str, status: str, entries: Sequence[ProvenEntry]
         raise ReceiptError("an entry belongs to another request than the receipt says")
     objects = {entry.fields.get("object") for entry in entries}
     shredded = {entry.fields.get("object") for entry in entries if entry.fields.get("type") == _SHREDDED}
-    if status == "complete" and objects != shredded:
+    if status != "complete":
+        return
+    if objects != shredded:
         raise ReceiptError("the receipt says complete, but not every object is proven to be shredded")
+    asked_for = {entry.fields[_OBJECTS] for entry in entries if _OBJECTS in entry.fields}
+    if asked_for - {len(objects)}:
+        raise ReceiptError("the receipt says complete, but of the objects asked for some are not in it")
 
 
 def _prove(entry: object, verifiers: Sequence[NoteVerifier]) -> ProvenEntry:

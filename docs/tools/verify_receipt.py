@@ -142,6 +142,8 @@ def verify(receipt: dict[str, Any], keys: list[Key], expected: dict[str, str]) -
     require(
         not complete or {each.get("object") for each in proven} == shredded, "not every object is shredded"
     )
+    counts = {each["objects"] for each in proven if "objects" in each}
+    require(not complete or counts <= {len(shredded)}, "an object that was asked for is not in it")
     for name, value in expected.items():
         require(any(str(each.get(name)) == value for each in proven), f"no entry has {name} = {value}")
     return proven

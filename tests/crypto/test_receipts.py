@@ -91,6 +91,16 @@ def test_a_complete_receipt_shows_every_object_shredded() -> None:
             verify_receipt(told(*leaves), PINNED)
 
 
+def test_a_complete_receipt_lacks_none_of_the_objects_asked_for() -> None:
+    """Each leaf says how many there are, so an entry that is taken out is missed."""
+    both = [ERASED | {"objects": 2, "object": name} for name in ("o1", "o2")]
+    assert verify_receipt(told(*both), PINNED).status == "complete"
+    assert verify_receipt(told(both[0], status="pending"), PINNED).status == "pending"
+    for leaves in (both[:1], [both[0], both[0]], [*both, ERASED | {"object": "o3"}]):
+        with pytest.raises(ReceiptError, match="some are not in it"):
+            verify_receipt(told(*leaves), PINNED)
+
+
 @pytest.mark.parametrize("request_id", ["del_2", "", 1])
 def test_a_receipt_speaks_of_one_request_only(request_id: LeafValue) -> None:
     """A genuine entry of another request cannot be passed off as this one's."""

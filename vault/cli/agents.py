@@ -35,7 +35,7 @@ PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="Id, as `callvau
 @GROUP.command("add")
 def add(
     *,
-    name: Annotated[str, typer.Argument(help="Name of the person or service.")],
+    name: Annotated[str, typer.Argument(callback=options.named, help="Name of the person or service.")],
     role: Annotated[PersonRole, typer.Option("--role", help="What they may do.")] = PersonRole.AGENT,
     email: Annotated[str, typer.Option("--email")] = "",
     tenant: options.Tenant = None,

@@ -18,13 +18,13 @@ ButtonId = Annotated[str, typer.Argument(metavar="BUTTON", help="Id, as `callvau
 @GROUP.command("add")
 def add(  # noqa: PLR0913  # one option for each thing a visitor reads
     *,
-    name: Annotated[str, typer.Argument(help="What your own people call it.")],
+    name: Annotated[str, typer.Argument(callback=options.named, help="What your own people call it.")],
     origin: Annotated[
         list[str],
         typer.Option("--origin", help="A page's scheme and host, like https://shop.example; repeat."),
     ],
-    label_fr: Annotated[str, typer.Option("--label-fr")] = "Nous appeler",
-    label_en: Annotated[str, typer.Option("--label-en")] = "Call us",
+    label_fr: Annotated[str, typer.Option("--label-fr", callback=options.named)] = "Nous appeler",
+    label_en: Annotated[str, typer.Option("--label-en", callback=options.named)] = "Call us",
     purpose_fr: Annotated[str, typer.Option("--purpose-fr", help="Why calls are recorded.")] = "",
     purpose_en: Annotated[str, typer.Option("--purpose-en", help="Why calls are recorded.")] = "",
     audio_only: Annotated[bool, typer.Option("--audio-only", help="Never ask for a camera.")] = False,

@@ -1,7 +1,7 @@
 """Options that many commands share, said once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,6 +14,16 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Tenant = Annotated[
     str | None, typer.Option("--tenant", help="Tenant id; may be left out where there is only one.")
 ]
+
+
+NAME_CHARS: Final = 200  # as over HTTP
+
+
+def named(text: str) -> str:
+    """Take a name that people will read, in a notice or a list; refuse one that shows nothing or too much."""
+    if not text.strip() or len(text) > NAME_CHARS or not text.isprintable():
+        raise typer.BadParameter(f"write 1 to {NAME_CHARS} visible characters")
+    return text
 
 
 def group(name: str, about: str) -> typer.Typer:

@@ -15,7 +15,9 @@ GROUP: Final = options.group("tenant", "The companies whose calls these are.")
 @GROUP.command("add")
 def add(
     *,
-    name: Annotated[str, typer.Argument(help="The company's name, as every notice shows it.")],
+    name: Annotated[
+        str, typer.Argument(callback=options.named, help="The company's name, as every notice shows it.")
+    ],
     retention_days: Annotated[
         int | None,
         typer.Option("--retention-days", min=1, max=3_650, help="Days; else the settings' default."),

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from vault.http.ask import Answer, Ask
 from vault.http.openapi import describe
-from vault.http.problem_rows import PROBLEMS
+from vault.http.problem_rows import PROBLEMS, Row
 from vault.http.route import Route, RouteTable
 from vault.http.security_headers import PAGE_CSP
 from vault.http.services import TABLE
@@ -22,6 +22,7 @@ HTML: Final = "text/html; charset=utf-8"
 ASSETS: Final = {
     "swagger-ui.css": (WEB / "vendor" / "swagger-ui" / "swagger-ui.css", "text/css"),
     "swagger-ui-bundle.js": (WEB / "vendor" / "swagger-ui" / "swagger-ui-bundle.js", "text/javascript"),
+    "problems.css": (WEB / "docs" / "problems.css", "text/css"),
     "start.js": (WEB / "docs" / "start.js", "text/javascript"),
 }
 _PAGE: Final = {"Content-Security-Policy": PAGE_CSP}
@@ -55,21 +56,23 @@ async def asset(ask: Ask[None, None]) -> web.StreamResponse:
 
 async def problems_page(_ask: Ask[None, None]) -> Answer:
     """List every problem with its words in both languages: where the ``type`` of a problem leads."""
-    rows = "".join(
-        f'<tr id="{code}"><td><code>{code}</code></td><td>{row.status}</td>'
-        + "".join(
-            f'<td lang="{language}"><b>{html.escape(words.title)}</b><br>{html.escape(words.detail)}</td>'
-            for language, words in row.words.items()
-        )
-        + "</tr>"
-        for code, row in sorted(PROBLEMS.items())
-    )
+    blocks = "".join(_block(code, row) for code, row in sorted(PROBLEMS.items()))
     page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Problems</title><h1>Problems</h1><table>'
-        "<tr><th>code</th><th>status</th><th>English</th><th>Français</th></tr>"
-        f"{rows}</table></html>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Problems</title>'
+        '<link rel="stylesheet" href="/shared/tokens.css">'
+        '<link rel="stylesheet" href="/docs/assets/problems.css"></head>'
+        f"<body><main><h1>Problems</h1>{blocks}</main></body></html>"
     )
     return Answer(body=page, content_type=HTML, headers=_PAGE)
+
+
+def _block(code: str, row: Row) -> str:
+    words = "".join(
+        f'<p lang="{language}"><b>{html.escape(said.title)}.</b> {html.escape(said.detail)}</p>'
+        for language, said in row.words.items()
+    )
+    return f'<article id="{code}"><h2>{code} <span class="status">{row.status}</span></h2>{words}</article>'
 
 
 ROUTES: Final = (

@@ -26,7 +26,7 @@ class IssuerIn(In):
     jwks_url: Text | None = Field(None, max_length=1_000)
     jwks: dict[str, Any] | None = Field(None, max_length=10)
     role_claim: Text | None = Field(None, max_length=100)
-    role_map: dict[str, PersonRole] = Field(default_factory=dict, max_length=50)
+    role_map: dict[Text, PersonRole] = Field(default_factory=dict, max_length=50)
     default_role: PersonRole | None = None
 
 

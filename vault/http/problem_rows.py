@@ -136,18 +136,18 @@ PROBLEMS: Final[dict[str, Row]] = {
     ),
     "consent_missing": _row(
         409,
-        ("Notice not answered", "Avis sans réponse"),
+        ("Notice not answered", "Notice sans réponse"),
         (
             "The visitor has not answered the notice yet.",
-            "Le visiteur n’a pas encore répondu à l’avis.",
+            "Le visiteur n’a pas encore répondu à la notice.",
         ),
     ),
     "notice_changed": _row(
         409,
-        ("Notice has changed", "L’avis a changé"),
+        ("Notice has changed", "La notice a changé"),
         (
             "The answer is to another notice than the one shown. Show it again.",
-            "La réponse porte sur un autre avis que celui affiché. Affichez-le de nouveau.",
+            "La réponse porte sur une autre notice que celle de l’appel. Affichez-la de nouveau.",
         ),
     ),
     "idempotency_conflict": _row(

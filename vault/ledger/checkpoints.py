@@ -1,6 +1,7 @@
 """Signed checkpoints: made while entries arrive, kept, and published outside the database."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -89,16 +90,26 @@ class Checkpoints:
         return note if note is not None else await self._sign()
 
     async def proof(self, index: int) -> str:
-        """Prove an entry under a checkpoint that covers it; NotFoundError for one that is not there yet."""
+        """Prove one entry; see ``proofs``."""
+        return (await self.proofs([index]))[0]
+
+    async def proofs(self, indexes: Sequence[int]) -> Sequence[str]:
+        """Prove entries, all under one checkpoint; NotFoundError for one that is not there yet.
+
+        A new checkpoint is signed only where the latest does not cover them all.
+        """
         note = await self.latest()
-        if index >= _size_of(note):
+        if max(indexes, default=-1) >= _size_of(note):
             note = await self.newest()
         size = _size_of(note)
-        if not 0 <= index < size:
+        if any(not 0 <= index < size for index in indexes):
             raise NotFoundError("the ledger has no such entry")
         async with self._database.read() as connection:
-            hashes = await tree.inclusion(connection, index, size)
-        return format_proof(Proof(index=index, hashes=tuple(hashes), checkpoint=note))
+            paths = [await tree.inclusion(connection, index, size) for index in indexes]
+        return [
+            format_proof(Proof(index=index, hashes=tuple(path), checkpoint=note))
+            for index, path in zip(indexes, paths, strict=True)
+        ]
 
     async def run(self, every_s: float) -> None:
         """Sign, publish and prune until cancelled; what fails is tried again at the next turn."""

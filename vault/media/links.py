@@ -186,23 +186,26 @@ class Links:
             )
             .limit(200)
         )
-        async with self._database.write() as connection:
+        async with self._database.read() as connection:
             over = (await connection.execute(query)).all()
+        entries = {row.id: await self._ledger.ready(self._view_closed(row)) for row in over}
+        async with self._database.write() as connection:
             # Rows before leaves: whoever holds the ledger's turn waits for nobody's row.
-            for row in over:
-                await connection.execute(update(links).where(links.c.id == row.id).values(uses=-row.uses))
-            for row in over:
-                await self._ledger.append(
-                    connection,
-                    Entry(
-                        EntryType.MEDIA_VIEW_CLOSED,
-                        tenant_id=row.tenant_id,
-                        object_id=row.media_id,
-                        facts={"requests": row.uses + self._further.pop(Id(row.id), 0)},
-                        detail={"person": row.principal_id},
-                    ),
-                )
-        return len(over)
+            closed = [row.id for row in over if await _close(connection, row)]
+            for link_id in closed:
+                await self._ledger.append(connection, entries[link_id])
+        for link_id in closed:
+            self._further.pop(link_id, None)
+        return len(closed)
+
+    def _view_closed(self, row: Row[Any]) -> Entry:
+        return Entry(
+            EntryType.MEDIA_VIEW_CLOSED,
+            tenant_id=row.tenant_id,
+            object_id=row.media_id,
+            facts={"requests": row.uses + self._further.get(row.id, 0)},
+            detail={"person": row.principal_id},
+        )
 
     async def _checked(self, connection: AsyncConnection, path: str, by: Principal) -> tuple[Grant, bool]:
         row = (await connection.execute(_LINK, {"path_hash": _hash(path)})).first()
@@ -223,6 +226,14 @@ async def _media_row(connection: AsyncConnection, media_id: str) -> Row[Any]:
     if row is None:
         raise NotFoundError("there is no such thing here")
     return row
+
+
+async def _close(connection: AsyncConnection, row: Row[Any]) -> bool:
+    """Mark a link as closed; False where somebody else has, or an erasure took it."""
+    marked = await connection.execute(
+        update(links).where(links.c.id == row.id, links.c.uses == row.uses).values(uses=-row.uses)
+    )
+    return marked.rowcount == 1
 
 
 def _require_ready(row: Row[Any]) -> None:

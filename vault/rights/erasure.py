@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.errors import StorageError
@@ -171,7 +171,8 @@ class Eraser:
             of_request = deletion_requests.c.id == row.request_id
             request = await connection.execute(select(deletion_requests).where(of_request).with_for_update())
             await _mark_erased(connection, row, now)
-            index = await self._ledger.append(connection, self._shredded(row, request.one().reason, now))
+            shredded = self._shredded(row, request.one().reason, await _asked_for(connection, row), now)
+            index = await self._ledger.append(connection, shredded)
             await connection.execute(
                 update(erasures)
                 .where(erasures.c.object_id == row.object_id)
@@ -185,7 +186,7 @@ class Eraser:
             if left.first() is None:
                 await connection.execute(update(deletion_requests).where(of_request).values(completed_at=now))
 
-    def _shredded(self, row: Row[Any], reason: str, now: datetime) -> Entry:
+    def _shredded(self, row: Row[Any], reason: str, objects: int, now: datetime) -> Entry:
         return Entry(
             EntryType.OBJECT_SHREDDED,
             tenant_id=row.tenant_id,
@@ -194,6 +195,7 @@ class Eraser:
                 **row.evidence,
                 "kind": row.kind,
                 "request": row.request_id,
+                "objects": objects,  # so that a receipt from which an entry was taken out is no complete one
                 "reason": reason,
                 "method": METHOD,
                 "assurance": self._keys.assurance,
@@ -261,6 +263,12 @@ async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime
         )
     else:
         await connection.execute(update(calls).where(calls.c.id == row.object_id).values(erased_at=now))
+
+
+async def _asked_for(connection: AsyncConnection, row: Row[Any]) -> int:
+    """Count the objects of an erasure's request; it gets no more once it is written."""
+    query = select(func.count()).where(erasures.c.request_id == row.request_id)
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def _evidence(connection: AsyncConnection, object_id: str) -> dict[str, Any]:

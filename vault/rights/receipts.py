@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from vault.errors import ConflictError
+from vault.errors import ConflictError, LedgerBrokenError
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.policy import Principal
@@ -23,18 +23,18 @@ class Receipts:
     async def of(self, request_id: str, *, by: Principal) -> bytes:
         """Write the receipt as it stands: *pending* holds what is proven so far, *complete* everything.
 
-        Raises ConflictError while nothing is proven yet: a receipt never precedes its effect.
+        Raises ConflictError while nothing is proven yet: a receipt never precedes its effect; and
+        LedgerBrokenError where an entry is missing.
         """
         request = await self._requests.get(request_id, by=by)
-        entries = []
-        for item in request.items:
-            if item.leaf_index is None:
-                continue
-            leaf = await self._ledger.leaf(item.leaf_index, tenant_id=request.tenant_id)
-            if leaf is not None:
-                entries.append({"leaf": leaf, "proof": await self._checkpoints.proof(item.leaf_index)})
-        if not entries:
+        indexes = [item.leaf_index for item in request.items if item.leaf_index is not None]
+        if not indexes:
             raise ConflictError("nothing is proven yet; ask again in a moment")
+        proofs = await self._checkpoints.proofs(indexes)
+        entries = [
+            {"leaf": await self._leaf(index, request.tenant_id), "proof": proof}
+            for index, proof in zip(indexes, proofs, strict=True)
+        ]
         receipt: dict[str, Any] = {
             "v": RECEIPT_VERSION,
             "request": request.id,
@@ -42,3 +42,9 @@ class Receipts:
             "entries": entries,
         }
         return json.dumps(receipt, indent=1).encode()
+
+    async def _leaf(self, index: int, tenant_id: str) -> str:
+        leaf = await self._ledger.leaf(index, tenant_id=tenant_id)
+        if leaf is None:  # leaving it out would make the receipt say less than happened
+            raise LedgerBrokenError("an entry of the receipt is not in the ledger")
+        return leaf

@@ -136,10 +136,10 @@ def test_a_role_without_receipts_learns_when_it_was_erased(
 
 
 def test_a_refused_erasure_is_explained_in_the_dialog(open_page: OpenPage, vault: Double, first: str) -> None:
-    """A legal hold, say: the dialog stays, with the answers given."""
+    """A rule of the house, say: the dialog stays, with the answers given."""
     vault.refusals["DELETE", "/v1/media"] = (423, "refused_by_policy")
     page = open_page(first)
     erase(page)
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("legal hold")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("A rule of this installation")
     expect(page.get_by_label("Reason")).to_have_value("visitor_request")
     expect(page.get_by_role("button", name="Erase for good")).to_be_enabled()

@@ -39,6 +39,7 @@ NOT_FOR_PEOPLE = {
     "receipt_invalid",
     "schema_too_new",
     "too_large",
+    "too_many_legs",
     "unsupported_media_type",
 }
 

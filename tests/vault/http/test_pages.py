@@ -53,7 +53,8 @@ async def _pages(house: House) -> dict[str, tuple[str, Any]]:
     try:
         admin = await sign_in(house, Role.ADMIN)
         found = {}
-        for path in ("/demo", "/docs", "/console/login", "/console", f"/console/recordings/{RECORDING}"):
+        pages = ("/demo", "/docs", "/docs/problems", "/console/login", "/console")
+        for path in (*pages, f"/console/recordings/{RECORDING}"):
             status, body, response = await admin.ask("GET", path)
             assert (status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8"), path
             found[path] = (body.decode(), response)
@@ -77,7 +78,7 @@ def _references_of(path: str, text: str, content_type: str) -> list[tuple[str, s
 
 
 async def test_everything_a_page_or_module_refers_to_is_served_as_what_it_is(shared_house: House) -> None:
-    """Crawled from the five pages and the widget through every import: type, nosniff, no third party."""
+    """Crawled from the six pages and the widget through every import: type, nosniff, no third party."""
     waiting: list[tuple[str, str]] = [("/widget.js", SCRIPT)]
     for path, (text, _) in (await _pages(shared_house)).items():
         parser = _References()

@@ -1,6 +1,7 @@
 """A playback that is under way ends within seconds of the right to it, however slowly it is read (P7)."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from tests.vault.http.players import RECEIVE_BYTES, Player, SlowPlayer, sign_in,
 from tests.vault.http.recordings import Recorded, erase_now, record_bytes
 from vault.clock import SystemClock, TurnableClock
 from vault.db.engine import READERS
+from vault.media.opening import Opening
 from vault.media.places import part_key
 from vault.model import ErasureReason, Id, Part
 
@@ -114,6 +116,25 @@ async def test_a_good_playback_goes_on_while_it_is_checked(shared_house: House, 
         first = await response.content.readexactly(1_000)
         await asyncio.sleep(2 * shared_house.services.settings.links.recheck_s + 0.3)
         assert first + await response.content.read() == film.plain
+
+
+def _openings() -> dict[int, Opening]:
+    gc.collect()
+    return {id(one): one for one in gc.get_objects() if isinstance(one, Opening)}
+
+
+async def test_a_player_that_stops_reading_stops_the_reading(shared_house: House, film: Recorded) -> None:
+    """Back-pressure: nothing further is read or opened, beyond what the kernel's buffers take."""
+    player = await sign_in(shared_house)
+    url = await player.media_url(film)
+    before = _openings()
+    async with watching(player, url):
+        await asyncio.sleep(0.5)
+        [running] = [one for number, one in _openings().items() if number not in before]
+        unread_bytes = running._unread_bytes
+        await asyncio.sleep(0.5)
+        assert running._unread_bytes == unread_bytes
+        assert unread_bytes > SIZE / 2
 
 
 async def test_a_database_that_hangs_ends_what_plays(shared_house: House, film: Recorded) -> None:

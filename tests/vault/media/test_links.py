@@ -166,3 +166,18 @@ async def test_a_used_link_is_closed_in_the_ledger_when_its_time_is_over(tmp_pat
         closing = (await work.ledger.history(begun.media_id))[0]
         assert (closing.type, closing.facts["requests"]) == ("media.view_closed", 4)
         assert closing.detail == {"person": work.tenant_id}
+
+
+async def test_two_programs_close_a_link_once(tmp_path: Path) -> None:
+    """Both may find it; the row decides whose entry counts."""
+    clock = TurnableClock(START)
+    async with open_workshop(tmp_path, clock=clock) as work:
+        begun = await work.ready()
+        used = await work.links.make(begun.media_id, "x", by=work.by())
+        await work.links.use(used.path, by=work.by())
+        clock.turn(timedelta(minutes=6))
+        other = await work.reborn()
+        closed = await asyncio.gather(*(one.links.close_expired() for one in (work, other, work, other)))
+        assert sum(closed) == 1
+        told = [entry.type for entry in await work.ledger.history(begun.media_id)]
+        assert told.count("media.view_closed") == 1

@@ -279,7 +279,7 @@ export default {
   "problem.dependency_unavailable": "A part of the server does not answer. Nothing was half done: try again in a moment.",
   "problem.key_provider": "The key store does not answer. Recordings stay closed until it does.",
   "problem.no_space": "The store is full. Tell your administrator.",
-  "problem.refused_by_policy": "A rule of your company forbids this, such as a legal hold. Ask an administrator.",
+  "problem.refused_by_policy": "A rule of this installation forbids it. Ask an administrator.",
   "problem.tampered": "The stored bytes were changed from outside. Nothing of them is shown. Tell your administrator at once.",
   "problem.nothing_captured": "Nothing could be kept of this recording."
 };

@@ -279,7 +279,7 @@ export default {
   "problem.dependency_unavailable": "Une partie du serveur ne répond pas. Rien n’a été fait à moitié : réessayez dans un instant.",
   "problem.key_provider": "Le coffre des clés ne répond pas. Les enregistrements restent fermés d’ici là.",
   "problem.no_space": "Le stockage est plein. Prévenez votre administrateur.",
-  "problem.refused_by_policy": "Une règle de votre société l’interdit, par exemple un gel légal. Adressez-vous à un administrateur.",
+  "problem.refused_by_policy": "Une règle de cette installation l’interdit. Adressez-vous à un administrateur.",
   "problem.tampered": "Les octets gardés ont été modifiés de l’extérieur. Rien n’en est montré. Prévenez tout de suite votre administrateur.",
   "problem.nothing_captured": "Rien n’a pu être gardé de cet enregistrement."
 };

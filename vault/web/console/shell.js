@@ -11,7 +11,8 @@ const YEAR_S = 365 * 24 * 3600;
  * @param {string | undefined} language
  */
 function rememberLanguage(language) {
-  document.cookie = `callvault_language=${language}; Path=/; Max-Age=${YEAR_S}; SameSite=Lax`;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `callvault_language=${language}; Path=/; Max-Age=${YEAR_S}; SameSite=Lax${secure}`;
 }
 
 /** @param {Event} event */
