@@ -285,7 +285,7 @@ class Endpoint(Generic[M]):
         """Tell the tracks' end, say goodbye, free the sockets; in bounded time, and then tell the reason."""
         reason = self.close_reason or CloseReason.FAILED
         self._ended()
-        ours = reason in {CloseReason.HANGUP, CloseReason.SHUTDOWN}
+        ours = reason in {CloseReason.HANGUP, CloseReason.SHUTDOWN, CloseReason.SOURCE_ENDED}
         self.is_stalled = False
         try:
             parts.media.end(TrackEnd.STOPPED if ours else TrackEnd.TRANSPORT)

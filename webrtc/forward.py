@@ -9,34 +9,29 @@ from __future__ import annotations
 
 import logging
 import secrets
-import struct
-from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 import pylibsrtp
 
 from webrtc import rtcp
+from webrtc.frames import MediaKind
 from webrtc.guard import Budget
+from webrtc.keyframes import starts_keyframe
+from webrtc.outgoing import OutTrack
 from webrtc.rtcp_feedback import Estimate, KeyframeWanted, Nacked, read_viewer, sender_report
-from webrtc.rtp import HEADER, ONE_BYTE_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from webrtc.frames import MediaKind, TrackEnd, TrackInfo
+    from webrtc.frames import TrackEnd, TrackInfo
     from webrtc.limits import ForwardLimits
-    from webrtc.offer import AcceptedMedia, Offer
+    from webrtc.offer import Offer
     from webrtc.rtcp import ReportBlock, SenderClock
     from webrtc.rtp import RtpPacket
 
 logger = logging.getLogger(__name__)
 
-RTP_FLAGS: Final = 2 << 6  # version 2, no padding, no contributing sources
-WITH_EXTENSION: Final = 1 << 4
-SEND_TIME: Final = struct.Struct("!HHL")  # profile, one word, id with length and 24 bits of time
-SEND_TIME_UNIT: Final = 1 << 18  # of a second, in 6.18 fixed point
-FIRST_SEQUENCES: Final = 1 << 15  # a start in the lower half keeps libsrtp's roll-over counter at zero
 REPORT_UNIT: Final = 65_536  # of the delay since the last sender report, per second
 CNAME_BYTES: Final = 12
 
@@ -54,6 +49,9 @@ class PacketSink(Protocol):
     def sender_report(self, info: TrackInfo, clock: SenderClock, now_s: float) -> None:
         """The clock of the track's source."""
 
+    def source_ended(self) -> None:
+        """Nothing more will come."""
+
 
 class Leg(Protocol):
     """What a viewer asks of the leg it sees."""
@@ -62,9 +60,18 @@ class Leg(Protocol):
         """Ask for a keyframe; asking often costs nothing more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a viewer last reported of one source (RFC 3550, 6.4.1)."""
+
+    fraction_lost: float  # since the report before, 0 to 1
+    lost: int  # packets since the beginning; what came twice makes it smaller
+    jitter_s: float
+
+
 @dataclass(slots=True)
 class ForwardCounts:
-    """What happened on the way to one viewer; numbers only rise, but for the last three."""
+    """What happened on the way to one viewer: numbers that rise, then what the viewer last told."""
 
     packets: int = 0
     payload_bytes: int = 0
@@ -75,95 +82,30 @@ class ForwardCounts:
     early: int = 0
     forged: int = 0
     raised: int = 0
-    fraction_lost: float = 0.0
-    jitter_s: float = 0.0
     round_trip_s: float | None = None
-
-
-class OutTrack:
-    """One source of ours: continues in number and time whatever happens to the source it is fed from."""
-
-    def __init__(self, media: AcceptedMedia, history: int, send_time_id: int) -> None:
-        self.media = media
-        self.ssrc = secrets.randbits(32)
-        self.packets = 0
-        self.payload_bytes = 0
-        self.report_sent: tuple[int, float] | None = None  # middle of the NTP stamp told, and when
-        self._rate_hz = media.codec.clock_rate_hz
-        self._send_time_id = send_time_id
-        self._history = history
-        self._sent: dict[int, bytes] = {}
-        self._order: deque[int] = deque()
-        self._source: int | None = None
-        self._sequence_shift = 0
-        self._stamp_shift = 0
-        self._last_sequence = secrets.randbelow(FIRST_SEQUENCES)
-        self._last_stamp = secrets.randbits(32)
-        self._last_s = 0.0
-
-    def write(self, packet: RtpPacket, now_s: float) -> tuple[int, bytes]:
-        """Our number of the packet, and the packet as it goes out, in the clear."""
-        if packet.ssrc != self._source:
-            self._follow(packet, now_s)
-        sequence = packet.sequence + self._sequence_shift & 0xFFFF
-        stamp = packet.timestamp + self._stamp_shift & 0xFFFFFFFF
-        ahead = sequence - self._last_sequence & 0xFFFF
-        if ahead < FIRST_SEQUENCES:
-            self._last_sequence, self._last_stamp, self._last_s = sequence, stamp, now_s
-        self.packets += 1
-        self.payload_bytes += len(packet.payload)
-        marked_type = packet.marker << 7 | self.media.payload_type
-        if not self._send_time_id:
-            return sequence, HEADER.pack(RTP_FLAGS, marked_type, sequence, stamp, self.ssrc) + packet.payload
-        head = HEADER.pack(RTP_FLAGS | WITH_EXTENSION, marked_type, sequence, stamp, self.ssrc)
-        at = int(now_s * SEND_TIME_UNIT) & 0xFFFFFF
-        return sequence, head + SEND_TIME.pack(
-            ONE_BYTE_PROFILE, 1, (self._send_time_id << 4 | 2) << 24 | at
-        ) + packet.payload
-
-    def _follow(self, packet: RtpPacket, now_s: float) -> None:
-        """Go on from where we are with another source."""
-        passed = 1 if self._source is None else max(1, round((now_s - self._last_s) * self._rate_hz))
-        self._source = packet.ssrc
-        self._sequence_shift = self._last_sequence + 1 - packet.sequence
-        self._stamp_shift = self._last_stamp + passed - packet.timestamp
-
-    def shifted(self, clock: SenderClock) -> SenderClock | None:
-        """The source's clock on our stamps; None for another source's."""
-        if clock.ssrc != self._source:
-            return None
-        return clock._replace(
-            ssrc=self.ssrc, rtp_timestamp=clock.rtp_timestamp + self._stamp_shift & 0xFFFFFFFF
-        )
-
-    def keep(self, sequence: int, datagram: bytes) -> None:
-        """Remember what was sent, in place of the oldest."""
-        self._sent[sequence] = datagram
-        self._order.append(sequence)
-        if len(self._order) > self._history:
-            self._sent.pop(self._order.popleft(), None)
-
-    def again(self, sequence: int) -> bytes | None:
-        """What was sent under this number, if it is still remembered."""
-        return self._sent.get(sequence)
-
-    def forget(self) -> None:
-        """Drop the history."""
-        self._sent.clear()
-        self._order.clear()
+    heard: dict[MediaKind, Heard] = field(default_factory=dict)
 
 
 class Forwarder:
-    """The media side of one viewer. `send(datagram)` sends an encrypted datagram at once."""
+    """The media side of one viewer. `send(datagram)` sends an encrypted datagram at once.
+
+    `on_source_ended()` is called when the leg it sees has ended.
+    """
 
     def __init__(
-        self, offer: Offer, limits: ForwardLimits, send: Callable[[bytes], object], source: Leg
+        self,
+        offer: Offer,
+        limits: ForwardLimits,
+        send: Callable[[bytes], object],
+        source: Leg,
+        on_source_ended: Callable[[], None],
     ) -> None:
         self.counts = ForwardCounts()
         self.cname = secrets.token_hex(CNAME_BYTES)
         self.estimate_bps: int | None = None
         self._send_datagram = send
         self._source = source
+        self._on_source_ended = on_source_ended
         self._limits = limits
         self._again = Budget(limits.resends_per_s, limits.resends_burst)
         self._inbound: pylibsrtp.Session | None = None
@@ -174,6 +116,8 @@ class Forwarder:
             if media.is_used
         }
         self._by_ssrc = {track.ssrc: track for track in self.tracks.values()}
+        self._wants_keyframe = MediaKind.VIDEO in self.tracks
+        self._keyframe_asked_s = 0.0
 
     def start(self, inbound: pylibsrtp.Session, outbound: pylibsrtp.Session) -> None:
         """Begin to send with the agreed media keys; the picture begins with a keyframe."""
@@ -185,8 +129,10 @@ class Forwarder:
     def packet(self, info: TrackInfo, packet: RtpPacket, now_s: float) -> None:
         """Send a media packet on."""
         track = self.tracks.get(info.kind)
-        if track is None or self._outbound is None or track.media.codec is not info.codec:
+        if track is None or self._outbound is None or not track.is_fed_by(info):
             return
+        if self._wants_keyframe and info.kind is MediaKind.VIDEO:
+            self._look_for_keyframe(info, packet, now_s)
         try:
             sequence, plain = track.write(packet, now_s)
             datagram = self._outbound.protect(plain)
@@ -198,16 +144,38 @@ class Forwarder:
         self.counts.payload_bytes += len(packet.payload)
         self._send(datagram)
 
+    def _look_for_keyframe(self, info: TrackInfo, packet: RtpPacket, now_s: float) -> None:
+        """Ask again until a keyframe passes: a request may be lost, or fall into the floor between two."""
+        if starts_keyframe(info.codec, packet.payload):
+            self._wants_keyframe = False
+        elif now_s - self._keyframe_asked_s >= self._limits.keyframe_retry_s:
+            self._ask_for_keyframe(now_s)
+
+    def _ask_for_keyframe(self, now_s: float) -> None:
+        self._wants_keyframe = True
+        self._keyframe_asked_s = now_s
+        self._source.request_keyframe()
+
     def sender_report(self, info: TrackInfo, clock: SenderClock, now_s: float) -> None:
         """Pass the source's clock on, with the shift of its packets."""
         track = self.tracks.get(info.kind)
         shifted = None if track is None else track.shifted(clock)
-        if track is None or shifted is None:
+        if track is None or shifted is None or self._outbound is None:
             return
         track.report_sent = (shifted.ntp_middle, now_s)
-        self._send_rtcp(
-            sender_report(shifted, packets=track.packets, payload_bytes=track.payload_bytes, cname=self.cname)
+        plain = sender_report(
+            shifted, packets=track.packets, payload_bytes=track.payload_bytes, cname=self.cname
         )
+        try:
+            datagram = self._outbound.protect_rtcp(plain)
+        except pylibsrtp.Error as error:
+            self._contain(error)
+            return
+        self._send(datagram)
+
+    def source_ended(self) -> None:
+        """Tell that there is nothing more to see."""
+        self._on_source_ended()
 
     # from the viewer
 
@@ -228,7 +196,7 @@ class Forwarder:
                 self._send_again(word, now_s)
             elif isinstance(word, KeyframeWanted):
                 self.counts.keyframe_requests += 1
-                self._source.request_keyframe()
+                self._ask_for_keyframe(now_s)
             elif isinstance(word, Estimate):
                 self.estimate_bps = max(self._limits.least_bps, word.bps)
             else:
@@ -251,8 +219,10 @@ class Forwarder:
         track = self._by_ssrc.get(block.ssrc)
         if track is None:
             return
-        self.counts.fraction_lost = block.fraction_lost / 256
-        self.counts.jitter_s = block.jitter / track.media.codec.clock_rate_hz
+        codec = track.media.codec
+        self.counts.heard[codec.kind] = Heard(
+            block.fraction_lost / 256, block.lost, block.jitter / codec.clock_rate_hz
+        )
         if track.report_sent is not None and track.report_sent[0] == block.last_report:
             passed_s = now_s - track.report_sent[1] - block.since_last_report / REPORT_UNIT
             self.counts.round_trip_s = max(0.0, passed_s)
@@ -270,10 +240,6 @@ class Forwarder:
         self._outbound = None
         for track in self.tracks.values():
             track.forget()
-
-    def _send_rtcp(self, plain: bytes) -> None:
-        if self._outbound is not None:
-            self._send(self._outbound.protect_rtcp(plain))
 
     def _send(self, datagram: bytes) -> None:
         try:

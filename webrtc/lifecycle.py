@@ -30,6 +30,7 @@ class CloseReason(StrEnum):
     HANDSHAKE_FAILED = "handshake_failed"  # DTLS failed: wrong certificate, no common profile
     SILENT = "silent"  # no packet at all for too long
     CONSENT_LOST = "consent_lost"  # ICE consent checks were not answered (RFC 7675)
+    SOURCE_ENDED = "source_ended"  # a viewer's: the leg it saw has ended
     SHUTDOWN = "shutdown"  # the process is going down
     FAILED = "failed"  # a defect of ours; counted and logged
 

@@ -61,6 +61,7 @@ class ForwardLimits:
     resends_per_s: float = 600.0  # what is lost at 20 % of 3 Mbit/s, ten times over
     resends_burst: int = 300
     least_bps: int = 50_000  # no viewer may starve the sender for all
+    keyframe_retry_s: float = 0.3  # a picture starts within a second even if two requests are lost
 
 
 @dataclass(frozen=True, slots=True)

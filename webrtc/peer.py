@@ -112,6 +112,12 @@ class Peer(Endpoint[Tap]):
         if self._parts is not None and self.state is PeerState.CONNECTED:
             self._parts.media.request_keyframe()
 
+    def _ended(self) -> None:
+        """Tell whoever watches that there is nothing more to see."""
+        for viewer in tuple(self._viewers):
+            viewer.source_ended()
+        self._viewers.clear()
+
     def stats(self) -> PeerStats:
         """What happened so far; numbers only, fit for logs and metrics."""
         parts = self._parts

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from webrtc.errors import NoAddressError
 from webrtc.guard import STUN_BELOW, STUN_COOKIE, STUN_HEADER_BYTES
-from webrtc.udpsocket import BatchedSocket
+from webrtc.udpsocket import REST_S, TALK_REST_S, BatchedSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -151,6 +151,7 @@ class UdpMux:
         self._addresses = tuple(addresses)
         self._port_number = port
         self._ports: list[_Port] = []
+        self._hurried = 0
 
     async def open(self) -> None:
         """Bind the port on every address; raises NoAddressError if one of them cannot be bound."""
@@ -191,6 +192,20 @@ class UdpMux:
         for port in self._ports:
             if port.owns(protocol):
                 port.settle(source, protocol)
+
+    def hurry(self) -> None:
+        """Somebody waits for what comes in here: read it sooner, until as many `relax` calls have come."""
+        self._hurried += 1
+        self._set_rest()
+
+    def relax(self) -> None:
+        """Take one `hurry` back."""
+        self._hurried -= 1
+        self._set_rest()
+
+    def _set_rest(self) -> None:
+        for port in self._ports:
+            port.socket.rest_s = TALK_REST_S if self._hurried else REST_S
 
     @property
     def legs(self) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REST_S: Final = 0.005  # added to a datagram's way at most; a millisecond is what the loop's timers resolve
+TALK_REST_S: Final = 0.002  # while people talk: what is recorded can wait, what is heard should not
 BATCH: Final = 64  # datagrams in one turn of the loop: about two milliseconds of work
 READ_BYTES: Final = 4096  # over what the guard lets pass, so that it sees an oversized datagram as one
 BUFFER_BYTES: Final = 4 * 1024 * 1024  # a second of a hundred legs, if the system allows
@@ -25,6 +26,7 @@ class BatchedSocket:
     """Calls `on_datagram(data, address)` on the loop for each datagram; the callback never raises."""
 
     def __init__(self, on_datagram: Callable[[bytes, tuple[Any, ...]], None]) -> None:
+        self.rest_s = REST_S
         self.unsent = 0  # the system had no room, or no way: UDP promises nothing
         self._on_datagram = on_datagram
         self._socket: socket.socket | None = None
@@ -86,7 +88,7 @@ class BatchedSocket:
         if taken == BATCH:
             self._timer = loop.call_soon(self._turn, bound)
         elif taken:
-            self._timer = loop.call_later(REST_S, self._turn, bound)
+            self._timer = loop.call_later(self.rest_s, self._turn, bound)
         else:
             self._wait(bound)
 
