@@ -102,6 +102,14 @@ class NoticeChangedError(ConflictError):
     code = "notice_changed"
 
 
+class TakenError(ConflictError):
+    """Somebody else took the call first; ``name`` is what the others see of them."""
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class IdempotencyConflictError(ConflictError):
     """The same idempotency key came with another body, or its first request is still running."""
 
@@ -268,6 +276,6 @@ def all_codes() -> dict[str, type[VaultError]]:
     waiting: list[type[VaultError]] = [VaultError]
     while waiting:
         kind = waiting.pop()
-        found[kind.code] = kind
+        found.setdefault(kind.code, kind)
         waiting.extend(kind.__subclasses__())
     return dict(sorted(found.items()))

@@ -21,6 +21,7 @@ PREFIXES: Final = {
     "btn": "button",
     "call": "call",
     "leg": "leg",
+    "rng": "ring on one person's screen",
     "con": "consent",
     "rec": "recording",
     "lnk": "link",
@@ -74,6 +75,23 @@ class LegState(StrEnum):
     CONNECTING = "connecting"
     LIVE = "live"
     ENDED = "ended"
+
+
+class LegKind(StrEnum):
+    """What a leg carries: a person with or without a picture, or a screen that they share."""
+
+    CAMERA = "camera"
+    SCREEN = "screen"
+
+
+class RingState(StrEnum):
+    """One call's ring on one person's screen, from its first tone to its only end."""
+
+    RINGING = "ringing"
+    TAKEN = "taken"
+    DECLINED = "declined"
+    TIMED_OUT = "timed_out"
+    GONE = "gone"  # another took the call, its visitor left, or the person is no longer there to be rung
 
 
 class MediaState(StrEnum):
@@ -144,6 +162,16 @@ LEG_MOVES: Final = {
     LegState.CONNECTING: frozenset({LegState.LIVE, LegState.ENDED}),
     LegState.LIVE: frozenset({LegState.ENDED}),
     LegState.ENDED: frozenset[LegState](),
+}
+
+RING_MOVES: Final = {
+    RingState.RINGING: frozenset(
+        {RingState.TAKEN, RingState.DECLINED, RingState.TIMED_OUT, RingState.GONE}
+    ),
+    RingState.TAKEN: frozenset[RingState](),
+    RingState.DECLINED: frozenset[RingState](),
+    RingState.TIMED_OUT: frozenset[RingState](),
+    RingState.GONE: frozenset[RingState](),
 }
 
 MEDIA_MOVES: Final = {

@@ -17,7 +17,9 @@ class Permission(StrEnum):
 
     PUBLIC = "public"  # anyone, signed in or not: health, widget, notice, ledger key
     WHO_AM_I = "whoami"
-    CALL_JOIN = "call:join"  # post a leg, answer the notice, hang up one's own
+    CALL_CONSENT = "call:consent"  # answer the notice: nobody says yes for the visitor
+    CALL_JOIN = "call:join"  # post a leg, hang up one's own; people only in calls that they took
+    CALL_ANSWER = "call:answer"  # be rung, say whether one is there, take and decline
     CALL_READ = "call:read"
     MEDIA_LIST = "media:list"
     MEDIA_PLAY = "media:play"
@@ -36,14 +38,16 @@ class Permission(StrEnum):
 _P = Permission
 _SIGNED_IN: Final = frozenset({_P.PUBLIC, _P.WHO_AM_I})
 _READS: Final = frozenset({_P.CALL_READ, _P.MEDIA_LIST, _P.MEDIA_PLAY, _P.MEDIA_HISTORY, _P.BUTTONS_READ})
+_ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN})
 _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.VISITOR: frozenset({_P.PUBLIC, _P.CALL_JOIN, _P.CALL_READ}),
-    Role.AGENT: _SIGNED_IN | _READS,
-    Role.SUPERVISOR: _SIGNED_IN | _READS | _ERASES | {_P.PEOPLE_READ},
+    Role.VISITOR: frozenset({_P.PUBLIC, _P.CALL_CONSENT, _P.CALL_JOIN, _P.CALL_READ}),
+    Role.AGENT: _SIGNED_IN | _READS | _ANSWERS,
+    Role.SUPERVISOR: _SIGNED_IN | _READS | _ANSWERS | _ERASES | {_P.PEOPLE_READ},
     Role.ADMIN: _SIGNED_IN
     | _READS
+    | _ANSWERS
     | _ERASES
     | {_P.PEOPLE_READ, _P.PEOPLE_MANAGE, _P.BUTTONS_MANAGE, _P.ISSUERS_MANAGE, _P.LEDGER_READ},
     # The data protection officer sees who looked and what was erased, erases, but plays nothing.

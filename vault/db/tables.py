@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from vault.db.types import Json, Moment
@@ -131,6 +132,7 @@ buttons: Final = Table(
     Column("allowed_origins", Json, nullable=False),
     Column("records", Boolean, nullable=False),
     Column("retention_days", Integer, nullable=False),
+    Column("routing", Json, nullable=False),  # vault.calls.routing: whom it rings, and in which order
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment, nullable=True),
 )
@@ -149,10 +151,65 @@ calls: Final = Table(
     Column("personal", LargeBinary, nullable=True),  # sealed: what the widget passed about the visitor, page
     Column("visitor_index", LargeBinary(32), nullable=True),  # keyed hash of the visitor's reference
     Column("created_at", Moment, nullable=False),
+    Column("ringing_since", Moment, nullable=True),
+    Column("ringing_ended_at", Moment, nullable=True),  # it rings from the one moment to the other
+    _ref("taken_by", "people.id", nullable=True),
+    Column("taken_at", Moment, nullable=True),
     Column("ended_at", Moment, nullable=True),
     Column("end_reason", String(40), nullable=True),
     Column("erased_at", Moment, nullable=True),
     Index(None, "tenant_id", "visitor_index"),
+    Index(None, "state"),
+    Index(
+        "ix_calls_ringing",
+        "ringing_since",
+        sqlite_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
+        postgresql_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
+    ),
+)
+
+presence: Final = Table(
+    "presence",
+    metadata,
+    Column("person_id", String(ID_LENGTH), ForeignKey("people.id"), primary_key=True),
+    _tenant(),
+    Column("available", Boolean, nullable=False),
+    Column("since", Moment, nullable=False),  # of the last change
+    Index(None, "tenant_id"),
+)
+
+participants: Final = Table(
+    "participants",  # the tenant's people in a call; its visitor needs no row
+    metadata,
+    Column("call_id", String(ID_LENGTH), ForeignKey("calls.id"), primary_key=True),
+    Column("person_id", String(ID_LENGTH), ForeignKey("people.id"), primary_key=True),
+    _tenant(),
+    Column("joined_at", Moment, nullable=False),
+    Column("left_at", Moment, nullable=True),
+    Index(None, "person_id", "left_at"),
+)
+
+rings: Final = Table(
+    "rings",
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("call_id", "calls.id"),
+    _ref("person_id", "people.id"),
+    Column("state", String(20), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("ended_at", Moment, nullable=True),
+    Index(None, "call_id"),
+    Index(
+        "uq_rings_ringing",  # a call rings once on a screen
+        "call_id",
+        "person_id",
+        unique=True,
+        sqlite_where=text("state = 'ringing'"),
+        postgresql_where=text("state = 'ringing'"),
+    ),
+    Index(None, "person_id"),
     Index(None, "state"),
 )
 
@@ -163,6 +220,8 @@ legs: Final = Table(
     _tenant(),
     _ref("call_id", "calls.id"),
     Column("role", String(20), nullable=False),
+    _ref("person_id", "people.id", nullable=True),  # none for the visitor
+    Column("kind", String(20), nullable=False),
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("connected_at", Moment, nullable=True),

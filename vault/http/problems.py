@@ -17,6 +17,7 @@ from vault.errors import (
     InvalidError,
     OfferRefusedError,
     RangeError,
+    TakenError,
     TooManyRequestsError,
     VaultError,
 )
@@ -26,6 +27,11 @@ from vault.http.language import Language
 from vault.http.problem_rows import PROBLEMS
 
 DOCUMENTED_AT: Final = "/docs/problems"
+TAKEN: Final[dict[Language, str]] = {
+    "en": "{name} has taken this call already.",
+    "fr": "{name} a déjà pris cet appel.",
+}
+"""The one detail with a word of its own: who was faster, as everybody of the tenant may know."""
 RETRY_AFTER_S: Final = 5  # for a dependency that is away: long enough to come back, short enough to wait for
 
 
@@ -63,6 +69,8 @@ def _extensions(error: VaultError, language: Language) -> dict[str, Any]:
         return {"errors": [_fault(fault, language) for fault in error.faults]}
     if isinstance(error, ErasedError):
         return dict(error.details)
+    if isinstance(error, TakenError):
+        return {"detail": TAKEN[language].format(name=error.name), "taken_by": error.name}
     if isinstance(error, OfferRefusedError):
         return {"reason": error.reason}
     if isinstance(error, RangeError):

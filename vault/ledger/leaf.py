@@ -42,6 +42,7 @@ class EntryType(StrEnum):
     SESSION_CLOSED = "session.closed"
     ACCESS_REFUSED = "access.refused"
     CALL_OPENED = "call.opened"
+    CALL_TAKEN = "call.taken"
     CALL_ENDED = "call.ended"
     CONSENT_GIVEN = "consent.given"
     CONSENT_REFUSED = "consent.refused"

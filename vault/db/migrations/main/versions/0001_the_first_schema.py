@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("allowed_origins", sa.JSON(), nullable=False),
         sa.Column("records", sa.Boolean(), nullable=False),
         sa.Column("retention_days", sa.Integer(), nullable=False),
+        sa.Column("routing", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_buttons_tenant_id_tenants")),
@@ -143,32 +144,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("jti", name=op.f("pk_revoked_tokens")),
     )
     op.create_table(
-        "calls",
-        sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("tenant_id", sa.String(length=40), nullable=False),
-        sa.Column("button_id", sa.String(length=40), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
-        sa.Column("language", sa.String(length=5), nullable=False),
-        sa.Column("media", sa.JSON(), nullable=False),
-        sa.Column("notice_version", sa.String(length=40), nullable=False),
-        sa.Column("notice_hash", sa.String(length=64), nullable=False),
-        sa.Column("personal", sa.LargeBinary(), nullable=True),
-        sa.Column("visitor_index", sa.LargeBinary(length=32), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.Column("end_reason", sa.String(length=40), nullable=True),
-        sa.Column("erased_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["button_id"], ["buttons.id"], name=op.f("fk_calls_button_id_buttons")),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_calls_tenant_id_tenants")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
-    )
-    with op.batch_alter_table("calls", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_calls_state"), ["state"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_calls_tenant_id_visitor_index"), ["tenant_id", "visitor_index"], unique=False
-        )
-
-    op.create_table(
         "erasures",
         sa.Column("object_id", sa.String(length=40), nullable=False),
         sa.Column("tenant_id", sa.String(length=40), nullable=False),
@@ -205,6 +180,83 @@ def upgrade() -> None:
         sa.UniqueConstraint("issuer_id", "subject_index", name=op.f("uq_people_issuer_id_subject_index")),
     )
     op.create_table(
+        "calls",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("button_id", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("language", sa.String(length=5), nullable=False),
+        sa.Column("media", sa.JSON(), nullable=False),
+        sa.Column("notice_version", sa.String(length=40), nullable=False),
+        sa.Column("notice_hash", sa.String(length=64), nullable=False),
+        sa.Column("personal", sa.LargeBinary(), nullable=True),
+        sa.Column("visitor_index", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("ringing_since", sa.BigInteger(), nullable=True),
+        sa.Column("ringing_ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("taken_by", sa.String(length=40), nullable=True),
+        sa.Column("taken_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("end_reason", sa.String(length=40), nullable=True),
+        sa.Column("erased_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["button_id"], ["buttons.id"], name=op.f("fk_calls_button_id_buttons")),
+        sa.ForeignKeyConstraint(["taken_by"], ["people.id"], name=op.f("fk_calls_taken_by_people")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_calls_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
+    )
+    with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_calls_ringing",
+            ["ringing_since"],
+            unique=False,
+            sqlite_where=sa.text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
+            postgresql_where=sa.text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
+        )
+        batch_op.create_index(batch_op.f("ix_calls_state"), ["state"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_calls_tenant_id_visitor_index"), ["tenant_id", "visitor_index"], unique=False
+        )
+
+    op.create_table(
+        "login_codes",
+        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_login_codes_person_id_people")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_login_codes_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_login_codes")),
+    )
+    op.create_table(
+        "presence",
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("available", sa.Boolean(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_presence_person_id_people")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_presence_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_presence")),
+    )
+    with op.batch_alter_table("presence", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_presence_tenant_id"), ["tenant_id"], unique=False)
+
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id_people")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_sessions_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_sessions_token_hash")),
+    )
+    op.create_table(
         "consents",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("tenant_id", sa.String(length=40), nullable=False),
@@ -228,12 +280,15 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.String(length=40), nullable=False),
         sa.Column("call_id", sa.String(length=40), nullable=False),
         sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("person_id", sa.String(length=40), nullable=True),
+        sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("connected_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("end_reason", sa.String(length=40), nullable=True),
         sa.ForeignKeyConstraint(["call_id"], ["calls.id"], name=op.f("fk_legs_call_id_calls")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_legs_person_id_people")),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_legs_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_legs")),
     )
@@ -242,31 +297,51 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_legs_state"), ["state"], unique=False)
 
     op.create_table(
-        "login_codes",
-        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        "participants",
+        sa.Column("call_id", sa.String(length=40), nullable=False),
         sa.Column("person_id", sa.String(length=40), nullable=False),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
-        sa.Column("used_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_login_codes_person_id_people")),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_login_codes_tenant_id_tenants")),
-        sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_login_codes")),
+        sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("joined_at", sa.BigInteger(), nullable=False),
+        sa.Column("left_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.id"], name=op.f("fk_participants_call_id_calls")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_participants_person_id_people")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenants.id"], name=op.f("fk_participants_tenant_id_tenants")
+        ),
+        sa.PrimaryKeyConstraint("call_id", "person_id", name=op.f("pk_participants")),
     )
+    with op.batch_alter_table("participants", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_participants_person_id_left_at"), ["person_id", "left_at"], unique=False
+        )
+
     op.create_table(
-        "sessions",
+        "rings",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("tenant_id", sa.String(length=40), nullable=False),
+        sa.Column("call_id", sa.String(length=40), nullable=False),
         sa.Column("person_id", sa.String(length=40), nullable=False),
-        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_sessions_person_id_people")),
-        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_sessions_tenant_id_tenants")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
-        sa.UniqueConstraint("token_hash", name=op.f("uq_sessions_token_hash")),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.id"], name=op.f("fk_rings_call_id_calls")),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_rings_person_id_people")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_rings_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rings")),
     )
+    with op.batch_alter_table("rings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rings_call_id"), ["call_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rings_person_id"), ["person_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rings_state"), ["state"], unique=False)
+        batch_op.create_index(
+            "uq_rings_ringing",
+            ["call_id", "person_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'ringing'"),
+            postgresql_where=sa.text("state = 'ringing'"),
+        )
+
     op.create_table(
         "media",
         sa.Column("id", sa.String(length=40), nullable=False),

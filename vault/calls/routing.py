@@ -1,0 +1,90 @@
+"""Whom a button rings and in which order: a pure decision about people, rings and time."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, Self
+
+from vault.model import Id
+
+To = Literal["everyone", "people"]
+Strategy = Literal["all", "longest_idle"]
+
+RING_S: Final = 30  # about six tones: long enough to reach for a headset, short enough to wait for the next
+RING_S_MIN: Final = 5
+RING_S_MAX: Final = 300
+MAX_NAMED: Final = 200  # people named by one button; more than that is everyone
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """A button's setting. ``person_ids`` counts only where ``to`` is ``people``."""
+
+    to: To = "everyone"
+    person_ids: tuple[Id, ...] = ()
+    strategy: Strategy = "all"
+    ring_s: int = RING_S
+
+    def names(self, person_id: str) -> bool:
+        """Tell whether calls of the button may ring this person."""
+        return self.to == "everyone" or person_id in self.person_ids
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the setting as the table keeps it."""
+        return {
+            "to": self.to,
+            "person_ids": list(self.person_ids),
+            "strategy": self.strategy,
+            "ring_s": self.ring_s,
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """Read what ``to_json`` wrote."""
+        return cls(kept["to"], tuple(kept["person_ids"]), kept["strategy"], kept["ring_s"])
+
+
+EVERYONE: Final = Routing()
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Someone who is available and online. ``busy``: in a call; ``rung``: by another call just now."""
+
+    id: Id
+    idle_since: datetime
+    busy: bool = False
+    rung: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to be done about a ringing call.
+
+    ``ring``: who is rung now; ``drop``: who is rung and may not be any longer. ``hope`` tells whether
+    somebody rings, or will be free later; without hope nobody is going to answer.
+    """
+
+    ring: tuple[Id, ...]
+    drop: tuple[Id, ...]
+    hope: bool
+
+
+def choose(
+    routing: Routing, agents: Sequence[Agent], *, ringing: Collection[Id], tried: Collection[Id]
+) -> Choice:
+    """Decide whom a call rings; ``tried`` have declined it or let it ring in vain.
+
+    Who is in a call is not rung, but waited for. One after the other also means one call at a time: whoever
+    is rung by an earlier call is waited for, too.
+    """
+    asked = [agent for agent in agents if routing.names(agent.id) and agent.id not in tried]
+    free = {agent.id for agent in asked if not agent.busy}
+    still = set(ringing) & free
+    new: list[Id] = []
+    if routing.strategy == "all":
+        new = [agent.id for agent in asked if agent.id in free and agent.id not in still]
+    elif not still:
+        idle = [agent for agent in asked if agent.id in free and not agent.rung]
+        new = [min(idle, key=lambda agent: (agent.idle_since, agent.id)).id] if idle else []
+    return Choice(tuple(new), tuple(sorted(set(ringing) - still)), hope=bool(asked))
