@@ -24,7 +24,15 @@ from vault.http.problem_rows import PROBLEMS  # noqa: E402
 from vault.http.route import Route  # noqa: E402
 from vault.http.routes import ROUTES  # noqa: E402
 from vault.ledger.leaf import EntryType  # noqa: E402
-from vault.model import CALL_MOVES, ERASURE_MOVES, LEG_MOVES, MEDIA_MOVES, PREFIXES, ErasureReason  # noqa: E402
+from vault.model import (  # noqa: E402
+    CALL_MOVES,
+    ERASURE_MOVES,
+    LEG_MOVES,
+    MEDIA_MOVES,
+    PREFIXES,
+    RING_MOVES,
+    ErasureReason,
+)
 from vault.policy import GRANTS, Permission  # noqa: E402
 from vault.settings.example import REQUIRED, toml_value  # noqa: E402
 from vault.settings.sources import Name, fields, is_secret, sections  # noqa: E402
@@ -165,6 +173,7 @@ def states() -> str:
     machines: dict[str, Mapping[Any, frozenset[Any]]] = {
         "call (`vault.model.CALL_MOVES`)": CALL_MOVES,
         "leg (`vault.model.LEG_MOVES`)": LEG_MOVES,
+        "ring (`vault.model.RING_MOVES`)": RING_MOVES,
         "media item (`vault.model.MEDIA_MOVES`)": MEDIA_MOVES,
         "erasure (`vault.model.ERASURE_MOVES`)": ERASURE_MOVES,
         "peer connection (`webrtc.lifecycle.MOVES`)": PEER_MOVES,

@@ -165,9 +165,7 @@ LEG_MOVES: Final = {
 }
 
 RING_MOVES: Final = {
-    RingState.RINGING: frozenset(
-        {RingState.TAKEN, RingState.DECLINED, RingState.TIMED_OUT, RingState.GONE}
-    ),
+    RingState.RINGING: frozenset({RingState.TAKEN, RingState.DECLINED, RingState.TIMED_OUT, RingState.GONE}),
     RingState.TAKEN: frozenset[RingState](),
     RingState.DECLINED: frozenset[RingState](),
     RingState.TIMED_OUT: frozenset[RingState](),

@@ -4,7 +4,8 @@ Deny by default: a permission missing from a role's row is refused, a route with
 build (``vault.http.routes``). Tenants never see each other: ``require_same_tenant`` answers like absence.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +22,7 @@ class Permission(StrEnum):
     CALL_JOIN = "call:join"  # post a leg, hang up one's own; people only in calls that they took
     CALL_ANSWER = "call:answer"  # be rung, say whether one is there, take and decline
     CALL_READ = "call:read"
+    EVENTS_LISTEN = "events:listen"  # be told what happens to one's own calls
     MEDIA_LIST = "media:list"
     MEDIA_PLAY = "media:play"
     MEDIA_HISTORY = "media:history"
@@ -36,13 +38,13 @@ class Permission(StrEnum):
 
 
 _P = Permission
-_SIGNED_IN: Final = frozenset({_P.PUBLIC, _P.WHO_AM_I})
+_SIGNED_IN: Final = frozenset({_P.PUBLIC, _P.WHO_AM_I, _P.EVENTS_LISTEN})
 _READS: Final = frozenset({_P.CALL_READ, _P.MEDIA_LIST, _P.MEDIA_PLAY, _P.MEDIA_HISTORY, _P.BUTTONS_READ})
 _ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN})
 _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.VISITOR: frozenset({_P.PUBLIC, _P.CALL_CONSENT, _P.CALL_JOIN, _P.CALL_READ}),
+    Role.VISITOR: frozenset({_P.PUBLIC, _P.EVENTS_LISTEN, _P.CALL_CONSENT, _P.CALL_JOIN, _P.CALL_READ}),
     Role.AGENT: _SIGNED_IN | _READS | _ANSWERS,
     Role.SUPERVISOR: _SIGNED_IN | _READS | _ANSWERS | _ERASES | {_P.PEOPLE_READ},
     Role.ADMIN: _SIGNED_IN
@@ -75,10 +77,16 @@ class Principal:
     session_id: Id | None = None
     call_id: Id | None = None
     token_id: str | None = None
+    until: datetime | None = field(default=None, compare=False)  # when the token ends by itself
 
     def may(self, permission: Permission) -> bool:
         """Tell whether the role's row holds the permission."""
         return permission in GRANTS[self.role]
+
+
+def roles_with(permission: Permission) -> list[str]:
+    """Name the roles that hold a permission, as the table of people keeps them."""
+    return [role.value for role, held in GRANTS.items() if permission in held]
 
 
 def require(principal: Principal, permission: Permission) -> None:

@@ -16,10 +16,12 @@ from vault.model import (
     LEG_MOVES,
     MEDIA_MOVES,
     PREFIXES,
+    RING_MOVES,
     CallState,
     ErasureState,
     LegState,
     MediaState,
+    RingState,
     before,
     is_id,
     new_id,
@@ -30,6 +32,12 @@ from vault.model import (
 MOVES: dict[type[StrEnum], set[tuple[str, str]]] = {
     CallState: {("open", "live"), ("open", "ended"), ("live", "ended")},
     LegState: {("connecting", "live"), ("connecting", "ended"), ("live", "ended")},
+    RingState: {
+        ("ringing", "taken"),
+        ("ringing", "declined"),
+        ("ringing", "timed_out"),
+        ("ringing", "gone"),
+    },
     MediaState: {
         ("capturing", "finishing"),
         ("finishing", "ready"),
@@ -49,6 +57,7 @@ MOVES: dict[type[StrEnum], set[tuple[str, str]]] = {
 TABLES: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     CallState: CALL_MOVES,
     LegState: LEG_MOVES,
+    RingState: RING_MOVES,
     MediaState: MEDIA_MOVES,
     ErasureState: ERASURE_MOVES,
 }

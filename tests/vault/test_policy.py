@@ -11,14 +11,18 @@ from vault.policy import (
     require,
     require_own_call,
     require_same_tenant,
+    roles_with,
 )
 
 # Written out a second time on purpose: whoever changes who may do what says it twice.
 MAY = {
     Permission.PUBLIC: set(Role),
     Permission.WHO_AM_I: set(Role) - {Role.VISITOR},
-    Permission.CALL_JOIN: {Role.VISITOR},
+    Permission.CALL_CONSENT: {Role.VISITOR},
+    Permission.CALL_JOIN: {Role.VISITOR, Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
+    Permission.CALL_ANSWER: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.CALL_READ: set(Role),
+    Permission.EVENTS_LISTEN: set(Role),
     Permission.MEDIA_LIST: set(Role) - {Role.VISITOR},
     Permission.MEDIA_PLAY: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.MEDIA_HISTORY: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
@@ -58,6 +62,12 @@ def test_each_role_may_what_its_row_holds_and_nothing_else(role: Role, permissio
         assert not principal.may(permission)
         with pytest.raises(ForbiddenError):
             require(principal, permission)
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_the_roles_with_a_permission_are_those_that_may(permission: Permission) -> None:
+    """What a query asks the table of people for is the same table."""
+    assert set(roles_with(permission)) == MAY[permission]
 
 
 def test_who_sees_that_others_looked_plays_nothing() -> None:

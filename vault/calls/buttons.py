@@ -1,4 +1,4 @@
-"""Call buttons: who they belong to, which pages may show them, what they say and how long they keep."""
+"""Call buttons: whose they are, which pages may show them, what they say, keep, and whom they ring."""
 
 import re
 from collections.abc import Sequence
@@ -9,12 +9,13 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.notice import Language, Notice, make_notice
+from vault.calls.routing import EVERYONE, Routing
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import buttons, tenants
+from vault.db.tables import buttons, people, tenants
 from vault.errors import Fault, InvalidError, NotFoundError, OriginRefusedError
 from vault.model import Id, is_id, new_id
-from vault.policy import Permission, Principal, require
+from vault.policy import Permission, Principal, require, roles_with
 
 LAST_PORT: Final = 65_535
 USUAL_PORTS: Final = {"http": "80", "https": "443"}  # a browser leaves them out
@@ -38,6 +39,7 @@ class Button:
     allowed_origins: tuple[str, ...]
     records: bool
     retention_days: int
+    routing: Routing
     disabled: bool
 
     def notice(self, language: Language, media: tuple[str, ...]) -> Notice:
@@ -68,6 +70,7 @@ class NewButton:
     allowed_origins: tuple[str, ...]
     records: bool
     retention_days: int | None  # None: as long as the tenant keeps
+    routing: Routing = EVERYONE
 
 
 class Buttons:
@@ -78,11 +81,15 @@ class Buttons:
         self._clock = clock
 
     async def create(self, new: NewButton, *, by: Principal) -> Button:
-        """Make a button for the principal's tenant; raises InvalidError for an origin that is none."""
+        """Make a button for the principal's tenant.
+
+        Raises InvalidError for an origin that is none, and for people who cannot answer a call.
+        """
         require(by, Permission.BUTTONS_MANAGE)
         _require_origins(new.allowed_origins)
         button_id = new_id("btn")
         async with self._database.write() as connection:
+            await _require_answering(connection, new.routing, by.tenant_id)
             tenants_days = (
                 await connection.execute(select(tenants.c.retention_days).where(tenants.c.id == by.tenant_id))
             ).scalar_one()
@@ -97,6 +104,7 @@ class Buttons:
                     allowed_origins=list(new.allowed_origins),
                     records=new.records,
                     retention_days=new.retention_days or tenants_days,
+                    routing=new.routing.to_json(),
                     created_at=self._clock.now(),
                 )
             )
@@ -128,19 +136,24 @@ class Buttons:
         by: Principal,
         allowed_origins: tuple[str, ...] | None = None,
         disabled: bool | None = None,
+        routing: Routing | None = None,
     ) -> Button:
-        """Change a button's origins or switch it; takes effect with the next call."""
+        """Change a button's origins, whom it rings, or switch it; takes effect with the next call."""
         require(by, Permission.BUTTONS_MANAGE)
         values: dict[str, Any] = {}
         if allowed_origins is not None:
             _require_origins(allowed_origins)
             values["allowed_origins"] = list(allowed_origins)
+        if routing is not None:
+            values["routing"] = routing.to_json()
         if disabled is not None:
             values["disabled_at"] = self._clock.now() if disabled else None
         async with self._database.write() as connection:
             button = await self._get(connection, button_id)
             if button.tenant_id != by.tenant_id:
                 raise NotFoundError("there is no such button")
+            if routing is not None:
+                await _require_answering(connection, routing, by.tenant_id)
             if values:
                 await connection.execute(update(buttons).where(buttons.c.id == button_id).values(values))
             return await self._get(connection, button_id)
@@ -169,6 +182,7 @@ def _button(row: Row[Any]) -> Button:
         allowed_origins=tuple(row.allowed_origins),
         records=row.records,
         retention_days=row.retention_days,
+        routing=Routing.from_json(row.routing),
         disabled=row.disabled_at is not None,
     )
 
@@ -186,6 +200,30 @@ def _require_origins(origins: Sequence[str]) -> None:
     ]
     if faults:
         raise InvalidError("an origin of the list is not one", faults)
+
+
+async def _require_answering(connection: AsyncConnection, routing: Routing, tenant_id: Id) -> None:
+    """Raise InvalidError for a person who is not the tenant's or whose role answers no calls."""
+    if routing.to == "everyone":
+        return
+    if not routing.person_ids:
+        raise InvalidError(
+            "a button for people names none", [Fault("#/routing/person_ids", "too_short", "name a person")]
+        )
+    answering = roles_with(Permission.CALL_ANSWER)
+    rows = await connection.execute(
+        select(people.c.id).where(
+            people.c.id.in_(routing.person_ids), people.c.tenant_id == tenant_id, people.c.role.in_(answering)
+        )
+    )
+    known = {row.id for row in rows}
+    faults = [
+        Fault(f"#/routing/person_ids/{number}", "not_answering", "name somebody of yours who answers calls")
+        for number, person_id in enumerate(routing.person_ids)
+        if person_id not in known
+    ]
+    if faults:
+        raise InvalidError("a person of the list cannot answer calls", faults)
 
 
 def _is_origin(text: str) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.buttons import Buttons
 from vault.calls.notice import Language, Notice
+from vault.calls.participants import all_left, came_back, left_with_last_leg, require_part
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, consents, erasures, legs, media
@@ -30,8 +31,10 @@ from vault.model import (
     CallState,
     ConsentChoice,
     Id,
+    LegKind,
     LegState,
     MediaState,
+    Role,
     before,
     is_id,
     new_id,
@@ -85,6 +88,7 @@ class CallView:
     consent: ConsentChoice | None
     records: bool
     retention_days: int
+    taken_by: Id | None = None  # the person who answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ class Calls:
         The first answer counts: repeating it is harmless, another one is a ConflictError. The language is
         part of what was shown: an answer in another one is to another notice (NoticeChangedError).
         """
-        require(by, Permission.CALL_JOIN)
+        require(by, Permission.CALL_CONSENT)
         async with self._database.write() as connection:
             call = await self._own(connection, call_id, by, lock=True)
             if call.state == CallState.ENDED:
@@ -186,37 +190,43 @@ class Calls:
             return await self._view(connection, call)
 
     async def ready_for_leg(self, call_id: str, *, by: Principal) -> CallView:
-        """Return the call a leg may join; raises ConsentMissingError, ConflictError where it may not."""
+        """Return the call a leg may join; raises ConsentMissingError, ConflictError where it may not.
+
+        A visitor joins its own call, one of the tenant's people a call that they took.
+        """
         require(by, Permission.CALL_JOIN)
         async with self._database.read() as connection:
             view = await self._view(connection, await self._own(connection, call_id, by))
+            await require_part(connection, call_id, by)
         if view.state is CallState.ENDED:
             raise ConflictError("this call has ended; press the button again")
         if view.consent is None:
             raise ConsentMissingError("the notice has not been answered; answer it, then join")
         return view
 
-    async def leg_joined(self, call: CallView, leg_id: Id, by: Principal) -> None:
-        """Write the row of a leg that is being set up; one leg at a time per visitor.
+    async def leg_joined(
+        self, call: CallView, leg_id: Id, by: Principal, kind: LegKind | str = LegKind.CAMERA
+    ) -> None:
+        """Write the row of a leg that is being set up; one leg of a kind at a time per participant.
 
         Raises ConflictError where another leg was faster or the call has ended since it was read.
         """
+        kind, person_id = LegKind(kind), None if by.role is Role.VISITOR else by.id
         async with self._database.write() as connection:
             now = await self._own(connection, call.id, by, lock=True)
             if now.state == CallState.ENDED:
                 raise ConflictError("this call has ended; press the button again")
-            open_states = (LegState.CONNECTING.value, LegState.LIVE.value)
-            running = await connection.execute(
-                select(legs.c.id).where(legs.c.call_id == call.id, legs.c.state.in_(open_states)).limit(1)
-            )
-            if running.first() is not None:
-                raise ConflictError("this call has a leg already; end it first")
+            await require_part(connection, call.id, by)
+            await _require_first(connection, call.id, person_id, kind)
+            await came_back(connection, call.id, by)
             await connection.execute(
                 insert(legs).values(
                     id=leg_id,
                     tenant_id=call.tenant_id,
                     call_id=call.id,
                     role=by.role.value,
+                    person_id=person_id,
+                    kind=kind.value,
                     state=LegState.CONNECTING.value,
                     created_at=self._clock.now(),
                 )
@@ -237,14 +247,18 @@ class Calls:
             )
 
     async def leg_ended(self, call_id: Id, leg_id: Id, *, reason: str) -> None:
-        """End a leg; with the last one the call ends too. Repeating it is harmless."""
+        """End a leg; with the visitor's last one the call ends too. Repeating it is harmless."""
         async with self._database.write() as connection:
             await _hold(connection, call_id)
+            now = self._clock.now()
             await connection.execute(
                 update(legs)
                 .where(legs.c.id == leg_id, legs.c.state.in_(before(LEG_MOVES, LegState.ENDED)))
-                .values(state=LegState.ENDED.value, ended_at=self._clock.now(), end_reason=reason)
+                .values(state=LegState.ENDED.value, ended_at=now, end_reason=reason)
             )
+            whose = await connection.execute(select(legs.c.person_id).where(legs.c.id == leg_id))
+            if (person_id := whose.scalar_one_or_none()) is not None:
+                await left_with_last_leg(connection, call_id, person_id, now)
             await self._end_when_empty(connection, call_id, reason=reason)
 
     async def end_unjoined(self, *, opened_before: datetime) -> None:
@@ -378,12 +392,19 @@ class Calls:
             consent=None if consent is None else ConsentChoice(consent.choice),
             records=button.records,
             retention_days=button.retention_days,
+            taken_by=call.taken_by,
         )
 
     async def _end_when_empty(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> None:
-        """End a call that nobody is in; its row is held, so nobody joins meanwhile."""
+        """End a call that its visitor is not in; its row is held, so nobody joins meanwhile."""
         running = await connection.execute(
-            select(legs.c.id).where(legs.c.call_id == call_id, legs.c.state != LegState.ENDED.value).limit(1)
+            select(legs.c.id)
+            .where(
+                legs.c.call_id == call_id,
+                legs.c.person_id.is_(None),
+                legs.c.state != LegState.ENDED.value,
+            )
+            .limit(1)
         )
         if running.first() is None:
             await self._end(connection, call_id, reason=reason)
@@ -392,18 +413,36 @@ class Calls:
         call = (await connection.execute(select(calls).where(calls.c.id == call_id))).one()
         if call.state == CallState.ENDED:
             return
-        to = require_move(CALL_MOVES, CallState(call.state), CallState.ENDED)
+        to, now = require_move(CALL_MOVES, CallState(call.state), CallState.ENDED), self._clock.now()
         await connection.execute(
-            update(calls)
-            .where(calls.c.id == call_id)
-            .values(state=to.value, ended_at=self._clock.now(), end_reason=reason)
+            update(calls).where(calls.c.id == call_id).values(state=to.value, ended_at=now, end_reason=reason)
         )
+        await all_left(connection, call_id, now)
         await self._ledger.append(
             connection,
             Entry(
                 EntryType.CALL_ENDED, tenant_id=call.tenant_id, object_id=call_id, facts={"reason": reason}
             ),
         )
+
+
+async def _require_first(
+    connection: AsyncConnection, call_id: Id, person_id: Id | None, kind: LegKind
+) -> None:
+    """Raise ConflictError where a participant has a leg of that kind already; the call's row is held."""
+    open_states = (LegState.CONNECTING.value, LegState.LIVE.value)
+    running = await connection.execute(
+        select(legs.c.id)
+        .where(
+            legs.c.call_id == call_id,
+            legs.c.person_id == person_id,  # IS NULL for the visitor
+            legs.c.kind == kind.value,
+            legs.c.state.in_(open_states),
+        )
+        .limit(1)
+    )
+    if running.first() is not None:
+        raise ConflictError("this call has a leg of yours already; end it first")
 
 
 async def _hold(connection: AsyncConnection, call_id: Id) -> None:

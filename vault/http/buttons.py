@@ -5,10 +5,12 @@ from typing import Final, Literal
 from pydantic import Field
 
 from vault.calls.buttons import Button, NewButton
+from vault.calls.routing import EVERYONE, MAX_NAMED, RING_S, RING_S_MAX, RING_S_MIN, Routing
 from vault.errors import NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Out, Text
+from vault.model import Id
 from vault.policy import Permission
 
 Origins = list[Text]
@@ -21,6 +23,31 @@ class TwoLanguages(In):
     en: Text = Field(min_length=1, max_length=300)
 
 
+class RoutingIn(In):
+    """Whom a button rings; ``person_ids`` counts only for ``people``."""
+
+    to: Literal["everyone", "people"] = Field("everyone", description="Everyone who may answer, or some.")
+    person_ids: list[Text] = Field(default_factory=list, max_length=MAX_NAMED)
+    strategy: Literal["all", "longest_idle"] = Field(
+        "all", description="All at once, or one after the other, the one idle longest first."
+    )
+    ring_s: Integer = Field(RING_S, ge=RING_S_MIN, le=RING_S_MAX, description="Seconds until the next.")
+
+    def routing(self) -> Routing:
+        """Give the setting without repeated people."""
+        named = tuple(Id(person_id) for person_id in dict.fromkeys(self.person_ids))
+        return Routing(self.to, named if self.to == "people" else (), self.strategy, self.ring_s)
+
+
+class RoutingOut(Out):
+    """Whom a button rings."""
+
+    to: str
+    person_ids: list[str]
+    strategy: str
+    ring_s: int
+
+
 class ButtonIn(In):
     """A button to make."""
 
@@ -31,6 +58,7 @@ class ButtonIn(In):
     allowed_origins: Origins = Field(min_length=1, max_length=50)
     records: bool = False
     retention_days: Integer | None = Field(None, ge=1, le=3_650)
+    routing: RoutingIn | None = None
 
 
 class ButtonChange(In):
@@ -38,6 +66,7 @@ class ButtonChange(In):
 
     allowed_origins: Origins | None = Field(None, min_length=1, max_length=50)
     disabled: bool | None = None
+    routing: RoutingIn | None = None
 
 
 class ButtonOut(Out):
@@ -51,6 +80,7 @@ class ButtonOut(Out):
     allowed_origins: list[str]
     records: bool
     retention_days: int
+    routing: RoutingOut
     disabled: bool
 
 
@@ -78,6 +108,7 @@ async def add_button(ask: Ask[ButtonIn, None]) -> Answer:
             allowed_origins=tuple(asked.allowed_origins),
             records=asked.records,
             retention_days=asked.retention_days,
+            routing=EVERYONE if asked.routing is None else asked.routing.routing(),
         ),
         by=ask.principal,
     )
@@ -85,13 +116,14 @@ async def add_button(ask: Ask[ButtonIn, None]) -> Answer:
 
 
 async def change_button(ask: Ask[ButtonChange, None]) -> Answer:
-    """Change a button's origins, or switch it off or on."""
-    origins = ask.body.allowed_origins
+    """Change a button's origins or whom it rings, or switch it off or on."""
+    origins, routing = ask.body.allowed_origins, ask.body.routing
     changed = await ask.services.buttons.change(
         ask.path["button_id"],
         by=ask.principal,
         allowed_origins=None if origins is None else tuple(origins),
         disabled=ask.body.disabled,
+        routing=None if routing is None else routing.routing(),
     )
     return Answer(body=_present(changed))
 
@@ -106,6 +138,7 @@ def _present(button: Button) -> ButtonOut:
         allowed_origins=list(button.allowed_origins),
         records=button.records,
         retention_days=button.retention_days,
+        routing=RoutingOut(**button.routing.to_json()),
         disabled=button.disabled,
     )
 

@@ -17,7 +17,7 @@ from vault.errors import (
     NoticeChangedError,
     OriginRefusedError,
 )
-from vault.model import CallState, ConsentChoice, LegState, Role, new_id
+from vault.model import CallState, ConsentChoice, LegKind, LegState, Role, new_id
 
 ACCEPTED, REFUSED = ConsentChoice.ACCEPTED, ConsentChoice.REFUSED
 
@@ -230,6 +230,7 @@ async def test_a_call_that_is_joined_while_unjoined_ones_end_goes_on(any_work: W
                 tenant_id=view.tenant_id,
                 call_id=view.id,
                 role=Role.VISITOR.value,
+                kind=LegKind.CAMERA.value,
                 state=LegState.CONNECTING.value,
                 created_at=any_work.clock.now(),
             )

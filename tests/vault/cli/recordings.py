@@ -64,7 +64,7 @@ async def _rows(rooms: Rooms, tenant: Id, media_id: Id, state: MediaState) -> No
         )
         await connection.execute(
             insert(tables.legs).values(
-                id=leg, call_id=call, role="visitor", state=LegState.ENDED.value, **owned
+                id=leg, call_id=call, role="visitor", kind="camera", state=LegState.ENDED.value, **owned
             )
         )
         await connection.execute(

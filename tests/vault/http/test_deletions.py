@@ -189,7 +189,13 @@ async def test_the_company_s_program_asks_for_erasure_but_never_plays(shared_hou
 async def test_a_call_that_runs_is_not_erased_under_its_visitor(shared_house: House) -> None:
     """409 while somebody talks."""
     call = await a_call(shared_house)
-    leg = {"id": new_id("leg"), "tenant_id": call.tenant_id, "call_id": call.id, "role": "visitor"}
+    leg = {
+        "id": new_id("leg"),
+        "tenant_id": call.tenant_id,
+        "call_id": call.id,
+        "role": "visitor",
+        "kind": "camera",
+    }
     async with shared_house.rooms.database.write() as connection:
         now = shared_house.rooms.clock.now()
         await connection.execute(insert(legs).values(**leg, state=LegState.LIVE.value, created_at=now))

@@ -3,6 +3,7 @@
 from sqlalchemy import insert
 
 from tests.vault.http.house import House
+from vault.calls.routing import EVERYONE
 from vault.db.tables import buttons, calls
 from vault.model import CallState, Id, new_id
 
@@ -24,6 +25,7 @@ async def add_button(house: House, tenant: str = "a", origins: tuple[str, ...] =
                 allowed_origins=list(origins),
                 records=True,
                 retention_days=30,
+                routing=EVERYONE.to_json(),
                 created_at=house.services.clock.now(),
             )
         )

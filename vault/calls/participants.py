@@ -1,0 +1,85 @@
+"""The tenant's people in a call: who took part, who still does. Each function works in the caller's turn."""
+
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.db.tables import calls, legs, participants
+from vault.errors import ConflictError
+from vault.model import CallState, Id, LegState, Role
+from vault.policy import Principal
+
+
+async def take_part(
+    connection: AsyncConnection, *, tenant_id: Id, call_id: Id, person_id: Id, at: datetime
+) -> None:
+    """Write that a person is in a call from now on."""
+    row = {"tenant_id": tenant_id, "call_id": call_id, "person_id": person_id, "joined_at": at}
+    await connection.execute(insert(participants).values(row))
+
+
+async def require_part(connection: AsyncConnection, call_id: str, by: Principal) -> None:
+    """Raise ConflictError for one of the tenant's people who has not taken this call; a visitor passes."""
+    if by.role is Role.VISITOR:
+        return
+    query = select(participants.c.person_id).where(
+        participants.c.call_id == call_id, participants.c.person_id == by.id
+    )
+    if (await connection.execute(query)).first() is None:
+        raise ConflictError("you are not in this call; take it first")
+
+
+async def came_back(connection: AsyncConnection, call_id: str, by: Principal) -> None:
+    """A person joins, perhaps again after a lost connection: they are in the call."""
+    await connection.execute(
+        update(participants)
+        .where(participants.c.call_id == call_id, participants.c.person_id == by.id)
+        .values(left_at=None)
+    )
+
+
+async def left_with_last_leg(connection: AsyncConnection, call_id: str, person_id: str, at: datetime) -> None:
+    """A leg of a person has ended: without another one they have left the call."""
+    there = (
+        select(legs.c.id)
+        .where(
+            legs.c.call_id == participants.c.call_id,
+            legs.c.person_id == participants.c.person_id,
+            legs.c.state != LegState.ENDED.value,
+        )
+        .exists()
+    )
+    await connection.execute(
+        update(participants)
+        .where(
+            participants.c.call_id == call_id,
+            participants.c.person_id == person_id,
+            participants.c.left_at.is_(None),
+            ~there,
+        )
+        .values(left_at=at)
+    )
+
+
+async def all_left(connection: AsyncConnection, call_id: str, at: datetime) -> None:
+    """A call has ended: nobody is in it."""
+    await connection.execute(
+        update(participants)
+        .where(participants.c.call_id == call_id, participants.c.left_at.is_(None))
+        .values(left_at=at)
+    )
+
+
+async def is_in_a_call(connection: AsyncConnection, person_id: str) -> bool:
+    """Tell whether a person is in a call that goes on."""
+    query = (
+        select(participants.c.call_id)
+        .join(calls, calls.c.id == participants.c.call_id)
+        .where(
+            participants.c.person_id == person_id,
+            participants.c.left_at.is_(None),
+            calls.c.state != CallState.ENDED.value,
+        )
+    )
+    return (await connection.execute(query.limit(1))).first() is not None
