@@ -1,0 +1,360 @@
+"""Who is rung and who takes the call.
+
+The tables are the truth: one update decides who takes a call, and every ring has a moment at which it ends.
+This process remembers nothing that matters but who is online. Whatever happens, the call is looked at again
+under its lock and brought to what it should be (``_settle``); all looks of one process take turns, so that
+what is told keeps the order of what was decided.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+import structlog
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.calls import rings
+from vault.calls.calls import Calls, CallView
+from vault.calls.cards import Cards, LegView
+from vault.calls.participants import is_in_a_call, take_part
+from vault.calls.presence import Presence, PresenceView, available_agents
+from vault.calls.routing import Routing, choose
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.errors import ConflictError, NotFoundError, TakenError, VaultError
+from vault.ledger.leaf import Entry, EntryType
+from vault.ledger.log import Ledger
+from vault.model import CallState, Id, RingState, Role
+from vault.policy import Permission, Principal, require
+
+log = structlog.get_logger(__name__)
+
+WAIT: Final = timedelta(minutes=5)  # for people who are all in calls; then the visitor may leave a message
+LOOK_S: Final = 1.0  # a call that waits for somebody to be free is looked at this often
+AGAIN_S: Final = 1.0  # after a look that failed
+SHUTDOWN: Final = "shutdown"
+
+
+class Hub(Protocol):
+    """Where events are told (``vault.calls.events``)."""
+
+    def tell(self, principal_id: Id, type_: str, data: Mapping[str, object], /) -> None:
+        """Tell a principal; never blocks, never raises."""
+        ...
+
+    def online(self, principal_id: Id, /) -> bool:
+        """Tell whether a principal listens now."""
+        ...
+
+    def watch(self, watcher: Callable[[Id, bool], None], /) -> None:
+        """Have comings and goings told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A call that is now somebody's, with the legs that are in it."""
+
+    call: CallView
+    legs: tuple[LegView, ...]
+
+
+@dataclass(slots=True)
+class News:
+    """What a look at a call decided, to be told once it is durable."""
+
+    gone: list[tuple[Id, str]] = field(default_factory=list)
+    rung: list[Id] = field(default_factory=list)
+    nobody: bool = False
+
+
+class Ringing:
+    """Rings people, and lets one of them take the call."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        calls: Calls,
+        presence: Presence,
+        cards: Cards,
+        hub: Hub,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._calls = calls
+        self._presence = presence
+        self._cards = cards
+        self._hub = hub
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._here: set[Id] = set()  # people who listen, or did until a moment ago
+        self._told: dict[Id, tuple[int, int]] = {}  # what each ringing call's visitor was told last
+        self._task: asyncio.Task[None] | None = None
+        hub.watch(self._came_or_went)
+
+    async def start(self) -> None:
+        """End what the process before left ringing, and begin to watch the time."""
+        async with self._database.write() as connection:
+            await rings.end_interrupted(connection, at=self._clock.now())
+        self._task = asyncio.create_task(self.run(), name="ringing")
+
+    async def run(self) -> None:
+        """Look at every ringing call when its time comes or somebody comes or goes; until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                due_s = await self.look()
+            except VaultError as error:
+                log.warning("ringing.waits", error=type(error).__name__)
+                due_s = AGAIN_S
+            except Exception as error:  # noqa: BLE001  # whatever is wrong with one look, calls go on ringing
+                log.error("ringing.failed", error=type(error).__name__)
+                due_s = AGAIN_S
+            try:
+                async with asyncio.timeout(due_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def aclose(self) -> None:
+        """End the task; what rings is ended by the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def look(self) -> float | None:
+        """Bring every ringing call to what it should be; returns in how many seconds to look again.
+
+        None where only something that happens makes a difference.
+        """
+        async with self._turn:
+            async with self._database.read() as connection:
+                waiting = [queued.call_id for queued in await rings.queue(connection)]
+                waiting += await rings.orphaned(connection)
+            for call_id in dict.fromkeys(waiting):
+                await self._settle(call_id)
+            return await self._tell_places()
+
+    async def visitor_joined(self, call: CallView) -> None:
+        """Begin to ring; called when the visitor's first leg is live. Repeating it is harmless."""
+        async with self._turn:
+            async with self._database.write() as connection:
+                if not await rings.begin(connection, call.id, at=self._clock.now()):
+                    return
+            await self._settle(call.id)
+            await self._tell_places()
+        self._wake.set()
+
+    async def visitor_left(self, call_id: str, reason: str) -> None:
+        """Stop ringing, if it does; called when the visitor's last leg has ended, and why it did."""
+        async with self._turn:
+            async with self._database.write() as connection:
+                await rings.held(connection, call_id)
+                now = self._clock.now()
+                await rings.stop(connection, call_id, at=now)
+                gone = await rings.end(connection, call_id, RingState.GONE, at=now)
+            why = "ended" if reason == SHUTDOWN else "gave_up"
+            self._tell_gone(call_id, [(person_id, why) for person_id in gone])
+            await self._tell_places()
+        self._wake.set()
+
+    async def take(self, call_id: str, *, by: Principal) -> Taken:
+        """Take a call that rings for ``by``; taking it again is harmless.
+
+        Raises TakenError where somebody else was faster, ConflictError where it does not ring for them, or
+        they are in another call, NotFoundError for another tenant's call.
+        """
+        require(by, Permission.CALL_ANSWER)
+        view = await self._calls.view(call_id, by=by)
+        if view.taken_by != by.id:
+            entry = Entry(EntryType.CALL_TAKEN, tenant_id=view.tenant_id, object_id=view.id, actor_id=by.id)
+            ready = await self._ledger.ready(entry)
+            name = await self._cards.name_of(by.id, tenant_id=by.tenant_id)
+            async with self._turn:
+                async with self._database.write() as connection:
+                    others = await self._taken(connection, view, by)
+                    if others is not None:
+                        await self._ledger.append(connection, ready)
+                if others is not None:
+                    self._tell_taken(view.id, by.id, name, others)
+                    await self._tell_places()
+            self._wake.set()
+            view = await self._calls.view(call_id, by=by)
+        if view.taken_by != by.id:
+            await self._refuse(view)
+        if view.state is CallState.ENDED:
+            raise ConflictError("this call has ended")
+        return Taken(view, await self._cards.legs(view.id))
+
+    async def decline(self, call_id: str, *, by: Principal) -> None:
+        """Decline a call that rings for ``by``: it rings on for others. Repeating it is harmless.
+
+        Raises ConflictError where it does not ring for them, NotFoundError for another tenant's call.
+        """
+        require(by, Permission.CALL_ANSWER)
+        view = await self._calls.view(call_id, by=by)
+        async with self._turn:
+            async with self._database.write() as connection:
+                await rings.held(connection, view.id)
+                ended = await rings.end(
+                    connection, view.id, RingState.DECLINED, at=self._clock.now(), people=[by.id]
+                )
+                declined = (await rings.states(connection, view.id))[RingState.DECLINED]
+            if by.id not in declined:
+                raise ConflictError("this call does not ring for you")
+            self._tell_gone(view.id, [(person_id, "declined") for person_id in ended])
+            await self._settle(view.id)
+            await self._tell_places()
+        self._wake.set()
+
+    async def set_available(self, *, available: bool, by: Principal) -> PresenceView:
+        """Keep whether somebody is there to answer; what rings follows at once."""
+        view, changed = await self._presence.put(available=available, by=by)
+        if changed:
+            self._hub.tell(by.id, "presence.changed", {"available": available})
+            await self.look()
+            self._wake.set()
+        return view
+
+    async def presence(self, *, by: Principal) -> PresenceView:
+        """Tell whether ``by`` said to be there."""
+        require(by, Permission.CALL_ANSWER)
+        return await self._presence.view(by=by)
+
+    async def snapshot(self, principal: Principal) -> Mapping[str, object]:
+        """Tell a screen that opens all that its events would have told."""
+        async with self._turn:  # not between a decision and what is told of it
+            if principal.role is Role.VISITOR:
+                return {"call": await self._call_of_visitor(principal)}
+            said = await self._presence.view(by=principal)
+            return {
+                "presence": {"available": said.available, "since": said.since},
+                "ringing": list(await self._cards.ringing_for(principal.id)),
+                "calls": list(await self._cards.calls_of(principal.id)),
+            }
+
+    def _came_or_went(self, person_id: Id, online: bool) -> None:  # noqa: FBT001  # the hub's signature
+        if online:
+            self._here.add(person_id)
+        else:
+            self._here.discard(person_id)
+        self._wake.set()
+
+    async def _settle(self, call_id: Id) -> None:
+        """Bring one call to what it should be, and tell it."""
+        async with self._database.write() as connection:
+            call = await rings.held(connection, call_id)
+            news = await self._decide(connection, call)
+        self._tell_gone(call_id, news.gone)
+        if news.nobody:
+            self._told.pop(call_id, None)
+            self._hub.tell(call_id, "call.nobody", {})
+        if news.rung:
+            card = await self._cards.card(call_id)
+            for person_id in news.rung:
+                self._hub.tell(person_id, "call.ringing", card)
+
+    async def _decide(self, connection: AsyncConnection, call: Row[Any]) -> News:
+        now, news = self._clock.now(), News()
+        if call.state == CallState.ENDED or call.ringing_ended_at is not None:
+            await rings.stop(connection, call.id, at=now)
+            gone = await rings.end(connection, call.id, RingState.GONE, at=now)
+            news.gone = [(person_id, "ended") for person_id in gone]
+            return news
+        late = await rings.end(connection, call.id, RingState.TIMED_OUT, at=now, expired=True)
+        news.gone = [(person_id, "timed_out") for person_id in late]
+        by_state = await rings.states(connection, call.id)
+        ringing = by_state[RingState.RINGING]
+        routing = Routing.from_json(call.routing)
+        available = await available_agents(connection, tenant_id=call.tenant_id, call_id=call.id)
+        choice = choose(
+            routing,
+            [agent for agent in available if agent.id in self._here or self._hub.online(agent.id)],
+            ringing=ringing,
+            tried=by_state[RingState.DECLINED] | by_state[RingState.TIMED_OUT],
+        )
+        dropped = await rings.end(connection, call.id, RingState.GONE, at=now, people=choice.drop)
+        news.gone += [(person_id, "ended") for person_id in dropped]
+        for person_id in choice.ring:
+            until = now + timedelta(seconds=routing.ring_s)
+            await rings.ring(connection, call, person_id, at=now, until=until)
+        news.rung = list(choice.ring)
+        rings_on = bool(choice.ring) or bool(ringing.difference(choice.drop))
+        if not choice.hope or (not rings_on and now - call.ringing_since >= WAIT):
+            news.nobody = await rings.stop(connection, call.id, at=now)
+        return news
+
+    async def _taken(self, connection: AsyncConnection, call: CallView, by: Principal) -> Sequence[Id] | None:
+        """Take a call; returns who else was rung, or None where somebody else has it or it rings no more."""
+        now = self._clock.now()
+        await self._presence.hold(connection, by)  # one person takes one call, however many windows they have
+        if not await rings.take(connection, call.id, person_id=by.id, at=now):
+            return None
+        if not await rings.end(connection, call.id, RingState.TAKEN, at=now, people=[by.id]):
+            raise ConflictError("this call does not ring for you")
+        if await is_in_a_call(connection, by.id):
+            raise ConflictError("you are in another call; leave it first")
+        others = await rings.end(connection, call.id, RingState.GONE, at=now)
+        await take_part(connection, tenant_id=call.tenant_id, call_id=call.id, person_id=by.id, at=now)
+        return others
+
+    async def _refuse(self, view: CallView) -> None:
+        if view.taken_by is None:
+            raise ConflictError("this call does not ring any more")
+        name = await self._cards.name_of(view.taken_by, tenant_id=view.tenant_id)
+        raise TakenError("somebody else has taken this call", name=name)
+
+    def _tell_taken(self, call_id: Id, taker: Id, name: str, others: Sequence[Id]) -> None:
+        self._told.pop(call_id, None)
+        self._hub.tell(call_id, "call.taken", {"by": {"name": name}})
+        by = {"id": taker, "name": name}
+        for person_id in (taker, *others):
+            self._hub.tell(
+                person_id, "call.taken", {"call_id": call_id, "by": by, "mine": person_id == taker}
+            )
+
+    def _tell_gone(self, call_id: str, gone: Sequence[tuple[Id, str]]) -> None:
+        for person_id, reason in gone:
+            self._hub.tell(person_id, "call.gone", {"call_id": call_id, "reason": reason})
+
+    async def _tell_places(self) -> float | None:
+        """Tell each waiting visitor its place, where it changed; returns when time brings something next."""
+        async with self._database.read() as connection:
+            queue = await rings.queue(connection)
+            expiry = await rings.next_expiry(connection)
+        for queued in queue:
+            place = queued.position, queued.agents
+            if self._told.get(queued.call_id) != place:
+                told = {"position": queued.position, "agents": queued.agents}
+                self._hub.tell(queued.call_id, "call.ringing", told)
+        self._told = {queued.call_id: (queued.position, queued.agents) for queued in queue}
+        due_s = [LOOK_S] if any(queued.agents == 0 for queued in queue) else []
+        if expiry is not None:
+            due_s.append(max(0.0, (expiry - self._clock.now()).total_seconds()))
+        return min(due_s, default=None)
+
+    async def _call_of_visitor(self, principal: Principal) -> dict[str, object] | None:
+        try:
+            view = await self._calls.view(principal.call_id or "", by=principal)
+        except NotFoundError:
+            return None
+        async with self._database.read() as connection:
+            queue = {queued.call_id: queued for queued in await rings.queue(connection)}
+            nobody = await rings.ended_in_vain(connection, view.id)
+        place, by = queue.get(view.id), None
+        if view.taken_by is not None:
+            by = {"name": await self._cards.name_of(view.taken_by, tenant_id=view.tenant_id)}
+        return {
+            "id": view.id,
+            "state": view.state.value,
+            "ringing": None if place is None else {"position": place.position, "agents": place.agents},
+            "taken_by": by,
+            "nobody": nobody,
+        }

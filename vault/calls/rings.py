@@ -1,0 +1,173 @@
+"""Rings and ringing calls in the tables. Each function works in the caller's turn, on a call that is held."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.db.tables import buttons, calls, rings
+from vault.model import RING_MOVES, CallState, Id, RingState, before, new_id
+
+RINGS: ColumnElement[bool] = and_(calls.c.ringing_since.is_not(None), calls.c.ringing_ended_at.is_(None))
+"""The condition under which a call rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A ringing call's place: ``position`` counts the earlier ringing calls of its button, from 1."""
+
+    call_id: Id
+    position: int
+    agents: int
+    since: datetime
+
+
+async def held(connection: AsyncConnection, call_id: str) -> Row[Any]:
+    """Give a call with its button's routing, and keep it as it is until the transaction ends."""
+    query = (
+        select(calls, buttons.c.routing)
+        .join(buttons, buttons.c.id == calls.c.button_id)
+        .where(calls.c.id == call_id)
+        .with_for_update(of=calls)
+    )
+    return (await connection.execute(query)).one()
+
+
+async def begin(connection: AsyncConnection, call_id: str, *, at: datetime) -> bool:
+    """Let a live call ring, once in its life; False where it does or did already, or is over."""
+    done = await connection.execute(
+        update(calls)
+        .where(calls.c.id == call_id, calls.c.ringing_since.is_(None), calls.c.state == CallState.LIVE.value)
+        .values(ringing_since=at)
+    )
+    return done.rowcount == 1
+
+
+async def stop(connection: AsyncConnection, call_id: str, *, at: datetime) -> bool:
+    """Let a call ring no longer; False where it does not."""
+    done = await connection.execute(
+        update(calls).where(calls.c.id == call_id, RINGS).values(ringing_ended_at=at)
+    )
+    return done.rowcount == 1
+
+
+async def take(connection: AsyncConnection, call_id: str, *, person_id: Id, at: datetime) -> bool:
+    """Give a ringing call to a person. One update decides: of any number at once, one gets True."""
+    done = await connection.execute(
+        update(calls)
+        .where(
+            calls.c.id == call_id, RINGS, calls.c.taken_by.is_(None), calls.c.state == CallState.LIVE.value
+        )
+        .values(taken_by=person_id, taken_at=at, ringing_ended_at=at)
+    )
+    return done.rowcount == 1
+
+
+async def ring(
+    connection: AsyncConnection, call: Row[Any], person_id: Id, *, at: datetime, until: datetime
+) -> None:
+    """Ring a person."""
+    await connection.execute(
+        insert(rings).values(
+            id=new_id("rng"),
+            tenant_id=call.tenant_id,
+            call_id=call.id,
+            person_id=person_id,
+            state=RingState.RINGING.value,
+            created_at=at,
+            expires_at=until,
+        )
+    )
+
+
+async def end(
+    connection: AsyncConnection,
+    call_id: str,
+    to: RingState,
+    *,
+    at: datetime,
+    people: Collection[Id] | None = None,
+    expired: bool = False,
+) -> Sequence[Id]:
+    """End rings of a call: all, some people's, or the expired ones; returns whose they were."""
+    which = [rings.c.call_id == call_id, rings.c.state.in_(before(RING_MOVES, to))]
+    if people is not None:
+        which.append(rings.c.person_id.in_(people))
+    if expired:
+        which.append(rings.c.expires_at <= at)
+    ended = await connection.execute(
+        update(rings).where(*which).values(state=to.value, ended_at=at).returning(rings.c.person_id)
+    )
+    return sorted(ended.scalars())
+
+
+async def states(connection: AsyncConnection, call_id: str) -> dict[RingState, set[Id]]:
+    """Give the people of a call's rings by state."""
+    found: dict[RingState, set[Id]] = {state: set() for state in RingState}
+    for row in await connection.execute(
+        select(rings.c.person_id, rings.c.state).where(rings.c.call_id == call_id)
+    ):
+        found[RingState(row.state)].add(row.person_id)
+    return found
+
+
+async def queue(connection: AsyncConnection) -> Sequence[Queued]:
+    """Give every ringing call, the one that rings longest first, and how many people it rings."""
+    ringing = (
+        select(func.count())
+        .where(rings.c.call_id == calls.c.id, rings.c.state == RingState.RINGING.value)
+        .scalar_subquery()
+    )
+    query = (
+        select(calls.c.id, calls.c.button_id, calls.c.ringing_since, ringing.label("agents"))
+        .where(RINGS)
+        .order_by(calls.c.ringing_since, calls.c.id)
+    )
+    earlier: dict[str, int] = {}
+    found = []
+    for row in await connection.execute(query):
+        earlier[row.button_id] = earlier.get(row.button_id, 0) + 1
+        found.append(Queued(row.id, earlier[row.button_id], row.agents, row.ringing_since))
+    return found
+
+
+async def ended_in_vain(connection: AsyncConnection, call_id: str) -> bool:
+    """Tell whether a call rang, and nobody took it."""
+    query = select(calls.c.id).where(
+        calls.c.id == call_id, calls.c.ringing_ended_at.is_not(None), calls.c.taken_by.is_(None)
+    )
+    return (await connection.execute(query)).first() is not None
+
+
+async def next_expiry(connection: AsyncConnection) -> datetime | None:
+    """Tell when the next ring has rung long enough."""
+    query = select(func.min(rings.c.expires_at)).where(rings.c.state == RingState.RINGING.value)
+    first: datetime | None = (await connection.execute(query)).scalar_one()
+    return first
+
+
+async def end_interrupted(connection: AsyncConnection, *, at: datetime) -> None:
+    """End what a process that is no more left ringing."""
+    await connection.execute(
+        update(rings)
+        .where(rings.c.state.in_(before(RING_MOVES, RingState.GONE)))
+        .values(state=RingState.GONE.value, ended_at=at)
+    )
+    await connection.execute(update(calls).where(RINGS).values(ringing_ended_at=at))
+
+
+async def orphaned(connection: AsyncConnection) -> Sequence[Id]:
+    """Name the calls that have ended, or ring no longer, while somebody's screen still rings."""
+    query = (
+        select(rings.c.call_id)
+        .join(calls, calls.c.id == rings.c.call_id)
+        .where(
+            rings.c.state == RingState.RINGING.value,
+            calls.c.ringing_ended_at.is_not(None) | (calls.c.state == CallState.ENDED.value),
+        )
+        .distinct()
+    )
+    return list((await connection.execute(query)).scalars())
