@@ -32,11 +32,9 @@ TYPES: Final = {
 }
 FILE: Final = r"[a-z0-9_-]{1,60}(?:\.esm)?\.(?:js|css|svg)"
 CONSOLE_CSP: Final = PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'nonce-{nonce}'")
-# The page with the button asks for camera and microphone; no other page of ours may.
-DEMO_HEADERS: Final = {
-    "Content-Security-Policy": PAGE_CSP,
-    "Permissions-Policy": "camera=(self), microphone=(self)",
-}
+# The page with the button and the pages of whoever answers ask for camera and microphone; no other may.
+TALKS: Final = {"Permissions-Policy": "camera=(self), microphone=(self)"}
+DEMO_HEADERS: Final = {"Content-Security-Policy": PAGE_CSP, **TALKS}
 # The integrator's page loads the widget from here: public code, no credentials, any origin.
 OPEN_HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",
@@ -120,15 +118,21 @@ async def _shell(ask: Ask[None, None], template: str, *, me: Principal | None, *
             **values,
         )
     )
-    policy = CONSOLE_CSP.format(nonce=nonce)
-    return Answer(body=page, content_type=HTML, headers={"Content-Security-Policy": policy})
+    headers = {"Content-Security-Policy": CONSOLE_CSP.format(nonce=nonce)}
+    answers = me is not None and me.may(Permission.CALL_ANSWER)
+    return Answer(body=page, content_type=HTML, headers={**headers, **(TALKS if answers else {})})
 
 
-async def _me(ask: Ask[None, None], who: Principal) -> dict[str, str]:
+async def _me(ask: Ask[None, None], who: Principal) -> dict[str, str | bool]:
     identity = ask.services.identity
     person = await identity.people.one(who.id, tenant_id=who.tenant_id)
     tenant_name = await identity.tenants.name_of(Id(who.tenant_id))
-    return {"name": person.name, "role": who.role.value, "tenant_name": tenant_name}
+    return {
+        "name": person.name,
+        "role": who.role.value,
+        "tenant_name": tenant_name,
+        "answers": who.may(Permission.CALL_ANSWER),
+    }
 
 
 @functools.cache

@@ -148,7 +148,7 @@ class Double:
             undefined=jinja2.StrictUndefined,
         )
         me = (
-            {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie"}
+            {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie", "answers": False}
             if signed_in
             else None
         )

@@ -41,6 +41,7 @@ NOT_FOR_PEOPLE = {
     "too_large",
     "too_many_legs",
     "unsupported_media_type",
+    "upgrade_required",
 }
 
 

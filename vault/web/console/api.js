@@ -57,7 +57,29 @@ export async function api(method, path, { body, staySignedOut = false, headers =
   const parsed = await answer.json().catch(() => ({}));
   if (answer.ok) return { status: answer.status, body: parsed, headers: answer.headers };
   if (answer.status === 401 && !staySignedOut) goToSignIn("ended");
-  throw new Problem(answer.status, parsed, Number(answer.headers.get("Retry-After")) || 0);
+  throw refusal(answer, parsed);
+}
+
+/** @param {Response} answer @param {Record<string, any>} body */
+const refusal = (answer, body) =>
+  new Problem(answer.status, body, Number(answer.headers.get("Retry-After")) || 0);
+
+/**
+ * One request of signalling (RFC 9725): text goes, text comes back; raises Problem for everything else.
+ * @param {"POST" | "PATCH" | "DELETE"} method
+ * @param {string} path
+ * @param {{body?: string, headers?: Record<string, string>, keepalive?: boolean}} [options]
+ *   keepalive: the request outlives the page
+ * @returns {Promise<{text: string, headers: Headers}>}
+ */
+export async function signal(method, path, { body, headers = {}, keepalive = false } = {}) {
+  const answer = await send(method, path, {
+    body,
+    keepalive,
+    headers: { "Accept-Language": language, ...headers },
+  });
+  if (answer.ok) return { text: await answer.text(), headers: answer.headers };
+  throw refusal(answer, await answer.json().catch(() => ({})));
 }
 
 /** @param {string} method @param {string} path @param {RequestInit} options */

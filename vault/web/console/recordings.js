@@ -4,6 +4,7 @@
 import { clock, dateTime, spokenDuration } from "../shared/i18n.js";
 import { api, sentenceOf } from "./api.js";
 import { byId, el, markFault, note, say } from "./dom.js";
+import { contentInWords } from "./sides.js";
 import { counted, day, language, named, size, t } from "./words.js";
 
 const PAGE_ITEMS = 25; // a screen and a half: fewer makes people page, more makes a phone wait
@@ -43,16 +44,6 @@ function query() {
 }
 
 /** @param {any} item */
-function content(item) {
-  const codecs = /** @type {string[]} */ (item.codecs ?? []).map((codec) => codec.toLowerCase());
-  const heard = codecs.includes("opus");
-  const seen = codecs.some((codec) => codec !== "opus");
-  if (heard && seen) return t("content.both");
-  if (seen) return t("content.video");
-  return heard ? t("content.audio") : "";
-}
-
-/** @param {any} item */
 function duration(item) {
   if (!item.duration_ms) return "";
   // The clock for the eye, whole words for the ear.
@@ -85,7 +76,7 @@ function row(item) {
     ),
     cell("button", item.button_name ?? ""),
     cell("duration", duration(item)),
-    cell("content", content(item)),
+    cell("content", contentInWords(item)),
     cell("size", item.size_bytes ? size(item.size_bytes) : ""),
     cell("state", stateCell(item)),
   );

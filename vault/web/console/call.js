@@ -1,0 +1,219 @@
+// @ts-check
+/** One call as its agent has it: devices, the leg that is sent, the feeds that come back. No element is made here. */
+
+import { preferCodecs } from "../shared/rtc.js";
+import { Problem, api } from "./api.js";
+import { DeviceFailure, openDevices } from "./devices.js";
+import { Feed } from "./feed.js";
+import { Wire } from "./wire.js";
+
+const AGAIN_MS = [500, 1000, 2000, 4000, 8000]; // between attempts to send again; then the last of them
+const OVER = [403, 404, 409, 410]; // answers after which there is no call to come back to
+
+/**
+ * @typedef {import("./feed.js").Leg} Leg
+ * @typedef {import("./devices.js").Kind} Kind
+ * @typedef {"devices" | "blocked" | "connecting" | "live" | "again" | "ended"} Phase
+ * @typedef {{call: any, card: any | null, ice_servers?: RTCIceServer[]}} Taken
+ */
+
+/** Dispatches "change" whenever something a person could see has changed. */
+export class Call extends EventTarget {
+  /** @type {Phase} */ phase = "devices";
+  /** @type {string} why devices are blocked, or why the call ended */ reason = "";
+  isMuted = false;
+  /** @type {Map<string, Feed>} by leg */ feeds = new Map();
+  /** @type {MediaStream} what is sent */ stream = new MediaStream();
+  /** @type {number} on the page's clock, 0 before the first sound */ liveSince = 0;
+  /** @type {number} */ lastedMs = 0;
+  /** @type {Partial<Record<Kind, string>>} */ chosen = {};
+  /** @type {Wire | null} */ #wire = null;
+  #attempt = 0;
+
+  /** @param {Taken} taken */
+  constructor({ call, card, ice_servers = [] }) {
+    super();
+    this.id = String(call.id);
+    this.call = call;
+    this.card = card;
+    this.iceServers = ice_servers;
+    this.wantsVideo = (card?.media ?? call.media ?? []).includes("video");
+  }
+
+  get isOver() {
+    return this.phase === "ended";
+  }
+
+  get hasCamera() {
+    return this.stream.getVideoTracks().some((track) => track.readyState === "live");
+  }
+
+  /** The connection that sends, for its statistics. */
+  get connection() {
+    return this.#wire?.connection ?? null;
+  }
+
+  /** Open the devices, then join. @param {{video: boolean}} wish */
+  async begin({ video } = { video: this.wantsVideo }) {
+    this.#turn("devices");
+    try {
+      this.stream = await openDevices({ audio: true, video }, this.chosen);
+    } catch (caught) {
+      this.#turn("blocked", caught instanceof DeviceFailure ? caught.code : "unknown");
+      return;
+    }
+    if (this.isOver) {
+      this.#closeDevices();
+      return;
+    }
+    for (const track of this.stream.getTracks()) track.addEventListener("ended", () => this.#changed());
+    this.#turn("connecting");
+    await this.#join();
+  }
+
+  async #join() {
+    const wire = this.#newWire();
+    this.#wire = wire;
+    try {
+      await wire.open();
+      await this.#watchAll();
+    } catch (caught) {
+      wire.close();
+      if (this.isOver || wire !== this.#wire) return;
+      if (caught instanceof Problem && OVER.includes(caught.status)) this.finish("gone");
+      else this.#again();
+      return;
+    }
+    if (this.isOver) return;
+    this.#attempt = 0;
+    this.liveSince ||= performance.now();
+    this.#turn("live");
+  }
+
+  #newWire() {
+    const wire = new Wire(`/v1/calls/${this.id}/legs`, this.iceServers, (state) => {
+      if (wire !== this.#wire || this.isOver) return;
+      if (state === "disconnected" && this.phase === "live") this.#turn("again");
+      if (state === "connected" && this.phase === "again") this.#turn("live");
+      if (state === "failed" && this.phase !== "connecting") this.#again();
+    });
+    const kinds = /** @type {Kind[]} */ (this.wantsVideo ? ["audio", "video"] : ["audio"]);
+    for (const kind of kinds) {
+      const track = this.stream.getTracks().find((one) => one.kind === kind);
+      const way = { direction: /** @type {const} */ ("sendonly"), streams: [this.stream] };
+      preferCodecs(wire.connection.addTransceiver(track ?? kind, way), kind);
+    }
+    return wire;
+  }
+
+  /** Send anew: the old leg is lost, the call is the same. */
+  async #again() {
+    this.#wire?.close();
+    this.#wire = null;
+    this.#turn("again");
+    const waitMs = AGAIN_MS[Math.min(this.#attempt++, AGAIN_MS.length - 1)];
+    await new Promise((later) => setTimeout(later, waitMs));
+    if (!this.isOver) await this.#join();
+  }
+
+  /** Watch whoever is in the call by now, and nobody else. */
+  async #watchAll() {
+    const { body } = await api("GET", `/v1/calls/${this.id}/legs`);
+    if (this.isOver) return;
+    const others = body.items.filter((/** @type {any} */ leg) => !leg.mine && leg.state !== "ended");
+    const ids = new Set(others.map((/** @type {Leg} */ leg) => leg.id));
+    for (const id of this.feeds.keys()) if (!ids.has(id)) this.legEnded(id);
+    for (const leg of others) this.legJoined(leg);
+  }
+
+  /** After the event stream told everything anew. */
+  async reconcile() {
+    await this.#watchAll().catch(() => {});
+  }
+
+  /** @param {Leg} leg */
+  legJoined(leg) {
+    if (this.isOver || !this.#wire || leg.id === this.#wire.id || this.feeds.has(leg.id)) return;
+    this.feeds.set(leg.id, new Feed(this.id, leg, this.iceServers, () => this.#changed()));
+    this.#changed();
+  }
+
+  /** @param {string} legId */
+  legEnded(legId) {
+    this.feeds.get(legId)?.close();
+    if (this.feeds.delete(legId)) this.#changed();
+  }
+
+  /** @param {boolean} isMuted */
+  mute(isMuted) {
+    this.isMuted = isMuted;
+    for (const track of this.stream.getAudioTracks()) track.enabled = !isMuted;
+    this.#changed();
+  }
+
+  /** Off ends the track, so that the camera's light goes out. @param {boolean} on */
+  async turnCamera(on) {
+    if (on) await this.choose("video", this.chosen.video ?? "");
+    else await this.#replace("video", null);
+  }
+
+  /**
+   * Send from another device.
+   * @param {Kind} kind
+   * @param {string} deviceId
+   * @throws {DeviceFailure}
+   */
+  async choose(kind, deviceId) {
+    if (deviceId) this.chosen[kind] = deviceId;
+    const opened = await openDevices({ [kind]: true }, this.chosen);
+    const [track] = opened.getTracks();
+    if (this.isOver) track.stop();
+    else await this.#replace(kind, track);
+  }
+
+  /** @param {Kind} kind @param {MediaStreamTrack | null} track */
+  async #replace(kind, track) {
+    for (const old of this.stream.getTracks().filter((one) => one.kind === kind)) {
+      this.stream.removeTrack(old);
+      old.stop();
+    }
+    if (track) {
+      if (kind === "audio") track.enabled = !this.isMuted;
+      track.addEventListener("ended", () => this.#changed());
+      this.stream.addTrack(track);
+    }
+    const isKind = (/** @type {RTCRtpTransceiver} */ one) => one.receiver.track.kind === kind;
+    await this.#wire?.connection.getTransceivers().find(isKind)?.sender.replaceTrack(track);
+    this.#changed();
+  }
+
+  hangUp() {
+    this.finish("hangup");
+  }
+
+  /** The call is over, whoever ended it. @param {string} reason */
+  finish(reason) {
+    if (this.isOver) return;
+    this.lastedMs = this.liveSince ? performance.now() - this.liveSince : 0;
+    this.#wire?.close();
+    for (const feed of this.feeds.values()) feed.close();
+    this.feeds.clear();
+    this.#closeDevices();
+    this.#turn("ended", reason);
+  }
+
+  #closeDevices() {
+    for (const track of this.stream.getTracks()) track.stop();
+  }
+
+  /** @param {Phase} phase @param {string} [reason] */
+  #turn(phase, reason = "") {
+    this.phase = phase;
+    this.reason = reason;
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

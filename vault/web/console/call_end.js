@@ -1,0 +1,75 @@
+// @ts-check
+/** The last page of a call: how it ended, and what was kept of it. */
+
+import { clock, spokenDuration } from "../shared/i18n.js";
+import { api, sentenceOf } from "./api.js";
+import { el, note } from "./dom.js";
+import { contentInWords, sideInWords } from "./sides.js";
+import { knows, language, named, t } from "./words.js";
+
+const ASK_MS = [500, 1000, 2000, 3000]; // a recording is ready a few seconds after the call; then the last of them
+const ENOUGH = 40; // questions: whoever still waits after two minutes finds it in the list
+
+/** @param {any} item */
+function kept(item) {
+  const length = item.duration_ms ? ` · ${clock(item.duration_ms)}` : "";
+  return el(
+    "li",
+    { class: "kept" },
+    el(
+      "div",
+      {},
+      el("a", { href: `/console/recordings/${item.id}` }, sideInWords(item)),
+      el("p", { class: "muted small" }, `${contentInWords(item)}${length}`),
+    ),
+    el("span", { class: `badge badge-${item.state}` }, named("state", item.state)),
+  );
+}
+
+/**
+ * @param {import("./call.js").Call} call
+ * @param {{isRecorded: boolean, closed: () => void}} known
+ * @returns {HTMLElement}
+ */
+export function callEnd(call, { isRecorded, closed }) {
+  const place = el("div", { class: "kept-place" }, el("p", { class: "muted" }, t("shell.loading")));
+  const why = knows("over", call.reason) ? t(`over.${call.reason}`) : t("over.other");
+  const lasted = call.lastedMs && t("over.lasted", { time: spokenDuration(language, call.lastedMs) });
+  if (isRecorded) follow(call.id, place);
+  else place.replaceChildren(el("p", {}, t("over.nothing")));
+  return el(
+    "div",
+    { class: "call-end" },
+    el("p", { class: "muted" }, [why, lasted].filter(Boolean).join(" ")),
+    el(
+      "section",
+      { class: "card panel", "aria-labelledby": "kept-title" },
+      el("h2", { id: "kept-title" }, t("over.kept")),
+      place,
+    ),
+    el("div", {}, el("button", { type: "button", class: "secondary", onclick: closed }, t("over.close"))),
+  );
+}
+
+/** Show what there is, and ask again until all of it is ready. @param {string} callId @param {HTMLElement} place */
+async function follow(callId, place) {
+  let before = "";
+  for (let asked = 0; asked < ENOUGH; asked++) {
+    await new Promise((later) => setTimeout(later, ASK_MS[Math.min(asked, ASK_MS.length - 1)]));
+    if (!place.isConnected) return;
+    try {
+      const { body } = await api("GET", `/v1/media?call_id=${callId}&order=asc`);
+      const now = JSON.stringify(body.items);
+      if (now !== before && body.items.length)
+        place.replaceChildren(el("ul", { class: "kept-list" }, body.items.map(kept)));
+      before = now;
+      const waits = ["capturing", "finishing"];
+      if (body.items.length && body.items.every((/** @type {any} */ item) => !waits.includes(item.state)))
+        return;
+    } catch (caught) {
+      place.replaceChildren(note("warn", sentenceOf(caught)));
+      return;
+    }
+  }
+  if (before === "[]") place.replaceChildren(el("p", {}, t("over.nothing_yet")));
+}

@@ -1,0 +1,111 @@
+// @ts-check
+/** The cards of the calls that ring: who, through which button, from which page, since when. */
+
+import { clock, spokenDuration } from "../shared/i18n.js";
+import { icon } from "../shared/icons.js";
+import { el, facts } from "./dom.js";
+import { knows, language, t } from "./words.js";
+
+/**
+ * @typedef {{call_id: string, button_name: string, visitor: {name?: string, reference?: string},
+ *   page_url: string | null, media: string[], language: string, since: string, recorded: boolean}} Card
+ */
+
+/**
+ * What the visitor is called here.
+ * @param {{visitor?: {name?: string | null, reference?: string | null}} | null} card
+ */
+export function visitorName(card) {
+  return card?.visitor?.name || card?.visitor?.reference || t("desk.visitor");
+}
+
+/**
+ * A page as it is read aloud: without its protocol and query. It is shown, never opened: a visitor wrote it.
+ * @param {string | null | undefined} address
+ */
+export function pageInWords(address) {
+  if (!address || !URL.canParse(address)) return "";
+  const { host, pathname } = new URL(address);
+  return pathname === "/" ? host : host + pathname;
+}
+
+/**
+ * What is known about a call before it is taken.
+ * @param {Card} card
+ */
+export function cardFacts(card) {
+  /** @type {[string, string | undefined | null | false][]} */
+  const rows = [
+    [t("desk.reference"), card.visitor?.name && card.visitor?.reference],
+    [t("desk.button"), card.button_name],
+    [t("desk.page"), pageInWords(card.page_url)],
+    [t("desk.language"), knows("about", `language_${card.language}`) && t(`about.language_${card.language}`)],
+  ];
+  return facts(/** @type {[string, string][]} */ (rows.filter(([, value]) => value)));
+}
+
+/** @param {Card} card */
+export function mediaInWords(card) {
+  const isVideo = card.media.includes("video");
+  return el(
+    "span",
+    { class: "with-icon" },
+    icon(isVideo ? "camera" : "phone"),
+    t(isVideo ? "desk.video" : "desk.audio"),
+  );
+}
+
+/** One card. It is made once and only its clock moves, so that the focus stays where it is. */
+export class IncomingCard {
+  /**
+   * @param {Card} card
+   * @param {number} waitedMs
+   * @param {{take: () => void, decline: () => void}} answers
+   */
+  constructor(card, waitedMs, answers) {
+    this.card = card;
+    this.since = performance.now() - waitedMs;
+    this.waited = el("span", { class: "muted small" });
+    const title = `ring-${card.call_id}`;
+    this.take = el(
+      "button",
+      { type: "button", class: "primary", onclick: answers.take },
+      icon("phone"),
+      t("desk.take"),
+    );
+    this.decline = el(
+      "button",
+      { type: "button", class: "secondary", onclick: answers.decline },
+      t("desk.decline"),
+    );
+    this.element = el(
+      "article",
+      { class: "card ring", "aria-labelledby": title },
+      el("p", { class: "ring-top" }, el("span", { class: "ring-mark" }, t("desk.eyebrow")), this.waited),
+      el("h2", { id: title }, visitorName(card)),
+      el(
+        "p",
+        { class: "ring-kind" },
+        mediaInWords(card),
+        el("span", { class: "muted" }, t(card.recorded ? "desk.recorded" : "desk.not_recorded")),
+      ),
+      cardFacts(card),
+      el("div", { class: "ring-buttons" }, this.take, this.decline),
+    );
+    this.tick();
+  }
+
+  tick() {
+    const waitedMs = performance.now() - this.since;
+    const spoken = spokenDuration(language, waitedMs);
+    this.waited.replaceChildren(
+      el("span", { "aria-hidden": "true" }, t("desk.waiting", { time: clock(waitedMs) })),
+      el("span", { class: "cv-said" }, t("desk.waiting", { time: spoken })),
+    );
+  }
+
+  /** @param {boolean} isBusy  the answer is on its way */
+  busy(isBusy) {
+    this.take.disabled = this.decline.disabled = isBusy;
+  }
+}

@@ -1,0 +1,37 @@
+// @ts-check
+/** Icons of the console, drawn on a 24 by 24 grid, stroke only: they take the colour of the text beside them. */
+
+const ICONS = Object.freeze({
+  phone:
+    "M5 4h3.2l1.6 4.2-2 1.5a12 12 0 0 0 6.5 6.5l1.5-2 4.2 1.6V19a1.8 1.8 0 0 1-2 1.8A16 16 0 0 1 3.2 6 1.8 1.8 0 0 1 5 4Z",
+  hangUp: "M3 14.5c-.6-2.2 3.9-5 9-5s9.6 2.8 9 5l-.5 1.8-4.5-.8-.5-2.5c-2.2-.8-4.8-.8-7 0l-.5 2.5-4.5.8Z",
+  mic: "M12 3.5a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0v-5a3 3 0 0 1 3-3ZM5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21",
+  micOff:
+    "M9 9v2.5a3 3 0 0 0 4.7 2.5M15 11V6.5a3 3 0 0 0-5.8-1M5.5 11a6.5 6.5 0 0 0 10.3 5.3M18.5 11a6.4 6.4 0 0 1-.7 3M12 17.5V21M4 4l16 16",
+  camera: "M3.5 7.5h11v9h-11ZM14.5 11l6-3.5v9l-6-3.5Z",
+  cameraOff: "M7.5 7.5h7v6M14.5 11l6-3.5v9L17 14.5M12.5 16.5h-9v-9M4 4l16 16",
+  person: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8ZM4.5 20.5c.8-4 3.8-6 7.5-6s6.7 2 7.5 6",
+  devices: "M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4",
+  warning: "M12 4 2.8 20h18.4ZM12 10v4.5M12 17.2v.1",
+  done: "M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17ZM8 12.3l2.8 2.7L16 9.5",
+});
+
+/** @typedef {keyof typeof ICONS} IconName */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * A decoration: the words beside it carry the meaning.
+ * @param {IconName} name
+ * @returns {SVGElement}
+ */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
