@@ -58,13 +58,12 @@ def test_modules_stay_small(module: Path) -> None:
 
 
 def tables() -> dict[str, dict[str, str]]:
-    """The sentences of strings.js, by language."""
-    source = (WEB / "widget" / "strings.js").read_text()
-    french, english = re.search(
-        r"  fr: \{(.*?)\n  \},\n  en: \{(.*?)\n  \},\n\};", source, re.DOTALL
-    ).groups()  # type: ignore[union-attr]  # a miss fails the test, as it should
-    pairs = re.compile(r'"([\w.]+)":\s*"((?:[^"\\]|\\.)*)"')
-    return {"fr": dict(pairs.findall(french)), "en": dict(pairs.findall(english))}
+    """The sentences of strings_fr.js and strings_en.js, by language."""
+    pairs = re.compile(r'^  "([\w.]+)":\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
+    return {
+        language: dict(pairs.findall((WEB / "widget" / f"strings_{language}.js").read_text()))
+        for language in ("fr", "en")
+    }
 
 
 def test_both_languages_say_everything() -> None:
@@ -80,7 +79,7 @@ def test_both_languages_say_everything() -> None:
 def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     """No dead words, no key that would show itself to a visitor."""
     said = set(tables()["fr"])
-    code = "".join(module.read_text() for module in MODULES if module.name != "strings.js")
+    code = "".join(module.read_text() for module in MODULES if not module.name.startswith("strings"))
     lookup = (WEB / "widget" / "strings.js").read_text().split("SENTENCE_OF_CODE", 1)[1]
     asked = set(
         re.findall(r'"((?:idle|asking|permission|connecting|live|ended|failed)\.\w+)"', code + lookup)

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 from playwright.async_api import async_playwright
@@ -21,7 +20,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
     """The double, running for the session."""
     vault, shop = free_port(), free_port()
     log = tmp_path_factory.mktemp("double") / "log"
-    argv = [sys.executable, str(Path(__file__).parent / "double.py"), str(vault), str(shop)]
+    argv = [sys.executable, "-m", "tests.browser.widget.double", str(vault), str(shop)]
     with server(argv, log=log, is_ready=lambda: answers(vault) and answers(shop)):
         yield Urls(vault=f"http://127.0.0.1:{vault}", shop=f"http://localhost:{shop}")
 

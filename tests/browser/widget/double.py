@@ -1,8 +1,9 @@
 """The visitor's half of the HTTP contract with a real aiortc peer, for tests of the call button alone.
 
-Run as a process with two ports: it serves the vault on the first and a shop page of another origin on the
+Run as a module with two ports: it serves the vault on the first and a shop page of another origin on the
 second, and ends on SIGTERM. GET /double/facts tells what it saw. Button ids choose behaviour: `btn_video`,
-`btn_audio`, `btn_unrecorded`, `btn_slow` (the leg answers after 2 s), `btn_problem_<status>_<code>`.
+`btn_audio`, `btn_unrecorded`, `btn_slow` (the leg answers after 2 s), `btn_problem_<status>_<code>`; one that
+begins with `btn_live` has events and another side (agent.py), the others are those of an older vault.
 """
 
 # ruff: noqa: RUF001  French typography
@@ -22,6 +23,8 @@ from aiohttp import web
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
+from tests.browser.widget.agent import OtherSide
+
 WEB = Path(__file__).resolve().parents[3] / "vault" / "web"
 TEXTS = {
     "fr": "Atelier Lumen enregistre cet appel pour améliorer son service. L’enregistrement est chiffré, "
@@ -33,8 +36,8 @@ TEXTS = {
 }
 PURPOSES = {"fr": "Améliorer la qualité de notre assistance", "en": "To improve the quality of our support"}
 STRICT_CSP = (
-    "default-src 'none'; script-src {vault}; connect-src {vault}; style-src 'none'; img-src 'self'; "
-    "require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src {vault}; connect-src {vault} {sockets}; style-src 'none'; "
+    "img-src 'self'; require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'"
 )
 SHOP = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>Shop</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -57,7 +60,9 @@ class Double:
 
     def __init__(self) -> None:
         self.facts = Facts()
+        self.other = OtherSide()
         self.ended: set[str] = set()
+        self.is_gone = False
         self.peers: dict[str, RTCPeerConnection] = {}
         self.readers: set[asyncio.Task[None]] = set()
         self.vault = ""
@@ -65,7 +70,7 @@ class Double:
     async def button(self, request: web.Request) -> web.Response:
         """GET /v1/buttons/{button}/widget."""
         button = request.match_info["button"]
-        media = ["audio"] if button == "btn_audio" else ["audio", "video"]
+        media = ["audio"] if button.endswith("_audio") else ["audio", "video"]
         label = {"fr": "Parler à un technicien", "en": "Talk to a technician"}
         body = {"label": label, "media": media, "tenant_name": "Atelier Lumen", "languages": ["fr", "en"]}
         return web.json_response(body)
@@ -87,7 +92,7 @@ class Double:
             "tenant_name": "Atelier Lumen",
             "purpose": PURPOSES[language],
             "retention_days": 180,
-            "records": [] if button == "btn_unrecorded" else wish["media"],
+            "records": [] if button.endswith("_unrecorded") else wish["media"],
             "text": TEXTS[language],
         }
         call = {
@@ -107,6 +112,8 @@ class Double:
 
     async def create_leg(self, request: web.Request) -> web.Response:
         """POST /v1/calls/{call}/legs: answers as the vault does, receive-only."""
+        if self.is_gone:
+            raise web.HTTPNotFound
         offer = await request.text()
         if "btn_slow" in request.headers["Authorization"]:
             await asyncio.sleep(2)
@@ -151,7 +158,12 @@ class Double:
         return web.Response(status=204)
 
     async def vanish(self, _request: web.Request) -> web.Response:
-        """POST /double/vanish: the newest leg's peer closes, the call is not known as ended."""
+        """POST /double/vanish: the newest leg's peer closes, and its call takes no other."""
+        self.is_gone = True
+        return await self.drop(_request)
+
+    async def drop(self, _request: web.Request) -> web.Response:
+        """POST /double/drop: the newest leg's peer closes, the call goes on."""
         await self.peers.pop(self.facts.legs[-1]["id"]).close()
         return web.Response(status=204)
 
@@ -168,11 +180,13 @@ class Double:
 
     async def tell(self, _request: web.Request) -> web.Response:
         """GET /double/facts."""
-        return web.json_response(vars(self.facts))
+        return web.json_response(vars(self.facts) | self.other.facts)
 
     async def forget(self, _request: web.Request) -> web.Response:
         """POST /double/forget: a clean slate for the next test."""
-        self.facts, self.ended = Facts(), set()
+        self.facts, self.ended, self.is_gone = Facts(), set(), False
+        await self.other.close()
+        self.other.forget()
         return web.Response(status=204)
 
     async def shop(self, request: web.Request) -> web.Response:
@@ -184,7 +198,11 @@ class Double:
             button=query.get("button", "btn_video"),
             extra=query.get("extra", ""),
         )
-        headers = {"Content-Security-Policy": STRICT_CSP.format(vault=self.vault)}
+        headers = {
+            "Content-Security-Policy": STRICT_CSP.format(
+                vault=self.vault, sockets=self.vault.replace("http", "ws")
+            )
+        }
         return web.Response(text=page, content_type="text/html", headers=headers)
 
     def routes(self) -> list[web.RouteDef]:
@@ -204,10 +222,13 @@ class Double:
             web.post("/double/forget", self.forget),
             web.post("/double/hang-up", self.hang_up),
             web.post("/double/vanish", self.vanish),
+            web.post("/double/drop", self.drop),
+            *self.other.routes(),
         ]
 
     async def close(self) -> None:
         """Closes the peers and waits for their readers."""
+        await self.other.close()
         await asyncio.gather(*(peer.close() for peer in self.peers.values()))
         await asyncio.gather(*self.readers)
 
@@ -245,7 +266,12 @@ async def count_frames(track: MediaStreamTrack, fact: dict[str, Any]) -> None:
 @web.middleware
 async def cors(request: web.Request, handler: Any) -> web.StreamResponse:
     """Exact origin, as the vault does for the button's allowed origins."""
-    response = web.Response(status=204) if request.method == "OPTIONS" else await handler(request)
+    try:
+        response = web.Response(status=204) if request.method == "OPTIONS" else await handler(request)
+    except web.HTTPNotFound:
+        response = web.json_response({"code": "not_found", "title": "No", "status": 404}, status=404)
+    if response.prepared:  # a web socket that has ended
+        return response
     response.headers.setdefault("Access-Control-Allow-Origin", request.headers.get("Origin", "null"))
     response.headers["Access-Control-Expose-Headers"] = "Location, ETag"
     response.headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, DELETE"

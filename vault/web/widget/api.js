@@ -12,7 +12,8 @@
  *   ice_servers: RTCIceServer[]}} CreatedCall
  */
 /** @typedef {{label: {fr: string, en: string}, media: Medium[], tenant_name: string, languages: string[]}} ButtonInfo */
-/** @typedef {{url: URL, etag: string | null, answer: string}} Leg */
+/** @typedef {{url: URL, etag: string | null, answer: string}} Resource  a leg or a feed */
+/** @typedef {{id: string, role: string, kind: "camera" | "screen", name: string | null, state: string, mine: boolean}} Leg */
 /**
  * @typedef {{language: string, media: Medium[], visitor?: Record<string, string>, page_url?: string}} CallWish
  */
@@ -81,39 +82,72 @@ export class VaultApi {
    * @param {string} callId
    * @param {string} offer
    * @param {AbortSignal} signal
-   * @returns {Promise<Leg>}
    */
-  async createLeg(callId, offer, signal) {
-    const headers = { "Content-Type": "application/sdp", Accept: "application/sdp" };
-    const response = await this.#send("POST", `v1/calls/${callId}/legs`, { body: offer, headers, signal });
-    const location = response.headers.get("Location");
-    if (!location) throw new CallFailure("bad_answer");
-    const answer = await response.text();
-    return { url: new URL(location, response.url), etag: response.headers.get("ETag"), answer };
+  createLeg(callId, offer, signal) {
+    return this.#exchange(`v1/calls/${callId}/legs`, offer, signal);
+  }
+
+  /**
+   * Asks for what somebody else publishes.
+   * @param {string} callId
+   * @param {string} legId
+   * @param {string} offer
+   * @param {AbortSignal} signal
+   */
+  createFeed(callId, legId, offer, signal) {
+    return this.#exchange(`v1/calls/${callId}/legs/${legId}/feeds`, offer, signal);
+  }
+
+  /**
+   * @param {string} callId
+   * @returns {Promise<Leg[]>} everybody who is in the call
+   */
+  async legs(callId) {
+    const response = await this.#send("GET", `v1/calls/${callId}/legs`);
+    return (await response.json()).items;
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<string>} good once, and for seconds
+   */
+  async eventTicket(signal) {
+    const response = await this.#send("POST", "v1/events/tickets", { signal });
+    return (await response.json()).ticket;
+  }
+
+  /**
+   * @param {number} after the last event that was heard
+   * @returns {URL} of the web socket
+   */
+  eventsUrl(after) {
+    const url = new URL(`v1/events?after=${after}`, this.#base);
+    url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+    return url;
   }
 
   /**
    * Candidates found after the offer left (RFC 9725, 4.3.1). Useful, never needed: errors stay here.
-   * @param {Leg} leg
+   * @param {Resource} resource
    * @param {string} fragment
    */
-  async trickle(leg, fragment) {
-    if (!leg.etag) return;
-    const headers = { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": leg.etag };
+  async trickle(resource, fragment) {
+    if (!resource.etag) return;
+    const headers = { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": resource.etag };
     try {
-      await this.#send("PATCH", leg.url, { body: fragment, headers });
+      await this.#send("PATCH", resource.url, { body: fragment, headers });
     } catch {
       // The candidates of the offer are usually enough; if not, the connecting deadline says so.
     }
   }
 
   /**
-   * Ends the leg. `keepalive` lets the request outlive the page.
-   * @param {Leg} leg
+   * Ends a leg or a feed. `keepalive` lets the request outlive the page.
+   * @param {Resource} resource
    */
-  async endLeg(leg) {
+  async end(resource) {
     try {
-      await this.#send("DELETE", leg.url, { keepalive: true });
+      await this.#send("DELETE", resource.url, { keepalive: true });
     } catch {
       // The closed peer connection has told the vault already; its deadlines are the last resort.
     }
@@ -126,6 +160,21 @@ export class VaultApi {
   async state(callId) {
     const response = await this.#send("GET", `v1/calls/${callId}`);
     return (await response.json()).state;
+  }
+
+  /**
+   * @param {string} path
+   * @param {string} offer
+   * @param {AbortSignal} signal
+   * @returns {Promise<Resource>}
+   */
+  async #exchange(path, offer, signal) {
+    const headers = { "Content-Type": "application/sdp", Accept: "application/sdp" };
+    const response = await this.#send("POST", path, { body: offer, headers, signal });
+    const location = response.headers.get("Location");
+    if (!location) throw new CallFailure("bad_answer");
+    const answer = await response.text();
+    return { url: new URL(location, response.url), etag: response.headers.get("ETag"), answer };
   }
 
   /**

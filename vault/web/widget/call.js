@@ -2,8 +2,12 @@
 /** One visitor's call, from the press of the button to the end, without any picture of it (view.js draws). */
 
 import { CallFailure, VaultApi } from "./api.js";
-import { closeDevices, DEVICE_FAILURES, openCamera, openDevices } from "./media.js";
-import { Publisher } from "./peer.js";
+import { EventStream } from "./events.js";
+import { Line } from "./line.js";
+import { Loudspeaker } from "./loudspeaker.js";
+import { closeDevices, DEVICE_FAILURES, openDevices } from "./media.js";
+import { OwnDevices } from "./own.js";
+import { NOBODY_YET, Room } from "./room.js";
 import { move } from "./states.js";
 
 /** @typedef {import("./states.js").State} State */
@@ -24,7 +28,11 @@ import { move } from "./states.js";
  * @property {MediaStream | null} stream what is sent, for the self-view
  * @property {boolean} muted
  * @property {boolean} cameraOn
- * @property {boolean} unstable the connection is interrupted and may come back
+ * @property {import("./media.js").Facing} facing
+ * @property {import("./line.js").Health} health of the connection
+ * @property {import("./room.js").Party} party the other side
+ * @property {boolean} soundBlocked the browser plays the other side only after a press
+ * @property {"visitor" | "other" | null} endedBy
  * @property {number | null} startedAt milliseconds since the epoch
  * @property {number} lastedMs
  * @property {string | null} failure a code of strings.js
@@ -43,7 +51,11 @@ const BEGINNING = Object.freeze({
   stream: null,
   muted: false,
   cameraOn: false,
-  unstable: false,
+  facing: "user",
+  health: "good",
+  party: NOBODY_YET,
+  soundBlocked: false,
+  endedBy: null,
   startedAt: null,
   lastedMs: 0,
   failure: null,
@@ -59,8 +71,18 @@ export class Call {
   #base;
   /** @type {RTCIceServer[]} */
   #iceServers = [];
-  /** @type {Publisher | null} */
-  #publisher = null;
+  /** @type {Line | null} */
+  #line = null;
+  /** @type {Room | null} */
+  #room = null;
+  /** @type {EventStream | null} */
+  #events = null;
+  #loudspeaker = new Loudspeaker((soundBlocked) => this.#update({ soundBlocked }));
+  /** The visitor's microphone and camera. */
+  own = new OwnDevices(
+    (state) => this.#update(state),
+    async (kind, track) => this.#line?.replace(kind, track),
+  );
   /** @type {(model: Model) => void} */
   #changed;
 
@@ -122,44 +144,25 @@ export class Call {
     await this.#try(async (signal) => {
       const stream = await openDevices({ video });
       if (signal.aborted) return closeDevices(stream);
-      this.#update({ stream, cameraOn: video, state: move(this.model.state, "connecting") });
+      this.#update({ state: move(this.model.state, "connecting") });
+      this.own.take(stream, video);
       await this.#connect(stream, signal);
     });
   }
 
-  /** @param {boolean} muted */
-  mute(muted) {
-    for (const track of this.model.stream?.getAudioTracks() ?? []) track.enabled = !muted;
-    this.#update({ muted });
+  /** Hears the other side after all; to be called from a press. */
+  unblockSound() {
+    void this.#loudspeaker.unblock();
   }
 
-  /**
-   * Off releases the camera, light included; on opens it anew.
-   * @param {boolean} on
-   */
-  async switchCamera(on) {
-    const { stream } = this.model;
-    if (!stream || on === this.model.cameraOn) return;
-    this.#update({ cameraOn: on });
-    for (const track of stream.getVideoTracks()) {
-      track.stop();
-      stream.removeTrack(track);
-    }
-    if (!on) return void (await this.#publisher?.replaceVideo(null));
-    try {
-      const track = await openCamera();
-      if (this.model.state !== "live" || !this.model.cameraOn) return track.stop();
-      stream.addTrack(track);
-      await this.#publisher?.replaceVideo(track);
-      this.#update({});
-    } catch {
-      this.#update({ cameraOn: false });
-    }
+  /** @param {string} deviceId */
+  useSpeaker(deviceId) {
+    void this.#loudspeaker.use(deviceId);
   }
 
   /** Hangs up, or leaves the question: whatever was begun stops, devices first. */
   hangUp() {
-    if (this.model.state === "live") return this.#finish("ended", null);
+    if (this.model.state === "live") return this.#end("visitor");
     this.#stop();
     if (this.model.state !== "idle") this.#update({ ...BEGINNING, state: move(this.model.state, "idle") });
   }
@@ -170,28 +173,54 @@ export class Call {
    */
   async #connect(stream, signal) {
     const callId = this.model.callId ?? "";
-    this.#publisher = new Publisher(this.#api, this.#iceServers, stream, (state) => this.#followed(state));
-    await this.#publisher.start(callId, signal);
+    const { video } = this.model;
+    this.#line = new Line(
+      { api: this.#api, iceServers: this.#iceServers, callId, stream, video },
+      {
+        health: (health) => this.#update({ health }),
+        ended: () => this.#end("other"),
+        lost: () => this.model.state === "live" && this.#finish("failed", "connection_lost"),
+        restored: () => this.#restored(),
+        incoming: () => this.#room?.connections ?? [],
+      },
+    );
+    this.#listen(callId);
+    await this.#line.open(signal);
     if (!signal.aborted) this.#update({ startedAt: Date.now(), state: move(this.model.state, "live") });
   }
 
-  /** @param {RTCPeerConnectionState} state */
-  #followed(state) {
-    if (this.model.state !== "live") return;
-    this.#update({ unstable: state === "disconnected" });
-    if (state !== "connected" && state !== "connecting") void this.#askWhetherOver(state);
+  /**
+   * It begins to ring when the leg joins, so the ear is there before.
+   * @param {string} callId
+   */
+  #listen(callId) {
+    this.#room = new Room(
+      this.#api,
+      this.#iceServers,
+      callId,
+      (party) => this.#meet(party),
+      () => this.#end("other"),
+    );
+    this.#events = new EventStream(this.#api, (told) => this.#room?.hear(told));
+    void this.#events.run();
   }
 
-  /**
-   * A silent line may be the agent hanging up or a lost network: the vault knows which.
-   * @param {RTCPeerConnectionState} state
-   */
-  async #askWhetherOver(state) {
-    const { signal } = this.#attempt;
-    const known = await this.#api.state(this.model.callId ?? "").catch(() => "unknown");
-    if (signal.aborted || this.model.state !== "live") return;
-    if (known === "ended") this.#finish("ended", null);
-    else if (state !== "disconnected") this.#finish("failed", "connection_lost");
+  /** @param {import("./room.js").Party} party */
+  #meet(party) {
+    this.#update({ party });
+    this.#loudspeaker.play(party.others);
+  }
+
+  #restored() {
+    this.#events?.refresh();
+    this.#room?.restore();
+  }
+
+  /** @param {"visitor" | "other"} endedBy */
+  #end(endedBy) {
+    if (this.model.state !== "live") return;
+    this.#update({ endedBy });
+    this.#finish("ended", null);
   }
 
   /**
@@ -207,10 +236,13 @@ export class Call {
 
   /** Lets go of everything. The order matters: the camera's light must not outlive the decision. */
   #stop() {
-    closeDevices(this.model.stream);
+    this.own.close();
     this.#attempt.abort();
-    void this.#publisher?.close();
-    this.#publisher = null;
+    this.#loudspeaker.close();
+    this.#events?.close();
+    this.#room?.close();
+    void this.#line?.close();
+    this.#events = this.#room = this.#line = null;
   }
 
   /**

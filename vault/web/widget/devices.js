@@ -2,6 +2,7 @@
 /** The panels between the answer and the call: the browser's question, what blocks it, connecting. */
 
 import { h, icon } from "./dom.js";
+import { stepsHere } from "./help.js";
 import { mainButton, plainButton, title, waiting } from "./parts.js";
 
 /** @typedef {import("./call.js").Model} Model */
@@ -41,9 +42,7 @@ export function permissionPanel(model, scene) {
 function blockedPanel(model, why, scene) {
   const { t, actions } = scene;
   const missingMicrophone = why === "media_missing" && !model.video;
-  const steps = ["permission.step_1", "permission.step_2", "permission.step_3"].map((key) =>
-    h("li", {}, t(key)),
-  );
+  const steps = stepsHere().map((key) => h("li", {}, t(key)));
   const node = h(
     "div",
     { class: "panel" },
@@ -51,6 +50,7 @@ function blockedPanel(model, why, scene) {
     title(t(`permission.${why}_title`)),
     h("p", { class: "lead" }, t(missingMicrophone ? "permission.media_missing_audio" : `permission.${why}`)),
     why === "media_denied" && h("ol", { class: "steps" }, ...steps),
+    why === "media_denied" && h("p", { class: "aside" }, t("permission.system")),
     h(
       "div",
       { class: "choices" },

@@ -6,6 +6,7 @@
  *   lang              "fr" or "en"; else the nearest lang of the page, else the browser's wish
  *   media             "audio" or "audio video"; never more than the button allows
  *   theme             "light" or "dark"; else what the visitor's system prefers
+ *   contact           where to ask about a call (https, mailto or tel); linked from its last panel
  *   data-reference, data-name, data-email, data-phone
  *                     who is calling, if the page knows; given to the vault with the call
  *
@@ -24,6 +25,7 @@ import { View } from "./view.js";
 /** @typedef {import("./api.js").Medium} Medium */
 
 const VAULT = new URL("../", import.meta.url);
+const CONTACTS = Object.freeze(["https:", "http:", "mailto:", "tel:"]); // a javascript: link would run as the page
 const VISITOR_FACTS = Object.freeze(["reference", "name", "email", "phone"]);
 
 export class CallButton extends HTMLElement {
@@ -122,10 +124,16 @@ export class CallButton extends HTMLElement {
       wantVideo: (video) => call.wantVideo(video),
       choose: (choice) => void call.choose(choice),
       open: (video) => void call.open(video),
-      mute: (muted) => call.mute(muted),
-      switchCamera: (on) => call.switchCamera(on),
+      mute: (muted) => call.own.mute(muted),
+      switchCamera: (on) => call.own.switchCamera(on),
+      flip: () => call.own.flip(),
+      useMicrophone: (id) => void call.own.useMicrophone(id),
+      useCamera: (id) => void call.own.useCamera(id),
+      useSpeaker: (id) => call.useSpeaker(id),
+      unblockSound: () => call.unblockSound(),
     };
-    return { language: this.#language, t: translator(SENTENCES, this.#language), actions };
+    const t = translator(SENTENCES, this.#language);
+    return { language: this.#language, t, contact: this.#contact(), actions };
   }
 
   /** @param {import("./call.js").Model} model */
@@ -145,6 +153,15 @@ export class CallButton extends HTMLElement {
   #media({ media: allowed }) {
     const narrowed = this.getAttribute("media")?.split(/[\s,+]+/);
     return narrowed ? allowed.filter((one) => one === "audio" || narrowed.includes(one)) : allowed;
+  }
+
+  /** @returns {string | null} a link that is safe to show, if the page gave one */
+  #contact() {
+    const given = this.getAttribute("contact");
+    if (!given) return null;
+    const link = document.createElement("a");
+    link.href = given;
+    return CONTACTS.includes(link.protocol) ? link.href : null;
   }
 
   #visitor() {

@@ -3,6 +3,7 @@
 
 import { clock, spokenDuration } from "../shared/i18n.js";
 import { h, icon } from "./dom.js";
+import { isMessage } from "./live.js";
 import { facts, mainButton, plainButton, said, title } from "./parts.js";
 import { sentenceOfCode } from "./strings.js";
 
@@ -19,6 +20,8 @@ const DAY_MS = 86_400_000;
  */
 export function endedPanel(model, scene) {
   const { t, language } = scene;
+  const tenant = model.notice?.tenant_name ?? "";
+  const { phase, name } = model.party;
   const kept = model.choice === "accepted" && model.notice !== null && model.notice.records.length > 0;
   const lasted = h(
     "dd",
@@ -26,21 +29,39 @@ export function endedPanel(model, scene) {
     h("span", { "aria-hidden": "true" }, clock(model.lastedMs)),
     said(spokenDuration(language, model.lastedMs)),
   );
+  const isLeftByThem = model.endedBy === "other" && name;
   const node = h(
     "div",
     { class: "panel" },
     h("div", { class: "emblem ok" }, icon("done")),
-    title(t("ended.title")),
-    h("p", { class: "lead" }, t("ended.camera")),
+    title(t(isMessage(model) ? "ended.message_title" : "ended.title")),
+    h("p", { class: "lead" }, isLeftByThem && `${t("ended.by_other", { name })} `, t("ended.camera")),
     facts([
       ["clock", t("ended.lasted"), lasted],
+      hasMet(phase) && name !== "" && ["person", t("ended.with"), name],
       [kept ? "target" : "notKept", t("ended.kept"), kept ? whatIsKept(model, scene) : t("ended.nothing")],
+      kept && ["lock", t("ended.kept_by"), tenant],
       kept && ["copy", t("ended.reference"), reference(model.callId ?? "", scene)],
     ]),
-    kept && h("p", { class: "aside" }, t("ended.erase", { tenant: model.notice?.tenant_name ?? "" })),
+    kept && h("p", { class: "aside" }, t("ended.erase", { tenant })),
+    questions(scene),
     mainButton(t("close"), scene.actions.hangUp),
   );
   return { node };
+}
+
+/** @param {import("./room.js").Phase} phase */
+function hasMet(phase) {
+  return phase === "talking" || phase === "away";
+}
+
+/**
+ * The tenant's own page for questions, in another tab: this one is the visitor's.
+ * @param {Scene} scene
+ */
+function questions({ t, contact }) {
+  if (!contact) return null;
+  return h("a", { href: contact, target: "_blank", rel: "noopener noreferrer" }, t("ended.questions"));
 }
 
 /**
@@ -71,6 +92,9 @@ export function failedPanel(model, scene) {
 function whatIsKept(model, { t, language }) {
   const until = (model.startedAt ?? Date.now()) + (model.notice?.retention_days ?? 0) * DAY_MS;
   const date = new Intl.DateTimeFormat(language, { dateStyle: "long" }).format(until);
+  if (hasMet(model.party.phase)) {
+    return t(model.video ? "ended.kept_both_call" : "ended.kept_voice_call", { date });
+  }
   return t(model.video ? "ended.kept_both" : "ended.kept_voice", { date });
 }
 

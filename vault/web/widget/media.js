@@ -3,6 +3,8 @@
 
 import { CallFailure } from "./api.js";
 
+/** @typedef {"user" | "environment"} Facing  which camera of a phone: the one towards its owner, or away */
+
 /** @type {MediaTrackConstraints} */
 const MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 /** @type {MediaTrackConstraints} */
@@ -37,12 +39,41 @@ export async function openDevices({ video }) {
 }
 
 /**
- * The camera alone, to come back after it was switched off.
+ * A camera alone: to come back after it was switched off, or another one.
+ * @param {{deviceId?: string, facing?: Facing}} [wish]
  * @returns {Promise<MediaStreamTrack>}
+ * @throws {CallFailure} with a `media_` code
  */
-export async function openCamera() {
-  const stream = await capture({ video: CAMERA });
+export async function openCamera({ deviceId, facing } = {}) {
+  const { facingMode: _anyFacing, ...shape } = CAMERA;
+  const which = deviceId ? { ...shape, deviceId: { exact: deviceId } } : { ...CAMERA, facingMode: facing ?? "user" };
+  const stream = await capture({ video: which });
   return stream.getVideoTracks()[0];
+}
+
+/**
+ * @param {string} deviceId
+ * @returns {Promise<MediaStreamTrack>}
+ * @throws {CallFailure} with a `media_` code
+ */
+export async function openMicrophone(deviceId) {
+  const stream = await capture({ audio: { ...MICROPHONE, deviceId: { exact: deviceId } } });
+  return stream.getAudioTracks()[0];
+}
+
+/** @typedef {Record<"audioinput" | "videoinput" | "audiooutput", {id: string, label: string}[]>} DeviceList */
+
+/**
+ * The devices to choose from. Browsers name them once one of them may be used.
+ * @returns {Promise<DeviceList>}
+ */
+export async function listDevices() {
+  /** @type {DeviceList} */
+  const list = { audioinput: [], videoinput: [], audiooutput: [] };
+  for (const { kind, deviceId, label } of await navigator.mediaDevices.enumerateDevices()) {
+    if (deviceId && label) list[kind].push({ id: deviceId, label });
+  }
+  return list;
 }
 
 /** @param {MediaStreamConstraints} constraints */

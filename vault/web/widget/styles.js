@@ -2,6 +2,7 @@
 /** The look of the call button. A constructed style sheet: a page's CSP that forbids inline styles accepts it. */
 
 import { DARK, declarations, LIGHT } from "./colours.js";
+import { LIVE } from "./styles_live.js";
 
 const BASE = `
 :host { ${declarations(LIGHT)} color-scheme: light; }
@@ -123,63 +124,6 @@ details p { padding-block: 4px 8px; }
 .rings span:first-child { opacity: 0.25; animation: ring 1.8s ease-out infinite; }
 .rings .icon { position: relative; inline-size: 26px; block-size: 26px; }
 @keyframes ring { from { transform: scale(1); opacity: 0.4; } to { transform: scale(1.7); opacity: 0; } }
-`;
-
-const LIVE = `
-.live { gap: 14px; padding: 18px; }
-.live h2 { font-size: 17px; margin-block-start: -6px; }
-.bar { display: flex; align-items: center; justify-content: space-between; }
-.badge {
-  display: inline-flex; align-items: center; gap: 8px; padding: 3px 12px 3px 10px; border-radius: 999px;
-  font-size: 14px; font-weight: 600; color: var(--cv-ink-muted); background: var(--cv-sunken);
-}
-.badge .dot { inline-size: 10px; block-size: 10px; border-radius: 50%; border: 2px solid currentColor; }
-.badge.recorded { color: var(--cv-danger-text); background: var(--cv-danger-soft); }
-.recorded .dot { border: 0; background: var(--cv-danger); animation: breathe 2s ease-in-out infinite; }
-@keyframes breathe { 50% { opacity: 0.35; } }
-.time { font-weight: 600; font-variant-numeric: tabular-nums; }
-
-.stage {
-  position: relative; display: grid; place-items: center; aspect-ratio: 16 / 9; overflow: hidden;
-  border-radius: 12px; color: var(--cv-on-stage); background: var(--cv-stage);
-}
-.stage video { inline-size: 100%; block-size: 100%; object-fit: cover; transform: scaleX(-1); }
-.no-picture video { display: none; }
-.no-picture { aspect-ratio: 4; }
-.tag {
-  position: absolute; inset: auto auto 10px 10px; display: inline-flex; align-items: center; gap: 8px;
-  padding: 2px 10px; border-radius: 999px; font-size: 14px; font-weight: 550;
-  color: var(--cv-on-stage); background: rgb(0 0 0 / 62%);
-}
-.no-picture .tag { position: static; gap: 14px; font-size: 16px; background: none; }
-.meter { display: inline-flex; align-items: center; gap: 3px; block-size: 16px; }
-.meter span { inline-size: 3px; block-size: 6px; border-radius: 3px; background: currentColor; opacity: 0.4; transition: block-size 90ms; }
-.meter span.on { block-size: 14px; opacity: 1; }
-.no-picture .meter { block-size: 32px; gap: 5px; }
-.no-picture .meter span { inline-size: 5px; block-size: 10px; }
-.no-picture .meter span.on { block-size: 30px; }
-.is-muted .meter { opacity: 0.3; }
-
-.trouble {
-  display: flex; align-items: start; gap: 10px; padding: 10px 12px; border-radius: 10px; font-size: 14px;
-  color: var(--cv-warn-text); background: var(--cv-warn-soft);
-}
-.controls { display: flex; justify-content: center; gap: 4px; }
-.control {
-  flex-direction: column; gap: 6px; min-inline-size: 92px; padding: 4px 4px 6px; border-radius: 14px;
-  font-size: 13px; font-weight: 500; color: var(--cv-ink);
-}
-.round {
-  display: grid; place-items: center; inline-size: 56px; block-size: 56px; border-radius: 999px;
-  background: var(--cv-sunken); box-shadow: inset 0 0 0 1px var(--cv-line-control);
-}
-.round .icon { inline-size: 24px; block-size: 24px; }
-.control:hover .round { background: var(--cv-line); }
-.toggle.off .round { color: var(--cv-surface); background: var(--cv-ink); }
-.toggle.off .icon:first-child, .toggle:not(.off) .icon:last-child { display: none; }
-.hang-up .round { inline-size: 76px; color: var(--cv-on-danger); background: var(--cv-danger); box-shadow: none; }
-.hang-up:hover .round { background: var(--cv-danger-hover); }
-.hang-up .icon { transform: rotate(135deg); }
 `;
 
 const CIRCUMSTANCES = `

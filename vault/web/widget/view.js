@@ -16,12 +16,14 @@ import { livePanel } from "./live.js";
  * What the visitor can do.
  * @typedef {{press: () => void, again: () => void, hangUp: () => void, wantVideo: (video: boolean) => void,
  *   choose: (choice: "accepted" | "refused") => void, open: (video: boolean) => void,
- *   mute: (muted: boolean) => void, switchCamera: (on: boolean) => Promise<void>}} Actions
+ *   mute: (muted: boolean) => void, switchCamera: (on: boolean) => Promise<void>, flip: () => Promise<void>,
+ *   useMicrophone: (id: string) => void, useCamera: (id: string) => void, useSpeaker: (id: string) => void,
+ *   unblockSound: () => void}} Actions
  */
 /**
- * What every panel needs: language, sentences, actions, and a voice for screen readers.
+ * What every panel needs: language, sentences, where to ask about a call, actions, a voice for screen readers.
  * @typedef {{language: import("../shared/i18n.js").Language, t: import("../shared/i18n.js").Translate,
- *   actions: Actions, say: (words: string) => void}} Scene
+ *   contact: string | null, actions: Actions, say: (words: string) => void}} Scene
  */
 
 /** @type {Readonly<Record<string, (model: Model, scene: Scene) => Panel>>} */

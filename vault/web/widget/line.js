@@ -1,0 +1,165 @@
+// @ts-check
+/** The visitor's own leg, kept up: when the network breaks, a new one is opened on the same call. */
+
+import { CallFailure } from "./api.js";
+import { pause } from "./events.js";
+import { Publisher } from "./peer.js";
+import { QualityWatch } from "./quality.js";
+
+/**
+ * good           media flows
+ * weak           media flows, but much of it is lost or late
+ * interrupted    nothing gets through; may come back by itself
+ * reconnecting   a new connection is being made
+ * @typedef {"good" | "weak" | "interrupted" | "reconnecting"} Health
+ */
+
+const PATIENCE_MS = 4000; // a lift door takes less; a connection that broke does not come back by itself
+const REJOIN_FOR_MS = 30_000; // as long as the vault keeps a place
+const AGAIN_MS = 1500;
+const SAMPLE_MS = 2000;
+const WEAK_SAMPLES = 2; // in a row: one bad second is no news
+
+/** Codes after which no try can succeed: the call, or the right to it, is gone. */
+const FINAL = Object.freeze(["not_found", "http_404", "unauthenticated", "token_refused", "forbidden"]);
+
+export class Line {
+  #api;
+  #iceServers;
+  #callId;
+  #stream;
+  #video;
+  #tell;
+  /** @type {Publisher} */
+  #publisher;
+  /** @type {Health} */
+  #health = "good";
+  #stop = new AbortController();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #patience;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #sampling;
+  #quality = new QualityWatch();
+  #weakInARow = 0;
+
+  /**
+   * @param {{api: import("./api.js").VaultApi, iceServers: RTCIceServer[], callId: string,
+   *   stream: MediaStream, video: boolean}} call
+   * @param {{health: (health: Health) => void, ended: () => void, lost: () => void, restored: () => void,
+   *   incoming: () => RTCPeerConnection[]}} tell
+   */
+  constructor({ api, iceServers, callId, stream, video }, tell) {
+    this.#api = api;
+    this.#iceServers = iceServers;
+    this.#callId = callId;
+    this.#stream = stream;
+    this.#video = video;
+    this.#tell = tell;
+    this.#publisher = this.#make();
+  }
+
+  /** @param {AbortSignal} signal */
+  async open(signal) {
+    await this.#publisher.start(this.#callId, signal);
+    this.#sampling = setInterval(() => void this.#sample(), SAMPLE_MS);
+    this.#follow(this.#publisher.connection.connectionState);
+  }
+
+  /**
+   * @param {"audio" | "video"} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  async replace(kind, track) {
+    await this.#publisher.replace(kind, track);
+  }
+
+  /** Hangs up. Safe to call twice. */
+  close() {
+    this.#stop.abort();
+    clearTimeout(this.#patience);
+    clearInterval(this.#sampling);
+    return this.#publisher.close();
+  }
+
+  #make() {
+    const publisher = new Publisher(this.#api, this.#iceServers, this.#stream, this.#video, (state) => {
+      if (publisher === this.#publisher && this.#sampling !== undefined) this.#follow(state);
+    });
+    return publisher;
+  }
+
+  /** @param {RTCPeerConnectionState} state */
+  #follow(state) {
+    clearTimeout(this.#patience);
+    if (state === "connected") return this.#feel("good");
+    if (state === "connecting" || state === "new" || this.#health === "reconnecting") return;
+    this.#feel("interrupted");
+    const patience = state === "disconnected" ? PATIENCE_MS : 0;
+    this.#patience = setTimeout(() => void this.#rejoin(), patience);
+    if (!patience) return;
+    void this.#isOver().then(
+      (over) => over && this.#tell.ended(),
+      () => undefined, // a right that is gone is found again when a new leg is asked for
+    );
+  }
+
+  /** Tries for as long as it makes sense; ends early when the old connection comes back by itself. */
+  async #rejoin() {
+    if (this.#health === "reconnecting" || this.#stop.signal.aborted) return;
+    const giveUpAt = Date.now() + REJOIN_FOR_MS;
+    this.#feel("reconnecting");
+    while (Date.now() < giveUpAt && !this.#stop.signal.aborted) {
+      if (this.#publisher.connection.connectionState === "connected") return this.#feel("good");
+      try {
+        if (await this.#isOver()) return this.#tell.ended();
+        return await this.#replaceLeg();
+      } catch (error) {
+        if (error instanceof CallFailure && FINAL.includes(error.code)) break;
+      }
+      await pause(AGAIN_MS, this.#stop.signal);
+    }
+    if (!this.#stop.signal.aborted) this.#tell.lost();
+  }
+
+  async #replaceLeg() {
+    const fresh = this.#make();
+    try {
+      await fresh.start(this.#callId, this.#stop.signal);
+    } catch (error) {
+      fresh.abandon();
+      throw error;
+    }
+    if (this.#stop.signal.aborted) return void fresh.close();
+    this.#publisher.abandon();
+    this.#publisher = fresh;
+    this.#feel("good");
+    this.#tell.restored();
+  }
+
+  /** A silent line may be the agent hanging up or a lost network: the vault knows which. */
+  async #isOver() {
+    try {
+      return (await this.#api.state(this.#callId)) === "ended" && !this.#stop.signal.aborted;
+    } catch (error) {
+      if (error instanceof CallFailure && FINAL.includes(error.code)) throw error;
+      return false;
+    }
+  }
+
+  async #sample() {
+    if (this.#health !== "good" && this.#health !== "weak") return;
+    const reports = await Promise.all(
+      [this.#publisher.connection, ...this.#tell.incoming()].map((one) => one.getStats()),
+    );
+    this.#weakInARow = reports.filter((one) => this.#quality.isWeak(one)).length ? this.#weakInARow + 1 : 0;
+    if (this.#health !== "good" && this.#health !== "weak") return; // it broke meanwhile
+    this.#feel(this.#weakInARow >= WEAK_SAMPLES ? "weak" : "good");
+  }
+
+  /** @param {Health} health */
+  #feel(health) {
+    if (this.#stop.signal.aborted || health === this.#health) return;
+    this.#health = health;
+    this.#tell.health(health);
+  }
+}
