@@ -21,6 +21,7 @@ PREFIXES: Final = {
     "btn": "button",
     "call": "call",
     "leg": "leg",
+    "feed": "feed of a leg",
     "rng": "ring on one person's screen",
     "con": "consent",
     "rec": "recording",

@@ -119,7 +119,7 @@ def video_clip(
 
 
 @functools.cache
-def audio_clip(*, seconds: int = 2) -> Clip:
+def audio_clip(*, seconds: int = 2, tone_hz: int = TONE_HZ) -> Clip:
     """Encode `seconds` of the tone as Opus in frames of 20 ms."""
     encoder = av.CodecContext.create("libopus", "w")
     encoder.sample_rate, encoder.format, encoder.layout = AUDIO_CLOCK_HZ, "s16", "stereo"
@@ -128,7 +128,7 @@ def audio_clip(*, seconds: int = 2) -> Clip:
     packets = []
     for number in range(seconds * AUDIO_CLOCK_HZ // OPUS_FRAME_SAMPLES):
         at = np.arange(number * OPUS_FRAME_SAMPLES, (number + 1) * OPUS_FRAME_SAMPLES)
-        tone = (8000 * np.sin(2 * math.pi * TONE_HZ * at / AUDIO_CLOCK_HZ)).astype(np.int16)
+        tone = (8000 * np.sin(2 * math.pi * tone_hz * at / AUDIO_CLOCK_HZ)).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(np.repeat(tone, 2)[None, :], format="s16", layout="stereo")
         frame.sample_rate, frame.pts = AUDIO_CLOCK_HZ, number * OPUS_FRAME_SAMPLES
         packets += encoder.encode(frame)

@@ -34,7 +34,7 @@ from aiortc import (
 )
 from yarl import URL
 
-from tests.webrtc.media import Clip, audio_clip, video_clip
+from tests.webrtc.media import TONE_HZ, Clip, audio_clip, video_clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +59,7 @@ class PublisherPlan:
     audio_delay_s: float = 0.0
     video_delay_s: float = 0.0
     address: str = "127.0.0.1"
+    tone_hz: int = TONE_HZ
 
     def video_media(self) -> Clip:
         """The video clip of this plan."""
@@ -73,7 +74,7 @@ class PublisherPlan:
 
     def audio_media(self) -> Clip:
         """The sound of this plan."""
-        return audio_clip()
+        return audio_clip(tone_hz=self.tone_hz)
 
 
 class ClipTrack(MediaStreamTrack):

@@ -7,9 +7,11 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 
+from tests.webrtc.media import AUDIO_CLOCK_HZ, read_number
 from tests.webrtc.publisher import addresses_of_this_host
 
 if TYPE_CHECKING:
@@ -55,6 +57,18 @@ class Spectator:
     async def accept(self, answer: str) -> None:
         """Take the answer and begin to connect."""
         await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers that the pictures tell, as they came."""
+        return [read_number(frame) for _, frame in self.frames["video"]]
+
+    def tone_hz(self, frames: int = 40) -> float:
+        """The strongest tone of the last frames heard."""
+        heard = [frame.to_ndarray().reshape(-1)[::2] for _, frame in self.frames["audio"][-frames:]]
+        samples = np.concatenate(heard).astype(np.float64)
+        spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+        return float(np.argmax(spectrum) * AUDIO_CLOCK_HZ / len(samples))
 
     def lose(self, keep: Callable[[bytes], bool]) -> None:
         """Drop incoming media datagrams for which `keep` is false."""

@@ -1,10 +1,10 @@
 """Calls: what the widget opens, answers and joins. Signalling has the shape of WHIP (RFC 9725)."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from vault.calls.calls import OpenCall, Visitor
+from vault.calls.calls import CallView, OpenCall, Visitor
 from vault.calls.notice import Language
 from vault.errors import (
     BusyError,
@@ -23,7 +23,7 @@ from vault.http.ask import Answer, Ask
 from vault.http.proxies import limited_as
 from vault.http.route import Cors, Limit, Route
 from vault.http.wire import In, Moment, Out, Text
-from vault.model import CallState, ConsentChoice
+from vault.model import CallState, ConsentChoice, LegKind, LegState, Role
 from vault.policy import Permission
 
 SDP: Final = "application/sdp"
@@ -80,8 +80,15 @@ class OpenedOut(Out):
     ice_servers: list[IceServer]
 
 
+class TakerOut(Out):
+    """Who took a call."""
+
+    id: str
+    name: str
+
+
 class CallOut(Out):
-    """A call as its visitor or its tenant sees it."""
+    """A call as its visitor or its tenant sees it; who took it is for the tenant's people."""
 
     id: str
     state: CallState
@@ -92,6 +99,30 @@ class CallOut(Out):
     ended_at: Moment | None
     end_reason: str | None
     consent: ConsentChoice | None
+    taken_by: TakerOut | None
+
+
+class LegQuery(In):
+    """What the new leg carries."""
+
+    kind: LegKind = Field(LegKind.CAMERA, description="A person, or a screen they share.")
+
+
+class LegOut(Out):
+    """A leg that is in the call now, as the others see it."""
+
+    id: str
+    role: Role
+    kind: LegKind
+    name: str
+    state: LegState
+    mine: bool
+
+
+class LegsOut(Out):
+    """Every leg of a call."""
+
+    items: list[LegOut]
 
 
 class ConsentIn(In):
@@ -182,18 +213,26 @@ async def open_call(ask: Ask[CallIn, None]) -> Answer:
 async def show_call(ask: Ask[None, None]) -> Answer:
     """Show a call."""
     call = await ask.services.calls.view(ask.path["call_id"], by=ask.principal)
-    return Answer(
-        body=CallOut(
-            id=call.id,
-            state=call.state,
-            button_id=call.button_id,
-            language=call.language,
-            media=list(call.media),
-            created_at=call.created_at,
-            ended_at=call.ended_at,
-            end_reason=call.end_reason,
-            consent=call.consent,
-        )
+    return Answer(body=await present_call(ask, call))
+
+
+async def present_call(ask: Ask[Any, Any], call: CallView) -> CallOut:
+    """Write a call as the asker may see it."""
+    taker = None
+    if call.taken_by is not None and ask.principal.role is not Role.VISITOR:
+        person = await ask.services.identity.people.one(call.taken_by, tenant_id=call.tenant_id)
+        taker = TakerOut(id=person.id, name=person.name)
+    return CallOut(
+        id=call.id,
+        state=call.state,
+        button_id=call.button_id,
+        language=call.language,
+        media=list(call.media),
+        created_at=call.created_at,
+        ended_at=call.ended_at,
+        end_reason=call.end_reason,
+        consent=call.consent,
+        taken_by=taker,
     )
 
 
@@ -209,11 +248,28 @@ async def answer_notice(ask: Ask[ConsentIn, None]) -> Answer:
     return Answer(status=201, body=ConsentOut(id=consent_id, choice=ask.body.choice))
 
 
-async def join(ask: Ask[bytes, None]) -> Answer:
+async def list_legs(ask: Ask[None, None]) -> Answer:
+    """List the legs of a call that one is in."""
+    found = await ask.services.legs.of_call(ask.path["call_id"], by=ask.principal)
+    return Answer(
+        body=LegsOut(
+            items=[
+                LegOut(id=leg.id, role=leg.role, kind=leg.kind, name=leg.name, state=leg.state, mine=leg.mine)
+                for leg in found
+            ]
+        )
+    )
+
+
+async def join(ask: Ask[bytes, LegQuery]) -> Answer:
     """Answer an SDP offer with a new leg (RFC 9725, 4.2)."""
     call_id = ask.path["call_id"]
     answered = await ask.services.legs.join(
-        call_id, _text(ask.body), by=ask.principal, address=limited_as(ask.client)
+        call_id,
+        text_of(ask.body),
+        by=ask.principal,
+        address=limited_as(ask.client),
+        kind=ask.query.kind,
     )
     return Answer(
         status=201,
@@ -225,16 +281,11 @@ async def join(ask: Ask[bytes, None]) -> Answer:
 
 async def trickle(ask: Ask[bytes, None]) -> Answer:
     """Take candidates of a leg (RFC 9725, 4.3.2)."""
-    given = ask.raw.if_match
-    if not given:
-        raise PreconditionRequiredError("send the ETag of the leg's answer in If-Match")
-    if given[0].is_weak:  # RFC 9110, 13.1.1: If-Match compares strongly
-        raise PreconditionFailedError("send the ETag of the leg's answer as it was given")
     await ask.services.legs.trickle(
         ask.path["call_id"],
         ask.path["leg_id"],
-        _text(ask.body),
-        if_match=given[0].value,
+        text_of(ask.body),
+        if_match=tag_of(ask),
         by=ask.principal,
     )
     return Answer(status=204)
@@ -246,7 +297,18 @@ async def hang_up(ask: Ask[None, None]) -> Answer:
     return Answer(status=200)
 
 
-def _text(raw: bytes) -> str:
+def tag_of(ask: Ask[Any, Any]) -> str:
+    """Return the entity tag in If-Match; raises PreconditionRequiredError, PreconditionFailedError."""
+    given = ask.raw.if_match
+    if not given:
+        raise PreconditionRequiredError("send the answer's ETag in If-Match")
+    if given[0].is_weak:  # RFC 9110, 13.1.1: If-Match compares strongly
+        raise PreconditionFailedError("send the answer's ETag as it was given")
+    return given[0].value
+
+
+def text_of(raw: bytes) -> str:
+    """Read a body of SDP; raises MalformedError."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as cause:
@@ -302,6 +364,17 @@ ROUTES: Final = (
         cors=Cors.BUTTON,
     ),
     Route(
+        method="GET",
+        path="/v1/calls/{call_id}/legs",
+        handler=list_legs,
+        needs=Permission.CALL_JOIN,
+        summary="List the legs of a call that one is in.",
+        tag="calls",
+        responses={200: LegsOut},
+        errors=(NotFoundError,),
+        cors=Cors.BUTTON,
+    ),
+    Route(
         method="POST",
         path="/v1/calls/{call_id}/legs",
         handler=join,
@@ -309,6 +382,7 @@ ROUTES: Final = (
         summary="Join a call with an SDP offer (WHIP).",
         tag="calls",
         body=SDP,
+        query=LegQuery,
         limit_bytes=64 * 1024,
         responses={201: SDP},
         errors=(

@@ -185,6 +185,12 @@ class MediaSettings(Section):
     max_legs: int = Field(
         100, ge=1, le=10_000, description="Legs this process carries; the next is told to come back."
     )
+    max_feeds: int = Field(
+        400,
+        ge=1,
+        le=40_000,
+        description="Feeds this process sends: each is one participant who sees and hears one leg.",
+    )
     setup_deadline_s: Seconds = Field(
         15, description="From the answer to the first media; then the leg ends."
     )
@@ -263,6 +269,22 @@ class LimitSettings(Section):
         ge=1,
         description="Legs one address may have at once; an office or a mobile network is one address.",
     )
+    event_sockets: int = Field(
+        1_000,
+        ge=1,
+        description="Sockets that listen to events at once; keep it under `server.max_connections`.",
+    )
+    event_sockets_each: int = Field(
+        8, ge=1, description="Of these, as many one person or visitor may have: tabs, a phone."
+    )
+    legs_per_call: int = Field(
+        8, ge=1, description="Legs one call may have at once: its visitor, some agents, their screens."
+    )
+    feeds_per_leg: int = Field(
+        8, ge=1, description="Feeds of one leg at once; each costs its bit rate again."
+    )
+    feeds_per_call: int = Field(24, ge=1, description="Feeds of one call at once.")
+    feeds_per_address: int = Field(60, ge=1, description="Feeds that one address may watch at once.")
     requests_per_minute: int = Field(
         1_200, ge=1, description="API requests of one principal or address in a minute."
     )

@@ -8,40 +8,140 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.webrtc.publisher import Publisher, PublisherPlan
+from tests.webrtc.spectator import Spectator
+from vault.calls.connections import Connections
+from vault.calls.feeds import Feeds, Shown
+from vault.calls.floor import Floor
 from vault.calls.legs import Answered, Legs
+from vault.calls.names import Names
+from vault.calls.participants import take_part
+from vault.calls.recorder import Recorder
+from vault.calls.stage import Stage
+from vault.calls.tellings import Tellings
+from vault.model import LegKind, Role
+from vault.policy import Principal
 from vault.settings import LimitSettings, MediaSettings, RecordingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from tests.vault.media.workshop import Workshop
-    from vault.calls.calls import OpenedCall
+    from vault.calls.calls import CallView, OpenedCall
     from vault.model import Id
 
 SOUND_ONLY = PublisherPlan(video=None)
 HERE = "127.0.0.1"
 
 
+@dataclass(frozen=True)
+class Told:
+    """One thing that somebody was told; ``to`` is empty for what rings."""
+
+    to: str
+    type: str
+    data: dict[str, object]
+
+
+class Ear:
+    """Hears every event."""
+
+    def __init__(self, told: list[Told]) -> None:
+        self._told = told
+
+    def tell(self, principal_id: Id, type_: str, data: Mapping[str, object]) -> None:
+        """Note an event."""
+        self._told.append(Told(principal_id, type_, dict(data)))
+
+
+class Bell:
+    """Notes when a call begins and ends to ring."""
+
+    def __init__(self, told: list[Told]) -> None:
+        self._told = told
+
+    async def visitor_joined(self, call: CallView) -> None:
+        """It rings."""
+        self._told.append(Told("", "rings", {"call_id": call.id}))
+
+    async def visitor_left(self, call_id: str, reason: str) -> None:
+        """It rings no longer."""
+        self._told.append(Told("", "rings_no_more", {"call_id": call_id, "reason": reason}))
+
+
 @dataclass
 class Studio:
-    """The legs of one process, and which recordings they handed over."""
+    """The legs and feeds of one process, which recordings they handed over, and what was told."""
 
     work: Workshop
     legs: Legs
+    feeds: Feeds
+    stage: Stage
     ended: list[Id]
+    told: list[Told]
 
-    async def join(self, call: OpenedCall, publisher: Publisher, address: str = HERE) -> Answered:
-        """Answer the publisher's offer; nothing flows before it takes the answer."""
+    async def join(
+        self,
+        call: OpenedCall,
+        publisher: Publisher,
+        address: str = HERE,
+        *,
+        by: Principal | None = None,
+        kind: LegKind = LegKind.CAMERA,
+    ) -> Answered:
+        """Answer the publisher's offer, as the visitor by default; nothing flows before it knows."""
         return await self.legs.join(
-            call.id, await publisher.offer(), by=self.work.visitor(call), address=address
+            call.id,
+            await publisher.offer(),
+            by=by or self.work.visitor(call),
+            address=address,
+            kind=kind,
         )
 
-    async def live(self, call: OpenedCall, publisher: Publisher, address: str = HERE) -> Answered:
+    async def live(
+        self, call: OpenedCall, publisher: Publisher, address: str = HERE, **more: Any
+    ) -> Answered:
         """Join and connect."""
-        answered = await self.join(call, publisher, address)
+        answered = await self.join(call, publisher, address, **more)
         await publisher.accept(answered.sdp)
         await publisher.connected()
         return answered
+
+    async def agent(self, *calls: OpenedCall, name: str = "Ada") -> Principal:
+        """One of the tenant's people, who has taken these calls."""
+        work = self.work
+        person = await work.people.add(
+            tenant_id=work.tenant_id, role=Role.AGENT, profile={"name": name, "email": ""}, by=None
+        )
+        async with work.database.write() as connection:
+            for call in calls:
+                await take_part(
+                    connection,
+                    tenant_id=work.tenant_id,
+                    call_id=call.id,
+                    person_id=person.id,
+                    at=work.clock.now(),
+                )
+        return Principal(person.id, person.tenant_id, person.role)
+
+    @asynccontextmanager
+    async def watching(
+        self,
+        call: OpenedCall,
+        leg_id: Id,
+        by: Principal,
+        *,
+        kinds: tuple[str, ...] = ("audio", "video"),
+        address: str = HERE,
+    ) -> AsyncIterator[tuple[Shown, Spectator]]:
+        """A stock receiver that watches a leg."""
+        async with Spectator(kinds) as spectator:
+            shown = await self.feeds.open(call.id, leg_id, await spectator.offer(), by=by, address=address)
+            await spectator.accept(shown.sdp)
+            yield shown, spectator
+
+    def heard(self, who: Id, *types: str) -> list[dict[str, object]]:
+        """What somebody was told, of these types."""
+        return [told.data for told in self.told if told.to == who and told.type in types]
 
     async def rows(self, call: OpenedCall) -> tuple[str, str | None]:
         """State and end reason of a call."""
@@ -91,17 +191,27 @@ async def open_studio(
 ) -> AsyncIterator[Studio]:
     """Legs on loopback; every one is closed at the end."""
     ended: list[Id] = []
-    legs = Legs(
-        work.calls,
+    told: list[Told] = []
+    settings = MediaSettings(addresses=("127.0.0.1",), **media)
+    floor = Floor()
+    stage = Stage(
+        floor,
+        Connections(settings),
+        Tellings(work.database, floor, Ear(told), Bell(told)),
+        Names(work.people),
+    )
+    recorder = Recorder(
         work.recordings,
         work.store,
         work.clock,
-        media=MediaSettings(addresses=("127.0.0.1",), **media),
-        recording=RecordingSettings(spill_bytes=spill_bytes, max_bytes=max_bytes),
-        limits=limits or LimitSettings(),
+        RecordingSettings(spill_bytes=spill_bytes, max_bytes=max_bytes),
         on_ended=ended.append,
     )
+    limits = limits or LimitSettings()
+    legs = Legs(work.calls, recorder, stage, media=settings, limits=limits)
+    feeds = Feeds(work.calls, stage, media=settings, limits=limits)
+    await legs.start()
     try:
-        yield Studio(work, legs, ended)
+        yield Studio(work, legs, feeds, stage, ended, told)
     finally:
         await legs.aclose()

@@ -62,7 +62,7 @@ async def test_without_consent_not_one_frame_is_captured(work: Workshop, case: s
     async with open_studio(work) as studio, Publisher(PublisherPlan()) as publisher:
         answered = await studio.live(call, publisher)
         await asyncio.sleep(2)
-        leg = studio.legs._legs[answered.leg_id]
+        leg = studio.stage.floor.legs[answered.leg_id]
         assert leg.capture is None
         assert publisher.audio is not None
         assert publisher.audio.sent > 50
@@ -81,7 +81,7 @@ async def test_only_the_kinds_the_notice_named_are_carried(work: Workshop) -> No
         await publisher.accept(insisting(answered.sdp, publisher.connection.localDescription.sdp))
         await publisher.connected()
         await until(lambda: has_objects(work))
-        leg = studio.legs._legs[answered.leg_id]
+        leg = studio.stage.floor.legs[answered.leg_id]
         assert publisher.video is not None
         assert publisher.video.sent > 10
         assert leg.peer.stats().unrouted > 10
@@ -218,7 +218,7 @@ async def test_a_recording_that_is_full_says_so_and_the_call_goes_on(work: Works
     call = await work.consented()
     async with open_studio(work, max_bytes=20_000) as studio, Publisher(SOUND_ONLY) as publisher:
         answered = await studio.live(call, publisher)
-        capture = studio.legs._legs[answered.leg_id].capture
+        capture = studio.stage.floor.legs[answered.leg_id].capture
         assert capture is not None
         await asyncio.wait_for(capture.done(), 15)
         assert (await studio.rows(call))[0] == "live"
@@ -286,7 +286,7 @@ async def test_a_step_that_fails_once_costs_no_row(work: Workshop, broken: str) 
         answered = await studio.live(call, publisher)
         await until(lambda: has_objects(work))
         if broken == "capture":
-            capture = studio.legs._legs[answered.leg_id].capture
+            capture = studio.stage.floor.legs[answered.leg_id].capture
             assert capture is not None
             capture._put = None  # type: ignore[assignment,method-assign]
         await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))

@@ -18,6 +18,7 @@ from vault.clock import Clock, SystemClock
 from vault.db.engine import Database, open_database
 from vault.db.key_tables import key_metadata
 from vault.db.tables import metadata
+from vault.identity.people import People
 from vault.identity.tenants import Tenants
 from vault.keys.blobs import Blobs
 from vault.keys.file_provider import FileKeyProvider
@@ -96,6 +97,7 @@ class Workshop:
         self.ledger_keys = LedgerKeys.open(ground.ledger_key)
         self.checkpoints = Checkpoints(self.database, self.store, self.ledger_keys, self.clock)
         self.tenants = Tenants(self.database, self.keys, self.ledger, self.clock)
+        self.people = People(self.database, self.keys, self.blobs, self.ledger, self.clock)
         self.buttons = Buttons(self.database, self.clock)
         self.calls = Calls(self.database, self.keys, self.blobs, self.ledger, self.buttons, self.clock)
         self.recordings = Recordings(self.database, self.keys, self.ledger, self.clock)

@@ -1,0 +1,138 @@
+"""The life of a leg, from its answer to the end that always finalises.
+
+It is one task. It waits for the peer to close, whatever the reason, then ends what hangs from the leg, closes
+the capture and ends the rows. Whoever asks a leg to end only asks its peer to close.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from storage.errors import StorageError
+from vault.calls.calls import Calls
+from vault.calls.floor import Floor, LiveLeg
+from vault.calls.recorder import Recorder
+from vault.calls.tellings import Tellings
+from vault.errors import VaultError
+from vault.model import Id
+from webrtc.lifecycle import CloseReason
+
+log = structlog.get_logger(__name__)
+
+FINALISE_PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)  # away for longer: the next start ends the rows
+CALL_ENDED: Final = "call_ended"  # why a leg ended whose visitor has left
+
+
+class Carrier:
+    """Carries legs."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        recorder: Recorder,
+        floor: Floor,
+        tellings: Tellings,
+        *,
+        max_call_s: float,
+    ) -> None:
+        self._calls = calls
+        self._recorder = recorder
+        self._floor = floor
+        self._tellings = tellings
+        self._max_call_s = max_call_s
+
+    def begin(self, leg: LiveLeg) -> None:
+        """Carry a leg from now on."""
+        leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg.id}")
+
+    async def _carry(self, leg: LiveLeg) -> None:
+        """Carry one leg from its answer to its end."""
+        capturing = None
+        if leg.capture is not None:
+            capturing = asyncio.create_task(leg.capture.run(), name=f"capture-{leg.id}")
+        reason = CloseReason.FAILED
+        try:
+            reason = await self._until_closed(leg)
+        finally:
+            await leg.peer.close(CloseReason.FAILED)  # whatever happened: no peer outlives its leg
+            await self._end(leg, capturing, leg.why or reason.value)
+
+    async def _until_closed(self, leg: LiveLeg) -> CloseReason:
+        if await leg.ends.until_connected():
+            await self._live(leg)
+        try:
+            async with asyncio.timeout(self._max_call_s):
+                return await leg.ends.until_closed()
+        except TimeoutError:
+            await leg.peer.close(CloseReason.HANGUP)
+            return await leg.ends.until_closed()
+
+    async def _live(self, leg: LiveLeg) -> None:
+        is_first = not any(
+            other.is_live and other.by.id == leg.by.id for other in self._floor.legs_of(leg.call.id)
+        )
+        leg.is_live = True
+        try:
+            await self._calls.leg_connected(leg.call.id, leg.id)
+        except VaultError as error:
+            # The call goes on: its row says "connecting" until it says "ended".
+            log.error("leg.not_marked_live", leg=leg.id, error=type(error).__name__)
+        await self._tellings.joined(leg, is_first=is_first)
+
+    async def _end(self, leg: LiveLeg, capturing: Awaitable[None] | None, reason: str) -> None:
+        """End what hangs from a leg, then the leg: its recording and rows, whatever became of the rest."""
+        is_last = self._floor.end(leg)
+        people: frozenset[Id] = frozenset()
+        try:
+            people = await self._tellings.everybody(leg.call.id)
+            await self._tellings.left(leg, people, reason=reason, is_last=is_last)
+            await self._end_what_hangs_from(leg, is_last=is_last)
+        finally:
+            await self._finalise(leg, capturing, reason)
+        if is_last and leg.is_visitors:
+            self._tellings.over(leg.call.id, people, reason=reason)
+
+    async def _end_what_hangs_from(self, leg: LiveLeg, *, is_last: bool) -> None:
+        """With the last leg of somebody end what they watch, with the visitor's last the whole call."""
+        floor, call_id = self._floor, leg.call.id
+        closing = [feed.viewer for feed in floor.feeds_of(call_id) if is_last and feed.by.id == leg.by.id]
+        others = list(floor.legs_of(call_id)) if is_last and leg.is_visitors else []
+        for other in others:
+            other.why = CALL_ENDED
+        if others:
+            closing = [feed.viewer for feed in floor.feeds_of(call_id)]
+        await asyncio.gather(
+            *(viewer.close(CloseReason.HANGUP) for viewer in closing),
+            *(other.peer.close(CloseReason.HANGUP) for other in others),
+        )
+
+    async def _finalise(self, leg: LiveLeg, capturing: Awaitable[None] | None, reason: str) -> None:
+        """End the recording, then the rows: the one is tried whatever became of the other."""
+        try:
+            if leg.capture is not None and capturing is not None:
+                capture = leg.capture
+                capture.close()
+                (broken,) = await asyncio.gather(capturing, return_exceptions=True)
+                if broken is not None:
+                    log.error("leg.capture_broken", leg=leg.id, error=type(broken).__name__)
+                await _patiently(leg.id, lambda: self._recorder.end(capture, reason=reason))
+            await _patiently(leg.id, lambda: self._calls.leg_ended(leg.call.id, leg.id, reason=reason))
+        finally:
+            self._floor.legs.pop(leg.id, None)
+
+
+async def _patiently(leg_id: Id, step: Callable[[], Awaitable[None]]) -> None:
+    """Take a last step, again after a pause where a database or store does not answer.
+
+    After the last try the rows stay open, and the next start ends them, as after a crash.
+    """
+    for pause_s in (*FINALISE_PAUSES_S, None):
+        try:
+            return await step()
+        except (VaultError, StorageError) as error:
+            log.error("leg.finalise_failed", leg=leg_id, error=type(error).__name__, again_in_s=pause_s)
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
+    return None

@@ -1,0 +1,96 @@
+"""What the people of a call are told about its legs, and when its ringing begins and ends."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
+
+import structlog
+from sqlalchemy import select
+
+from vault.calls.calls import CallView
+from vault.calls.floor import Floor, LiveLeg
+from vault.db.engine import Database
+from vault.db.tables import participants
+from vault.errors import VaultError
+from vault.model import Id, Role
+
+log = structlog.get_logger(__name__)
+
+LEG_JOINED: Final = "call.leg_joined"
+LEG_ENDED: Final = "call.leg_ended"
+CALL_ENDED: Final = "call.ended"
+
+
+class Tells(Protocol):
+    """Where events go: ``vault.calls.events``."""
+
+    def tell(self, principal_id: Id, type_: str, data: Mapping[str, object]) -> None:
+        """Tell a principal; never blocks, never raises."""
+
+
+class Rings(Protocol):
+    """What rings on the screens of the tenant's people: ``vault.calls.ringing``."""
+
+    async def visitor_joined(self, call: CallView) -> None:
+        """The visitor can be heard: ring."""
+
+    async def visitor_left(self, call_id: str, reason: str) -> None:
+        """The visitor is gone: stop."""
+
+
+class Tellings:
+    """Tells everybody in a call. What cannot be told is logged: it ends no leg."""
+
+    def __init__(self, database: Database, floor: Floor, events: Tells, rings: Rings) -> None:
+        self._database = database
+        self._floor = floor
+        self._events = events
+        self._rings = rings
+
+    async def everybody(self, call_id: Id) -> frozenset[Id]:
+        """Name the visitor and the people in a call, those too who have no leg yet."""
+        # A visitor's token names the call as its subject (vault.identity).
+        found = {call_id, *(leg.by.id for leg in self._floor.legs.values() if leg.call.id == call_id)}
+        query = select(participants.c.person_id).where(
+            participants.c.call_id == call_id, participants.c.left_at.is_(None)
+        )
+        try:
+            async with self._database.read() as connection:
+                found |= {Id(row.person_id) for row in await connection.execute(query)}
+        except VaultError as error:
+            log.error("call.people_unknown", call=call_id, error=type(error).__name__)
+        return frozenset(found)
+
+    async def joined(self, leg: LiveLeg, *, is_first: bool) -> None:
+        """A leg is live; with the visitor's first one the call begins to ring."""
+        told = {
+            "call_id": leg.call.id,
+            "leg_id": leg.id,
+            "role": leg.by.role.value,
+            "kind": leg.kind.value,
+            "name": leg.name,
+        }
+        self._tell(await self.everybody(leg.call.id), LEG_JOINED, told)
+        if is_first and leg.by.role is Role.VISITOR:
+            await _contained(leg, lambda: self._rings.visitor_joined(leg.call))
+
+    async def left(self, leg: LiveLeg, people: frozenset[Id], *, reason: str, is_last: bool) -> None:
+        """A leg has ended; with the visitor's last one the ringing does, if it still rang."""
+        if leg.is_live:
+            self._tell(people, LEG_ENDED, {"call_id": leg.call.id, "leg_id": leg.id, "reason": reason})
+        if is_last and leg.by.role is Role.VISITOR:
+            await _contained(leg, lambda: self._rings.visitor_left(leg.call.id, reason))
+
+    def over(self, call_id: Id, people: frozenset[Id], *, reason: str) -> None:
+        """A call has ended, and its rows say so."""
+        self._tell(people, CALL_ENDED, {"call_id": call_id, "reason": reason})
+
+    def _tell(self, people: frozenset[Id], type_: str, data: Mapping[str, object]) -> None:
+        for principal_id in people:
+            self._events.tell(principal_id, type_, data)
+
+
+async def _contained(leg: LiveLeg, step: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await step()
+    except VaultError as error:
+        log.error("leg.ringing_failed", leg=leg.id, error=type(error).__name__)
