@@ -13,7 +13,7 @@ from vault.http.paging import next_link, scope_of
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out, PageQuery, Text
 from vault.media.library import MediaFilter, MediaItem
-from vault.model import ErasureReason, Id, MediaState, Part
+from vault.model import ErasureReason, Id, LegKind, MediaState, Part, Role
 from vault.policy import Permission
 
 QueryMoment = Annotated[
@@ -45,13 +45,18 @@ class MediaQuery(PageQuery):
 
 
 class MediaOut(Out):
-    """One media item. ``irrecoverable_by``: were it erased now, no backup would hold a key after this."""
+    """One media item. ``leg_role`` and ``leg_kind`` say whose side of the call it holds.
+
+    ``irrecoverable_by``: were it erased now, no backup would hold a key after this.
+    """
 
     id: str
     kind: str
     state: MediaState
     call_id: str
     leg_id: str
+    leg_role: Role
+    leg_kind: LegKind
     button_id: str
     button_name: str
     created_at: Moment
@@ -261,6 +266,8 @@ def _present(ask: Ask[Any, Any], item: MediaItem) -> MediaOut:
         state=item.state,
         call_id=item.call_id,
         leg_id=item.leg_id,
+        leg_role=item.leg_role,
+        leg_kind=item.leg_kind,
         button_id=item.button_id,
         button_name=item.button_name,
         created_at=item.created_at,

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from vault.db.engine import Database
-from vault.db.tables import buttons, erasures, media, parts
+from vault.db.tables import buttons, erasures, legs, media, parts
 from vault.errors import NotFoundError
-from vault.model import Id, MediaState, Part, is_id
+from vault.model import Id, LegKind, MediaState, Part, Role, is_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 
 
@@ -24,6 +24,8 @@ class MediaItem:
     state: MediaState
     call_id: Id
     leg_id: Id
+    leg_role: Role
+    leg_kind: LegKind
     button_id: Id
     button_name: str
     created_at: datetime
@@ -91,8 +93,15 @@ class Library:
 
 
 _SELECT = (
-    select(media, buttons.c.name.label("button_name"), erasures.c.request_id)
+    select(
+        media,
+        buttons.c.name.label("button_name"),
+        legs.c.role.label("leg_role"),
+        legs.c.kind.label("leg_kind"),
+        erasures.c.request_id,
+    )
     .join(buttons, buttons.c.id == media.c.button_id)
+    .join(legs, legs.c.id == media.c.leg_id)
     .outerjoin(erasures, erasures.c.object_id == media.c.id)
 )
 
@@ -124,6 +133,8 @@ def _item(row: Row[Any], has: Sequence[Part]) -> MediaItem:
         state=MediaState(row.state),
         call_id=row.call_id,
         leg_id=row.leg_id,
+        leg_role=Role(row.leg_role),
+        leg_kind=LegKind(row.leg_kind),
         button_id=row.button_id,
         button_name=row.button_name,
         created_at=row.created_at,

@@ -59,6 +59,8 @@ def recording(number: int, **changes: Any) -> dict[str, Any]:
         "state": "ready",
         "call_id": ident("call", number),
         "leg_id": ident("leg", number),
+        "leg_role": "visitor",
+        "leg_kind": "camera",
         "button_id": ident("btn", 1),
         "button_name": "Assistance chaudière" if number % 3 else "Sinistre habitation",
         "created_at": stamp(start),
@@ -214,6 +216,7 @@ class Double:
             if asked.get("state") in {None, item["state"]}
             and asked.get("from", "") <= item["created_at"] < asked.get("to", "9")
             and ("button_id" not in asked or asked["button_id"] == item["button_id"])
+            and asked.get("call_id") in {None, item["call_id"]}
         ]
         at, limit = int(asked.get("cursor", 0)), int(asked.get("limit", 50))
         following = str(at + limit) if at + limit < len(found) else None

@@ -188,7 +188,7 @@ export class Call extends EventTarget {
   }
 
   hangUp() {
-    this.finish("hangup");
+    this.finish("by_me");
   }
 
   /** The call is over, whoever ended it. @param {string} reason */

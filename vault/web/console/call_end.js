@@ -2,9 +2,9 @@
 /** The last page of a call: how it ended, and what was kept of it. */
 
 import { clock, spokenDuration } from "../shared/i18n.js";
-import { api, sentenceOf } from "./api.js";
+import { sentenceOf } from "./api.js";
 import { el, note } from "./dom.js";
-import { contentInWords, sideInWords } from "./sides.js";
+import { contentInWords, sideInWords, sidesOf } from "./sides.js";
 import { knows, language, named, t } from "./words.js";
 
 const ASK_MS = [500, 1000, 2000, 3000]; // a recording is ready a few seconds after the call; then the last of them
@@ -58,14 +58,13 @@ async function follow(callId, place) {
     await new Promise((later) => setTimeout(later, ASK_MS[Math.min(asked, ASK_MS.length - 1)]));
     if (!place.isConnected) return;
     try {
-      const { body } = await api("GET", `/v1/media?call_id=${callId}&order=asc`);
-      const now = JSON.stringify(body.items);
-      if (now !== before && body.items.length)
-        place.replaceChildren(el("ul", { class: "kept-list" }, body.items.map(kept)));
+      const sides = await sidesOf(callId);
+      const now = JSON.stringify(sides);
+      if (now !== before && sides.length)
+        place.replaceChildren(el("ul", { class: "kept-list" }, sides.map(kept)));
       before = now;
       const waits = ["capturing", "finishing"];
-      if (body.items.length && body.items.every((/** @type {any} */ item) => !waits.includes(item.state)))
-        return;
+      if (sides.length && sides.every((item) => !waits.includes(item.state))) return;
     } catch (caught) {
       place.replaceChildren(note("warn", sentenceOf(caught)));
       return;

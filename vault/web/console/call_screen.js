@@ -87,7 +87,7 @@ export class CallScreen {
   }
 
   leave() {
-    this.call.finish("hangup");
+    this.call.finish("left");
     this.call.removeEventListener("change", this.reflect);
     clearInterval(this.timer);
     this.dialog?.close();

@@ -85,7 +85,9 @@ async function take(shown) {
     if (!(caught instanceof Problem) || ![404, 409, 410].includes(caught.status)) {
       notice("danger", sentenceOf(caught));
     } else if (silence(card.call_id)) {
-      notice("info", t("desk.faster", { name: visitorName(card) })); // an event may have said who it was
+      // An event may have said so already; else the answer does.
+      const values = { name: caught.body.taken_by ?? "", visitor: visitorName(card) };
+      notice("info", t(values.name ? "desk.taken_by" : "desk.gave_up", values));
     }
   }
 }
@@ -124,7 +126,7 @@ const current = (callId) => (isTalking() && screen?.call.id === callId ? screen.
 /** @type {Record<string, (event: import("./events.js").VaultEvent) => void>} */
 const ON = {
   "call.ringing": ({ at, data }) =>
-    ring(data.card, Math.max(0, Date.parse(at) - Date.parse(data.card.since))),
+    ring(data, Math.max(0, Date.parse(at) - Date.parse(data.since))),
   "call.taken": ({ data }) => {
     if (current(data.call_id)) return;
     const asked = cards.get(data.call_id)?.take.disabled; // this page's own answer is on its way
@@ -157,12 +159,16 @@ function hello(snapshot) {
   if (callId && !screen) comeBack(callId, snapshot.calls ?? []);
 }
 
-/** The page was loaded anew in the middle of a call. @param {string} callId @param {any[]} calls */
+/**
+ * The page was loaded anew in the middle of a call.
+ * @param {string} callId
+ * @param {import("./incoming.js").Card[]} calls  those one is in
+ */
 async function comeBack(callId, calls) {
-  const mine = calls.find((call) => (call.id ?? call.call_id) === callId);
+  const mine = calls.find((card) => card.call_id === callId);
   try {
     const { body } = await api("GET", `/v1/calls/${callId}`);
-    const call = new Call({ call: body, card: mine?.card ?? null });
+    const call = new Call({ call: body, card: mine ?? null });
     if (!mine || body.ended_at) call.finish("gone");
     show(call);
   } catch {
@@ -191,7 +197,7 @@ addEventListener("beforeunload", (event) => {
 });
 addEventListener("pagehide", () => {
   events.stop();
-  screen?.call.finish("hangup");
+  screen?.call.finish("left");
 });
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 document.addEventListener("bell:audible", reflect);

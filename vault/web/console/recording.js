@@ -10,6 +10,7 @@ import { eraseSection } from "./erase.js";
 import { Player } from "./player.js";
 import { purposeForm } from "./purpose.js";
 import { receiptSection } from "./receipt.js";
+import { otherSides, sideInWords } from "./sides.js";
 import { language, named, t } from "./words.js";
 
 const WAIT_MS = 3000; // how often a recording that is not ready yet is asked for again
@@ -30,12 +31,13 @@ const visit = {
 function heading(title, item) {
   const badge = item && el("span", { class: `badge badge-${item.state}` }, named("state", item.state));
   const button = item?.button_name && el("span", { class: "muted" }, item.button_name);
+  const side = item?.leg_role && el("span", { class: "muted" }, sideInWords(item));
   const duration = item?.duration_ms && el("span", { class: "muted" }, clock(item.duration_ms));
   return el(
     "header",
     { class: "recording-head" },
     el("h1", { id: "title", tabindex: "-1" }, title),
-    el("p", { class: "recording-sub" }, badge, button, duration),
+    el("p", { class: "recording-sub" }, badge, side, button, duration),
   );
 }
 
@@ -116,6 +118,10 @@ function showLive() {
   const { item, may } = visit;
   const title = t("rec.title", { date: dateTime(language, item.started_at ?? item.created_at) });
   const erase = may.has("media:erase") && item.state !== "capturing" && eraseSection(path, item, erased);
+  const sidesPlace = el("div", { class: "sides-place" });
+  otherSides(item)
+    .then((sides) => sides && sidesPlace.replaceChildren(sides))
+    .catch(() => {}); // the recording stands on its own
   root.replaceChildren(
     heading(title, item),
     el(
@@ -125,6 +131,7 @@ function showLive() {
       el(
         "aside",
         { class: "side", "aria-label": t("about.title") },
+        sidesPlace,
         panel(t("about.title"), "about", ...about(item)),
         erase,
       ),

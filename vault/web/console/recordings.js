@@ -4,7 +4,7 @@
 import { clock, dateTime, spokenDuration } from "../shared/i18n.js";
 import { api, sentenceOf } from "./api.js";
 import { byId, el, markFault, note, say } from "./dom.js";
-import { contentInWords } from "./sides.js";
+import { contentInWords, sideInWords, visitorFirst } from "./sides.js";
 import { counted, day, language, named, size, t } from "./words.js";
 
 const PAGE_ITEMS = 25; // a screen and a half: fewer makes people page, more makes a phone wait
@@ -60,8 +60,11 @@ function stateCell(item) {
   return el("span", { class: `badge badge-${item.state}` }, words);
 }
 
-/** @param {any} item */
-function row(item) {
+/**
+ * @param {any} item
+ * @param {boolean} isFirst  of its call: what is the same for all sides is written once
+ */
+function row(item, isFirst) {
   const when = dateTime(language, item.started_at ?? item.created_at);
   // Roles are written out: the phone's card layout would take the table's own away.
   const cell = (/** @type {string} */ name, /** @type {any} */ value) =>
@@ -74,7 +77,8 @@ function row(item) {
       { role: "rowheader", scope: "row", class: "cell-date" },
       el("a", { href: `/console/recordings/${item.id}` }, when),
     ),
-    cell("button", item.button_name ?? ""),
+    cell("button", isFirst ? (item.button_name ?? "") : ""),
+    cell("side", sideInWords(item)),
     cell("duration", duration(item)),
     cell("content", contentInWords(item)),
     cell("size", item.size_bytes ? size(item.size_bytes) : ""),
@@ -82,9 +86,23 @@ function row(item) {
   );
 }
 
+/** The sides of one call beside each other, in the order of what was listed first. @param {any[]} items */
+function byCall(items) {
+  /** @type {Map<string, any[]>} */
+  const calls = new Map();
+  for (const item of items) calls.set(item.call_id, [...(calls.get(item.call_id) ?? []), item]);
+  return [...calls.values()].map((sides) =>
+    el(
+      "tbody",
+      { role: "rowgroup" },
+      sides.sort(visitorFirst).map((item, at) => row(item, at === 0)),
+    ),
+  );
+}
+
 /** @param {any[]} items */
 function table(items) {
-  const heads = ["date", "button", "duration", "content", "size", "state"].map((name) =>
+  const heads = ["date", "button", "side", "duration", "content", "size", "state"].map((name) =>
     el("th", { role: "columnheader", scope: "col", class: `cell-${name}` }, t(`list.col_${name}`)),
   );
   return el(
@@ -92,7 +110,7 @@ function table(items) {
     { class: "recordings", role: "table" },
     el("caption", { class: "cv-said" }, t("list.caption")),
     el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, heads)),
-    el("tbody", { role: "rowgroup" }, items.map(row)),
+    byCall(items),
   );
 }
 
