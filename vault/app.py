@@ -23,7 +23,13 @@ from storage.store import ObjectStore
 from vault import __version__
 from vault.calls.buttons import Buttons
 from vault.calls.calls import Calls
+from vault.calls.events import Events
+from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
+from vault.calls.recorder import Recorder
+from vault.calls.ringing import Ringing
+from vault.calls.room import LiveCalls, make_live_calls
+from vault.calls.tickets import Tickets
 from vault.clock import Clock, SystemClock
 from vault.db.engine import Database, open_database
 from vault.db.migrate import migrate
@@ -92,6 +98,10 @@ class Rooms(Ground):
     calls: Calls
     recordings: Recordings
     legs: Legs
+    feeds: Feeds
+    events: Events
+    tickets: Tickets
+    ringing: Ringing
     finisher: Finisher
     library: Library
     reader: Reader
@@ -267,16 +277,7 @@ def _rooms(ground: Ground) -> Rooms:
     calls = Calls(database, ground.keys, ground.blobs, ledger, buttons, clock)
     recordings = Recordings(database, ground.keys, ledger, clock)
     finisher = _finisher(ground, recordings)
-    legs = Legs(
-        calls,
-        recordings,
-        ground.store,
-        clock,
-        media=ground.settings.media,
-        recording=ground.settings.recording,
-        limits=ground.settings.limits,
-        on_ended=finisher.enqueue,
-    )
+    live = _live(ground, calls, _recorder(ground, recordings, finisher))
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
     named = {field.name: getattr(ground, field.name) for field in fields(ground)}
     return Rooms(
@@ -284,7 +285,11 @@ def _rooms(ground: Ground) -> Rooms:
         buttons=buttons,
         calls=calls,
         recordings=recordings,
-        legs=legs,
+        legs=live.legs,
+        feeds=live.feeds,
+        events=live.events,
+        tickets=live.tickets,
+        ringing=live.ringing,
         finisher=finisher,
         library=Library(database),
         reader=Reader(database, ground.keys, ground.store),
@@ -292,13 +297,36 @@ def _rooms(ground: Ground) -> Rooms:
         deletion_requests=requests,
         receipts=Receipts(requests, ledger, ground.checkpoints),
         keeper=Keeper(
-            _eraser(ground, legs, finisher),
+            _eraser(ground, live.legs, finisher),
             requests,
             recordings,
             calls,
             clock,
             unjoined_s=ground.settings.sessions.visitor_token_s,
         ),
+    )
+
+
+def _live(ground: Ground, calls: Calls, recorder: Recorder) -> LiveCalls:
+    return make_live_calls(
+        database=ground.database,
+        blobs=ground.blobs,
+        ledger=ground.ledger,
+        people=ground.identity.people,
+        clock=ground.clock,
+        calls=calls,
+        recorder=recorder,
+        settings=ground.settings,
+    )
+
+
+def _recorder(ground: Ground, recordings: Recordings, finisher: Finisher) -> Recorder:
+    return Recorder(
+        recordings,
+        ground.store,
+        ground.clock,
+        ground.settings.recording,
+        on_ended=finisher.enqueue,
     )
 
 
@@ -341,6 +369,7 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
         )
         async with (
             _jobs(rooms),
+            _ringing(rooms),
             serving_metrics(metrics, settings.server) as metrics_port,
             listening(make_web_app(services, ROUTES)) as port,
         ):
@@ -355,6 +384,8 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
     """Lay the rooms out for the HTTP door, and count what happens in them."""
     rooms.ledger.watch(Happenings(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
+    metrics.watch("feeds_live", "Feeds that are sent now.", lambda: rooms.feeds.live)
+    metrics.watch("event_sockets", "Sockets that listen to events now.", lambda: rooms.events.sockets)
     metrics.watch(
         "recordings_unfinished", "Recordings waiting to be finished.", lambda: rooms.finisher.waiting
     )
@@ -377,6 +408,10 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
         buttons=rooms.buttons,
         calls=rooms.calls,
         legs=rooms.legs,
+        feeds=rooms.feeds,
+        events=rooms.events,
+        tickets=rooms.tickets,
+        ringing=rooms.ringing,
         library=rooms.library,
         reader=rooms.reader,
         links=rooms.links,
@@ -387,6 +422,16 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
         cursors=Cursors(rooms.signing_key.derive("cursors")),
         health=health,
     )
+
+
+@asynccontextmanager
+async def _ringing(rooms: Rooms) -> AsyncIterator[None]:
+    """Ring while the block runs; what a killed process left ringing is ended first."""
+    await rooms.ringing.start()
+    try:
+        yield
+    finally:
+        await rooms.ringing.aclose()
 
 
 @asynccontextmanager

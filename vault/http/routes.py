@@ -24,6 +24,8 @@ from vault.http import (
     calls,
     deletions,
     docs,
+    events,
+    feeds,
     health,
     issuers,
     ledger,
@@ -31,6 +33,7 @@ from vault.http import (
     pages,
     people,
     playback,
+    ringing,
     sessions,
 )
 from vault.http.route import RouteTable
@@ -45,6 +48,9 @@ ROUTES: Final = RouteTable(
         *issuers.ROUTES,
         *buttons.ROUTES,
         *calls.ROUTES,
+        *feeds.ROUTES,
+        *events.ROUTES,
+        *ringing.ROUTES,
         *media.ROUTES,
         *playback.ROUTES,
         *deletions.ROUTES,

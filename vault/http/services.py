@@ -10,7 +10,11 @@ from aiohttp import web
 
 from vault.calls.buttons import Buttons
 from vault.calls.calls import Calls
+from vault.calls.events import Events
+from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
+from vault.calls.ringing import Ringing
+from vault.calls.tickets import Tickets
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.http.cursors import Cursors
@@ -46,6 +50,10 @@ class Services:
     buttons: Buttons
     calls: Calls
     legs: Legs
+    feeds: Feeds
+    events: Events
+    tickets: Tickets
+    ringing: Ringing
     library: Library
     reader: Reader
     links: Links

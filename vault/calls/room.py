@@ -1,0 +1,71 @@
+"""What a running call needs of this process, put together: legs and feeds, ringing, the events of both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vault.calls.calls import Calls
+from vault.calls.cards import Cards
+from vault.calls.connections import Connections
+from vault.calls.events import EventLimits, Events
+from vault.calls.feeds import Feeds
+from vault.calls.floor import Floor
+from vault.calls.legs import Legs
+from vault.calls.names import Names
+from vault.calls.presence import Presence
+from vault.calls.recorder import Recorder
+from vault.calls.ringing import Ringing
+from vault.calls.stage import Stage
+from vault.calls.tellings import Tellings
+from vault.calls.tickets import Tickets
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.identity.people import People
+from vault.keys.blobs import Blobs
+from vault.ledger.log import Ledger
+from vault.policy import Principal
+from vault.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCalls:
+    """The parts that know what goes on at this moment."""
+
+    legs: Legs
+    feeds: Feeds
+    events: Events
+    tickets: Tickets
+    ringing: Ringing
+
+
+def make_live_calls(
+    *,
+    database: Database,
+    blobs: Blobs,
+    ledger: Ledger,
+    people: People,
+    clock: Clock,
+    calls: Calls,
+    recorder: Recorder,
+    settings: Settings,
+) -> LiveCalls:
+    """Build the parts; nothing runs before their ``start``."""
+
+    async def snapshot(who: Principal) -> Mapping[str, object]:
+        return await ringing.snapshot(who)
+
+    media, limits, floor = settings.media, settings.limits, Floor()
+    events = Events(
+        clock,
+        snapshots=snapshot,
+        limits=EventLimits(each=limits.event_sockets_each, total=limits.event_sockets),
+    )
+    cards = Cards(database, blobs, people)
+    ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock)
+    stage = Stage(floor, Connections(media), Tellings(database, floor, events, ringing), Names(people))
+    return LiveCalls(
+        legs=Legs(calls, recorder, stage, media=media, limits=limits),
+        feeds=Feeds(calls, stage, media=media, limits=limits),
+        events=events,
+        tickets=Tickets(clock),
+        ringing=ringing,
+    )
