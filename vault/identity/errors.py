@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     CALL = "call"
     SESSION = "session"
     CODE = "code"
+    TICKET = "ticket"
 
 
 class TokenRefusedError(UnauthenticatedError):

@@ -24,6 +24,8 @@ from vault.identity.tenants import Tenants
 from vault.model import Id, Role
 from vault.policy import Principal
 
+LEEWAY = timedelta(seconds=LEEWAY_S)
+
 
 class Identity:
     """Authenticates, signs in and out, mints and revokes. Composed once, in ``vault.app``."""
@@ -68,6 +70,8 @@ class Identity:
 
         The role in the answer is the one of now.
         """
+        if principal.until is not None and principal.until + LEEWAY <= self._clock.now():
+            return None
         if principal.token_id is not None and await self._is_revoked(principal.token_id):
             return None
         if principal.role is Role.VISITOR:
@@ -132,17 +136,20 @@ class Identity:
                 Role.VISITOR,
                 call_id=claims.subject,
                 token_id=claims.jti,
+                until=claims.expires_at,
             )
         # A role that changed since the token was made needs a new token: neither loss nor gain slips through.
         if await self._role_of(claims.subject, claims.tenant_id) is not claims.role:
             raise TokenRefusedError("the token's person may no longer use it", reason=Refusal.PERSON)
-        return Principal(claims.subject, claims.tenant_id, claims.role, token_id=claims.jti)
+        return Principal(
+            claims.subject, claims.tenant_id, claims.role, token_id=claims.jti, until=claims.expires_at
+        )
 
     async def _other(self, envelope: Envelope) -> Principal:
         told = await self._foreign.read(envelope)
         if told.jti is not None:
             await self._require_not_revoked(told.jti)
-        return await self._foreign.principal(told)
+        return replace(await self._foreign.principal(told), until=told.expires_at)
 
     async def _role_of(self, person_id: Id, tenant_id: Id) -> Role | None:
         people, issuers = tables.people, tables.issuers
