@@ -57,16 +57,21 @@ async def before_headers(request: web.Request, response: web.StreamResponse) -> 
     response.headers["X-Request-Id"] = info.request_id
     response.headers.update(info.limit_headers or {})
     origin = request.headers.get("Origin")
-    if info.route is not None and info.route.cors is Cors.BUTTON:
+    if info.route is not None and info.route.cors is not Cors.NONE:
         response.headers["Vary"] = "Origin"
-        if origin is not None and await _origin_allowed(request, origin):
+        if origin is not None and await _origin_allowed(request, origin, info.route.cors):
             add_cors_headers(response, origin)
     add_security_headers(response, request.app[SERVICES].settings)
 
 
-async def _origin_allowed(request: web.Request, origin: str) -> bool:
+async def _origin_allowed(request: web.Request, origin: str, cors: Cors) -> bool:
+    who, path = info_of(request).principal, dict(request.match_info)
+    if cors is Cors.CALLER:
+        if who is None:
+            return True  # all there is to read is that nobody known asked
+        path = {"call_id": who.call_id} if who.call_id is not None else {}
     try:
-        return await request.app[ORIGINS].allows(origin, request.match_info, who=info_of(request).principal)
+        return await request.app[ORIGINS].allows(origin, path, who=who)
     except VaultError:  # the database is away: the page gets no answer to read, which is the safe side
         return False
 

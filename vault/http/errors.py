@@ -21,6 +21,12 @@ class RequestTimeoutError(VaultError):
     code = "request_timeout"
 
 
+class UpgradeRequiredError(VaultError):
+    """The path speaks WebSocket only: send a whole opening handshake (RFC 6455, 4.1) with GET."""
+
+    code = "upgrade_required"
+
+
 class CrossSiteError(VaultError):
     """Another site's page sent this with the browser's cookie: act from the vault's own pages."""
 

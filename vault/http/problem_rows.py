@@ -224,6 +224,14 @@ PROBLEMS: Final[dict[str, Row]] = {
             "Le reçu ne se vérifie pas avec la clé donnée.",
         ),
     ),
+    "upgrade_required": _row(
+        426,
+        ("WebSocket needed", "WebSocket requis"),
+        (
+            "This path speaks WebSocket only, version 13. Open it with the subprotocol that is documented.",
+            "Ce chemin ne parle que WebSocket, version 13. Ouvrez-le avec le sous-protocole documenté.",
+        ),
+    ),
     "precondition_required": _row(
         428,
         ("If-Match needed", "If-Match requis"),

@@ -21,7 +21,7 @@ from vault.errors import (
     TooManyRequestsError,
     VaultError,
 )
-from vault.http.errors import MethodNotAllowedError
+from vault.http.errors import MethodNotAllowedError, UpgradeRequiredError
 from vault.http.fault_words import fault_sentence
 from vault.http.language import Language
 from vault.http.problem_rows import PROBLEMS
@@ -101,4 +101,6 @@ def _headers(error: VaultError, status: int) -> dict[str, str]:
         headers["Content-Range"] = f"bytes */{error.size_bytes}"
     if isinstance(error, MethodNotAllowedError):
         headers["Allow"] = ", ".join(error.allowed)
+    if isinstance(error, UpgradeRequiredError):
+        headers["Upgrade"] = "websocket"  # RFC 9110, 15.5.22
     return headers

@@ -33,12 +33,16 @@ class Cors(StrEnum):
 
     NONE = "none"
     BUTTON = "button"  # pages on the list of the button in the path, or of the call's button
+    CALLER = (
+        "caller"  # pages on the list of the button of the visitor who asks; no preflight knows who that is
+    )
 
 
 PATH_IDS: Final = {
     "button_id": "btn",
     "call_id": "call",
     "deletion_id": "del",
+    "feed_id": "feed",
     "issuer_id": "iss",
     "leg_id": "leg",
     "link_id": "lnk",

@@ -36,6 +36,7 @@ def make_web_app(services: Services, table: RouteTable) -> web.Application:
     application[REFUSALS] = Refusals(services.ledger, services.clock)
     application.on_response_prepare.append(before_headers)
     application.cleanup_ctx.append(_housekeeping)
+    application.on_shutdown.append(_end_events)
     by_path: dict[str, list[Route]] = {}
     for route in table.routes:
         by_path.setdefault(route.path, []).append(route)
@@ -60,6 +61,11 @@ async def _housekeeping(application: web.Application) -> AsyncIterator[None]:
         _log.warning("refusals lost", error=type(error).__name__)
 
 
+async def _end_events(application: web.Application) -> None:
+    """Let every socket say that the server goes, while the runner still waits for its handlers."""
+    application[SERVICES].events.close()
+
+
 def _add_path(application: web.Application, routes: list[Route], table: RouteTable) -> None:
     resource = application.router.add_resource(routes[0].router_path)
     for route in routes:
@@ -67,7 +73,7 @@ def _add_path(application: web.Application, routes: list[Route], table: RouteTab
         resource.add_route(route.method, endpoint)
         if route.method == "GET":
             resource.add_route("HEAD", endpoint)
-    open_to_pages = [route for route in routes if route.cors is Cors.BUTTON]
+    open_to_pages = [route for route in routes if route.cors is not Cors.NONE]
     if open_to_pages:
         methods = table.methods_of(routes[0].path)
         taken = _taken(routes)
@@ -79,7 +85,9 @@ def _add_path(application: web.Application, routes: list[Route], table: RouteTab
             origin = request.headers.get("Origin")
             if origin is None:  # no page asks, so there is nobody to protect: RFC 9110, 9.3.7
                 return web.Response(status=204, headers={"Allow": ", ".join([*methods, "OPTIONS"]), **taken})
-            if not await request.app[ORIGINS].allows(origin, request.match_info):
+            # Where the caller decides, a preflight gives nothing away: only its own pages read the answer.
+            of_button = open_to_pages[0].cors is Cors.BUTTON
+            if of_button and not await request.app[ORIGINS].allows(origin, request.match_info):
                 raise OriginRefusedError("this origin is not on the button's list")
             answer = preflight_answer(origin, methods)
             answer.headers.update(taken)

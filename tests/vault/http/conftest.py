@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from tests.vault.http.house import House, open_house
+from tests.vault.http.listeners import Page, person_page, program, visitor_page
 
 UNLIMITED = {"requests_per_minute": 10**6, "sign_in_per_minute": 10**6, "calls_per_minute": 10**6}
 
@@ -23,3 +24,10 @@ async def shared_house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     """One door for a module whose tests leave it as they found it, or each bring things of their own."""
     async with open_house(tmp_path_factory.mktemp("house"), limits=UNLIMITED) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["person", "program", "visitor"])
+async def page(shared_house: House, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """A page of each kind of listener, for tests that hold for all of them."""
+    make = {"person": person_page, "program": program, "visitor": visitor_page}
+    yield await make[request.param](shared_house)
