@@ -4,7 +4,7 @@
 import { clock, spokenDuration } from "../shared/i18n.js";
 import { icon } from "../shared/icons.js";
 import { openDeviceDialog } from "./call_devices.js";
-import { callEnd } from "./over.js";
+import { callEnd } from "./call_end.js";
 import { Stage } from "./call_stage.js";
 import { DeviceFailure } from "./devices.js";
 import { byId, el, note, say } from "./dom.js";

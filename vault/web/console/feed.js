@@ -35,9 +35,10 @@ export class Feed {
     return this.#wire?.connection ?? null;
   }
 
+  /** It ends with the leg that is watched, or with the watcher's own: the vault knows. */
   close() {
     this.#closed = true;
-    this.#wire?.close();
+    this.#wire?.close({ tell: false });
   }
 
   async #keepUp() {

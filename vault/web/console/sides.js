@@ -8,7 +8,7 @@ import { language, named, t } from "./words.js";
 
 /** @param {any} item  a recording, as the API lists it */
 export function sideInWords(item) {
-  const role = item.leg_role ?? "visitor";
+  const role = item.leg_role === "visitor" ? "visitor" : "agent"; // whoever answers is the agent, also an administrator
   return named("side", item.leg_kind === "screen" ? `screen_${role}` : role);
 }
 
@@ -35,7 +35,7 @@ export function visitorFirst(one, other) {
  * @returns {Promise<any[]>}
  */
 export async function sidesOf(callId) {
-  const { body } = await api("GET", `/v1/media?call_id=${callId}&order=asc&limit=50`);
+  const { body } = await api("GET", `/v1/media?call_id=${callId}&order=created_at.asc&limit=50`);
   return body.items.sort(visitorFirst);
 }
 

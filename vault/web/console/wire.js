@@ -58,12 +58,15 @@ export class Wire {
     await connected(connection, CONNECT_MS, this.#giveUp.signal);
   }
 
-  /** Close it and tell the vault. Safe to call twice, and while the page goes away. */
-  close() {
+  /**
+   * Close it. Safe to call twice, and while the page goes away.
+   * @param {{tell: boolean}} [how]  whether the vault is told, or ends it by itself with what it hangs from
+   */
+  close({ tell } = { tell: true }) {
     if (this.#giveUp.signal.aborted) return;
     this.#giveUp.abort();
     this.connection.close();
-    this.#end();
+    if (tell) this.#end();
   }
 
   #end() {
