@@ -29,9 +29,36 @@ CHROMIUM_ARGS = [
     "--disable-sync",
 ]
 
+# The colour in the middle of a picture as the visitor sees it.
+PIXEL = """video => {
+  const canvas = new OffscreenCanvas(1, 1), pen = canvas.getContext("2d");
+  pen.drawImage(video, video.videoWidth / 2, video.videoHeight / 2, 1, 1, 0, 0, 1, 1);
+  const [red, , blue] = pen.getImageData(0, 0, 1, 1).data;
+  return [video.videoWidth, video.videoHeight, red, blue];
+}"""
+
+# The loudest of what was played since the last look, from the browser's own count of each receiver.
+LOUDEST = """async () => {
+  const levels = [];
+  for (const connection of watched.connections) {
+    if (connection.connectionState !== "connected") continue;
+    (await connection.getStats()).forEach((one) => {
+      if (one.type === "inbound-rtp" && one.kind === "audio") levels.push(one.audioLevel ?? 0);
+    });
+  }
+  return Math.max(0, ...levels);
+}"""
+
 # Watches from outside: what was asked of the devices, what came of it, and each state the element told.
 WATCH = """
-window.watched = { asked: [], streams: [], states: [], delayMs: 0 };
+window.watched = { asked: [], streams: [], states: [], delayMs: 0, connections: [], isDeaf: false };
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...all) { super(...all); watched.connections.push(this); }
+};
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  return watched.isDeaf ? Promise.reject(new DOMException("no press", "NotAllowedError")) : play.call(this);
+};
 const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
 devices.getUserMedia = async (wish) => {
   watched.asked.push({ audio: !!wish.audio, video: !!wish.video });
@@ -156,9 +183,30 @@ class Shop:
             await self.page.wait_for_timeout(100)
         pytest.fail(f"no leg became {wanted}")
 
-    async def tell_vault(self, what: str) -> None:
-        """Makes the other side do something: hang-up, vanish."""
-        await self.page.context.request.post(f"{self.urls.vault}/double/{what}")
+    async def tell_vault(self, what: str, **how: Any) -> None:
+        """Makes the other side do something: hang-up, vanish, drop, and what agent.py can."""
+        await self.page.context.request.post(f"{self.urls.vault}/double/{what}", data=how)
+
+    async def event(self, name: str, **data: Any) -> None:
+        """Tells the visitor something by the socket of events."""
+        await self.tell_vault("event", type=f"call.{name}", data=data)
+
+    async def joined(self, *, name: str = "Zoé", kind: str = "camera", quietly: bool = False) -> str:
+        """An agent's leg joins; gives its id."""
+        given = {"name": name, "kind": kind, "quietly": quietly}
+        response = await self.page.context.request.post(f"{self.urls.vault}/double/join", data=given)
+        return str((await response.json())["id"])
+
+    async def reads(self, words: str) -> None:
+        """Waits until the open panel says so."""
+        await self.inside(".panel").filter(has_text=words).wait_for()
+
+    async def sees(self, kind: str) -> tuple[int, int, bool]:
+        """Waits for a picture of that kind: its width, its height, and whether it is bluer than red."""
+        video = self.inside(f".tile.{kind}:not(.no-picture) video")
+        await video.wait_for()
+        width, height, red, blue = await video.evaluate(PIXEL)
+        return width, height, blue > red
 
     async def barriers(self) -> list[dict[str, Any]]:
         """What axe finds wrong on the whole page, shadow roots included."""

@@ -155,11 +155,11 @@ export class VaultApi {
 
   /**
    * @param {string} callId
-   * @returns {Promise<string>} the call's state as the vault sees it
+   * @returns {Promise<{state: string, end_reason?: string | null}>} the call as the vault sees it
    */
-  async state(callId) {
+  async call(callId) {
     const response = await this.#send("GET", `v1/calls/${callId}`);
-    return (await response.json()).state;
+    return response.json();
   }
 
   /**

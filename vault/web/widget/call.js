@@ -2,6 +2,7 @@
 /** One visitor's call, from the press of the button to the end, without any picture of it (view.js draws). */
 
 import { CallFailure, VaultApi } from "./api.js";
+import { UNWISHED } from "./codes.js";
 import { EventStream } from "./events.js";
 import { Line } from "./line.js";
 import { Loudspeaker } from "./loudspeaker.js";
@@ -178,8 +179,8 @@ export class Call {
       { api: this.#api, iceServers: this.#iceServers, callId, stream, video },
       {
         health: (health) => this.#update({ health }),
-        ended: () => this.#end("other"),
-        lost: () => this.model.state === "live" && this.#finish("failed", "connection_lost"),
+        ended: (reason) => this.#over(reason),
+        lost: () => this.#lost(),
         restored: () => this.#restored(),
         incoming: () => this.#room?.connections ?? [],
       },
@@ -199,7 +200,7 @@ export class Call {
       this.#iceServers,
       callId,
       (party) => this.#meet(party),
-      () => this.#end("other"),
+      (reason) => this.#over(reason),
     );
     this.#events = new EventStream(this.#api, (told) => this.#room?.hear(told));
     void this.#events.run();
@@ -214,6 +215,16 @@ export class Call {
   #restored() {
     this.#events?.refresh();
     this.#room?.restore();
+  }
+
+  /** @param {string} reason as the vault gives it */
+  #over(reason) {
+    if (UNWISHED.includes(reason)) this.#lost();
+    else this.#end("other");
+  }
+
+  #lost() {
+    if (this.model.state === "live") this.#finish("failed", "connection_lost");
   }
 
   /** @param {"visitor" | "other"} endedBy */

@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000;
 export function endedPanel(model, scene) {
   const { t, language } = scene;
   const tenant = model.notice?.tenant_name ?? "";
-  const { phase, name } = model.party;
+  const { name, met } = model.party;
   const kept = model.choice === "accepted" && model.notice !== null && model.notice.records.length > 0;
   const lasted = h(
     "dd",
@@ -38,7 +38,7 @@ export function endedPanel(model, scene) {
     h("p", { class: "lead" }, isLeftByThem && `${t("ended.by_other", { name })} `, t("ended.camera")),
     facts([
       ["clock", t("ended.lasted"), lasted],
-      hasMet(phase) && name !== "" && ["person", t("ended.with"), name],
+      met.length > 0 && ["person", t("ended.with"), new Intl.ListFormat(language).format(met)],
       [kept ? "target" : "notKept", t("ended.kept"), kept ? whatIsKept(model, scene) : t("ended.nothing")],
       kept && ["lock", t("ended.kept_by"), tenant],
       kept && ["copy", t("ended.reference"), reference(model.callId ?? "", scene)],

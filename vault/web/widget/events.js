@@ -5,6 +5,7 @@
  */
 
 import { CallFailure } from "./api.js";
+import { GONE } from "./codes.js";
 
 /** @typedef {import("./api.js").VaultApi} VaultApi */
 /**
@@ -14,9 +15,6 @@ import { CallFailure } from "./api.js";
 const PROTOCOL = "callvault.v1";
 const PAUSES_MS = Object.freeze([500, 1000, 2000, 4000]); // then the last one again, for as long as the call lasts
 const OPENING_MS = 10_000; // some proxies swallow web sockets without a word
-
-/** There is no such thing at this vault, or the call is over: asking again is no use. */
-const FINAL = Object.freeze(["not_found", "http_404", "unauthenticated", "token_refused", "forbidden"]);
 
 export class EventStream {
   #api;
@@ -44,7 +42,7 @@ export class EventStream {
         const ticket = await this.#api.eventTicket(signal);
         failures = (await this.#listen(ticket)) ? 0 : failures + 1;
       } catch (error) {
-        if (error instanceof CallFailure && FINAL.includes(error.code)) return;
+        if (error instanceof CallFailure && GONE.includes(error.code)) return;
         failures += 1;
       }
       await pause(PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)], signal);

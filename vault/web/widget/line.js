@@ -2,6 +2,7 @@
 /** The visitor's own leg, kept up: when the network breaks, a new one is opened on the same call. */
 
 import { CallFailure } from "./api.js";
+import { GONE } from "./codes.js";
 import { pause } from "./events.js";
 import { Publisher } from "./peer.js";
 import { QualityWatch } from "./quality.js";
@@ -19,9 +20,6 @@ const REJOIN_FOR_MS = 30_000; // as long as the vault keeps a place
 const AGAIN_MS = 1500;
 const SAMPLE_MS = 2000;
 const WEAK_SAMPLES = 2; // in a row: one bad second is no news
-
-/** Codes after which no try can succeed: the call, or the right to it, is gone. */
-const FINAL = Object.freeze(["not_found", "http_404", "unauthenticated", "token_refused", "forbidden"]);
 
 export class Line {
   #api;
@@ -45,8 +43,8 @@ export class Line {
   /**
    * @param {{api: import("./api.js").VaultApi, iceServers: RTCIceServer[], callId: string,
    *   stream: MediaStream, video: boolean}} call
-   * @param {{health: (health: Health) => void, ended: () => void, lost: () => void, restored: () => void,
-   *   incoming: () => RTCPeerConnection[]}} tell
+   * @param {{health: (health: Health) => void, ended: (reason: string) => void, lost: () => void,
+   *   restored: () => void, incoming: () => RTCPeerConnection[]}} tell
    */
   constructor({ api, iceServers, callId, stream, video }, tell) {
     this.#api = api;
@@ -97,10 +95,8 @@ export class Line {
     const patience = state === "disconnected" ? PATIENCE_MS : 0;
     this.#patience = setTimeout(() => void this.#rejoin(), patience);
     if (!patience) return;
-    void this.#isOver().then(
-      (over) => over && this.#tell.ended(),
-      () => undefined, // a right that is gone is found again when a new leg is asked for
-    );
+    // A right that is gone is found again when a new leg is asked for.
+    void this.#isOver().catch(() => undefined);
   }
 
   /** Tries for as long as it makes sense; ends early when the old connection comes back by itself. */
@@ -111,10 +107,10 @@ export class Line {
     while (Date.now() < giveUpAt && !this.#stop.signal.aborted) {
       if (this.#publisher.connection.connectionState === "connected") return this.#feel("good");
       try {
-        if (await this.#isOver()) return this.#tell.ended();
+        if (await this.#isOver()) return;
         return await this.#replaceLeg();
       } catch (error) {
-        if (error instanceof CallFailure && FINAL.includes(error.code)) break;
+        if (error instanceof CallFailure && GONE.includes(error.code)) break;
       }
       await pause(AGAIN_MS, this.#stop.signal);
     }
@@ -136,12 +132,18 @@ export class Line {
     this.#tell.restored();
   }
 
-  /** A silent line may be the agent hanging up or a lost network: the vault knows which. */
+  /**
+   * A silent line may be the agent hanging up or a lost network: the vault knows which.
+   * @returns {Promise<boolean>} true once the end was told
+   */
   async #isOver() {
     try {
-      return (await this.#api.state(this.#callId)) === "ended" && !this.#stop.signal.aborted;
+      const { state, end_reason: reason } = await this.#api.call(this.#callId);
+      if (state !== "ended" || this.#stop.signal.aborted) return false;
+      this.#tell.ended(reason ?? "");
+      return true;
     } catch (error) {
-      if (error instanceof CallFailure && FINAL.includes(error.code)) throw error;
+      if (error instanceof CallFailure && GONE.includes(error.code)) throw error;
       return false;
     }
   }

@@ -80,7 +80,7 @@ export function isMessage(model) {
  * @param {Scene} scene
  * @returns {{title: string, lead: string}}
  */
-function wordsOf(model, { t }) {
+function wordsOf(model, { t, language }) {
   const { phase, name: given } = model.party;
   const name = given || t("live.somebody");
   const capital = upperFirst(name);
@@ -90,7 +90,7 @@ function wordsOf(model, { t }) {
     case "taken":
       return { title: t("live.taken", { name: capital }), lead: t("live.taken_text") };
     case "talking":
-      return { title: t("live.with", { name }), lead: "" };
+      return { title: t("live.with", { name: presentNames(model, language) || name }), lead: "" };
     case "nobody":
       return { title: t("live.nobody"), lead: t(isMessage(model) ? "live.message" : "live.no_message") };
     case "away":
@@ -98,6 +98,15 @@ function wordsOf(model, { t }) {
     default:
       return { title: t("live.title", { tenant: model.notice?.tenant_name ?? "" }), lead: "" };
   }
+}
+
+/**
+ * @param {Model} model
+ * @param {import("../shared/i18n.js").Language} language
+ */
+function presentNames({ party: { others } }, language) {
+  const names = new Set(others.filter(({ name }) => name).map(({ name }) => name));
+  return new Intl.ListFormat(language).format(names);
 }
 
 /**

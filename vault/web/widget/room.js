@@ -11,6 +11,7 @@
  */
 
 import { CallFailure } from "./api.js";
+import { GONE, UNWISHED } from "./codes.js";
 import { pause } from "./events.js";
 import { Feed } from "./feed.js";
 
@@ -19,9 +20,10 @@ import { Feed } from "./feed.js";
 /**
  * @typedef {object} Party
  * @property {Phase} phase
- * @property {string} name of whoever took the call or joined last; may be empty
+ * @property {string} name of whoever took the call, or was there last; may be empty
  * @property {number | null} position in the queue, from 1; null where the vault does not say
  * @property {number | null} agents how many are being called
+ * @property {readonly string[]} met everybody who was there, by name
  * @property {readonly Other[]} others who is there, in the order of their coming; a shared screen is one of them
  */
 /** @typedef {{id: string, kind: "camera" | "screen", name: string, feed: Feed | null, ready: boolean}} Seat */
@@ -32,13 +34,11 @@ export const NOBODY_YET = Object.freeze({
   name: "",
   position: null,
   agents: null,
+  met: Object.freeze([]),
   others: Object.freeze([]),
 });
 
 const AGAIN_MS = 1500; // between two tries for a feed of a leg that is there
-const GONE = Object.freeze(["not_found", "http_404", "unauthenticated", "token_refused"]);
-/** Ends of a leg that nobody wished for: whoever it was may come back. */
-const UNWISHED = Object.freeze(["silent", "consent_lost", "failed", "shutdown", "setup_timeout", "interrupted"]);
 const BACK_WITHIN_MS = 30_000; // as long as the vault keeps a place
 const HANDOVER_MS = 2500; // whoever transfers a call leaves it an instant before it rings elsewhere
 
@@ -61,7 +61,7 @@ export class Room {
    * @param {RTCIceServer[]} iceServers
    * @param {string} callId
    * @param {(party: Party) => void} changed
-   * @param {() => void} over the other side has ended the call
+   * @param {(reason: string) => void} over the call has ended, or its last agent has left it
    */
   constructor(api, iceServers, callId, changed, over) {
     this.#api = api;
@@ -84,7 +84,7 @@ export class Room {
     if (type === "call.nobody") this.#update({ phase: this.#here() ?? "nobody" });
     if (type === "call.leg_joined") this.#join({ ...data, id: data.leg_id });
     if (type === "call.leg_ended") this.#leave(data.leg_id, data.reason);
-    if (type === "call.ended") this.#over();
+    if (type === "call.ended") this.#over(data.reason);
   }
 
   /** Asks for everything anew, after the visitor's own connection was made anew. */
@@ -109,7 +109,7 @@ export class Room {
    * @param {any} call
    */
   #snapshot(call) {
-    if (call.state === "ended") return this.#over();
+    if (call.state === "ended") return this.#over(call.end_reason ?? "");
     const { ringing, taken_by: takenBy } = call;
     if (call.nobody) this.#update({ phase: this.#here() ?? "nobody" });
     else if (takenBy) this.#update({ phase: this.#here() ?? "taken", name: takenBy.name ?? "" });
@@ -148,12 +148,23 @@ export class Room {
       await feed.start(this.#callId, seat.id, signal);
       if (seat.feed !== feed || this.#seats.get(seat.id) !== seat) return void feed.close();
       seat.ready = true;
-      this.#update({ phase: this.#here() ?? this.party.phase, name: seat.name || this.party.name });
+      this.#welcome(seat);
     } catch (error) {
       if (seat.feed !== feed) return void feed.close();
       if (error instanceof CallFailure && GONE.includes(error.code)) return this.#leave(seat.id, "unheard");
       await this.#reopen(seat);
     }
+  }
+
+  /** @param {Seat} seat whose picture and sound have come */
+  #welcome({ name: given }) {
+    const name = given || this.party.name;
+    const { met } = this.party;
+    this.#update({
+      phase: this.#here() ?? this.party.phase,
+      name,
+      met: !name || met.includes(name) ? met : [...met, name],
+    });
   }
 
   /** @param {Seat} seat */
@@ -176,9 +187,9 @@ export class Room {
     const isLast = ![...this.#seats.values()].some(({ kind }) => kind === "camera");
     if (!isLast || seat.kind === "screen") return this.#update({});
     const isLost = UNWISHED.includes(reason);
-    this.#update({ phase: isLost ? "away" : this.party.phase });
+    this.#update({ phase: isLost ? "away" : this.party.phase, name: seat.name || this.party.name });
     clearTimeout(this.#waiting);
-    this.#waiting = setTimeout(this.#over, isLost ? BACK_WITHIN_MS : HANDOVER_MS);
+    this.#waiting = setTimeout(() => this.#over("left"), isLost ? BACK_WITHIN_MS : HANDOVER_MS);
   }
 
   /** @returns {"talking" | null} */

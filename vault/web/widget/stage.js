@@ -37,6 +37,7 @@ export function stageOf(scene) {
       rest.append(tile.node);
     }
     node.classList.toggle("met", others.length > 0);
+    node.classList.toggle("several", others.length > 1);
     node.classList.toggle("sharing", others.some(({ kind }) => kind === "screen"));
     self.show(model);
   };

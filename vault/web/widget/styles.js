@@ -51,6 +51,7 @@ h2:focus, h2:focus-visible { outline: none; box-shadow: none; }
 .tonal:hover { color: var(--cv-on-brand); background: var(--cv-brand); }
 .tonal:focus-visible { box-shadow: inset 0 0 0 1.5px var(--cv-brand), 0 0 0 2px var(--cv-focus-gap); }
 .tonal[aria-disabled="true"] { opacity: 0.6; cursor: progress; }
+a { align-self: flex-start; padding-block: 8px; color: var(--cv-brand-text); font-weight: 550; text-underline-offset: 3px; }
 .plain { align-self: center; min-block-size: 44px; color: var(--cv-ink-muted); font-weight: 500; }
 .plain:hover { color: var(--cv-ink); background: var(--cv-sunken); }
 .icon-only { min-block-size: 32px; min-inline-size: 32px; padding: 4px; color: var(--cv-brand-text); }
@@ -136,6 +137,9 @@ const CIRCUMSTANCES = `
   .dock { inset: auto 0 0; border-inline: 0; border-block-end: 0; }
   .panel { padding: 24px 20px 12px; }
   .live { padding: 14px 16px 18px; }
+  .dock .panel, .dock .live.wide, .dock .live.folded { inline-size: auto; }
+  .bar .larger, .bar .smaller { display: none; }
+  .folded { padding: 8px 8px 10px 16px; }
 }
 @media (prefers-reduced-motion: no-preference) {
   .surface { animation: rise 220ms cubic-bezier(0.2, 0, 0, 1); }

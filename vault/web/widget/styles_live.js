@@ -43,6 +43,7 @@ export const LIVE = `
   max-inline-size: calc(100% - 20px); padding: 2px 10px; border-radius: 999px; font-size: 14px; font-weight: 550;
   color: var(--cv-on-stage); background: rgb(0 0 0 / 62%);
 }
+.tile .tag { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .self.no-picture .tag { position: static; gap: 14px; font-size: 16px; background: none; }
 .meter { display: inline-flex; align-items: center; gap: 3px; block-size: 16px; }
 .meter span { inline-size: 3px; block-size: 6px; border-radius: 3px; background: currentColor; opacity: 0.4; transition: block-size 90ms; }
@@ -57,7 +58,7 @@ export const LIVE = `
 .others { display: contents; }
 .met .others { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 4px; }
 .tile { position: relative; display: grid; place-items: center; aspect-ratio: 4 / 3; min-inline-size: 0; overflow: hidden; }
-.wide:not(.folded) .tile { aspect-ratio: 16 / 9; }
+.wide:not(.folded) .tile { aspect-ratio: 16 / 9; inline-size: 100%; max-block-size: max(180px, calc(100dvh - 300px)); }
 .tile::after {
   content: ""; position: absolute; inset: 0; border: 3px solid transparent; border-radius: 12px; pointer-events: none;
   transition: border-color 120ms;
@@ -76,12 +77,22 @@ export const LIVE = `
 .met .self.no-picture { inline-size: auto; aspect-ratio: auto; border-radius: 999px; background: rgb(0 0 0 / 62%); box-shadow: none; }
 .met .self .tag { inset: auto auto 6px 6px; padding: 0 8px; font-size: 13px; }
 .met .self.no-picture .tag { padding: 2px 10px; gap: 8px; font-size: 14px; }
-.sharing { gap: 4px; grid-template-columns: minmax(0, 1fr); }
-.sharing .screen { grid-column: 1 / -1; order: -1; aspect-ratio: 16 / 9; }
-.sharing .screen video { object-fit: contain; }
-.sharing .tile.camera, .wide:not(.folded) .sharing .tile.camera { aspect-ratio: 4 / 3; max-block-size: 150px; inline-size: 100%; }
-.sharing .initial { inline-size: 56px; block-size: 56px; font-size: 22px; }
-.sharing .self:not(.no-picture) { inline-size: 104px; }
+.stage.several { gap: 4px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+.several .others { display: contents; }
+.several .self, .several .self.no-picture {
+  position: relative; inset: auto; inline-size: auto; aspect-ratio: 4 / 3; border-radius: 0; box-shadow: none;
+}
+.wide:not(.folded) .several .self { aspect-ratio: 16 / 9; }
+.several .self.no-picture .tag { position: absolute; background: none; }
+.several .initial { inline-size: 64px; block-size: 64px; font-size: 26px; margin-block-end: 20px; }
+.stage.sharing { grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); }
+.sharing .screen { grid-column: 1 / -1; order: -1; inline-size: 100%; }
+.sharing .screen, .wide:not(.folded) .sharing .screen { aspect-ratio: 16 / 9; max-block-size: max(180px, calc(100dvh - 410px)); }
+.sharing .screen video { object-fit: contain; min-block-size: 0; }
+.sharing .tile.camera, .wide:not(.folded) .sharing .tile.camera, .sharing .self, .wide:not(.folded) .sharing .self {
+  aspect-ratio: 4 / 3;
+}
+.sharing .initial { inline-size: 48px; block-size: 48px; font-size: 20px; }
 
 .hear { align-self: stretch; }
 .trouble {

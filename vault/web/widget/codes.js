@@ -1,0 +1,22 @@
+// @ts-check
+/** Codes of the vault that decide whether another try makes sense. */
+
+/** Answers after which no try can succeed: the call, or the right to it, is gone. */
+export const GONE = Object.freeze([
+  "not_found",
+  "http_404",
+  "unauthenticated",
+  "token_refused",
+  "forbidden",
+]);
+
+/** Ends of a leg or call that nobody wished for: whoever it was may come back. */
+export const UNWISHED = Object.freeze([
+  "silent",
+  "consent_lost",
+  "setup_timeout",
+  "handshake_failed",
+  "failed",
+  "shutdown",
+  "interrupted",
+]);
