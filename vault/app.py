@@ -382,13 +382,7 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
 
 def make_services(rooms: Rooms, metrics: Metrics) -> Services:
     """Lay the rooms out for the HTTP door, and count what happens in them."""
-    rooms.ledger.watch(Happenings(metrics.registry).count)
-    metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
-    metrics.watch("feeds_live", "Feeds that are sent now.", lambda: rooms.feeds.live)
-    metrics.watch("event_sockets", "Sockets that listen to events now.", lambda: rooms.events.sockets)
-    metrics.watch(
-        "recordings_unfinished", "Recordings waiting to be finished.", lambda: rooms.finisher.waiting
-    )
+    _count(rooms, metrics)
 
     async def check_store() -> None:
         await rooms.store.placement()
@@ -421,6 +415,16 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
         metrics=metrics,
         cursors=Cursors(rooms.signing_key.derive("cursors")),
         health=health,
+    )
+
+
+def _count(rooms: Rooms, metrics: Metrics) -> None:
+    rooms.ledger.watch(Happenings(metrics.registry).count)
+    metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
+    metrics.watch("feeds_live", "Feeds that are sent now.", lambda: rooms.feeds.live)
+    metrics.watch("event_sockets", "Sockets that listen to events now.", lambda: rooms.events.sockets)
+    metrics.watch(
+        "recordings_unfinished", "Recordings waiting to be finished.", lambda: rooms.finisher.waiting
     )
 
 

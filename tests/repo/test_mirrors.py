@@ -17,6 +17,12 @@ HELD_BY = {
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.
     "vault/app.py": "tests/vault/cli/test_serve.py",
+    # Ringing is one idea: who is there, whose screen rings, what it shows, who is in the call then.
+    "vault/calls/cards.py": "tests/vault/calls/test_ringing.py",
+    "vault/calls/participants.py": "tests/vault/calls/test_ringing.py",
+    "vault/calls/presence.py": "tests/vault/calls/test_ringing.py",
+    "vault/calls/rings.py": "tests/vault/calls/test_ringing.py",
+    "vault/calls/room.py": "tests/vault/http/test_ringing.py",
     # The door is knocked on as a whole; its inner parts have no other way in.
     "vault/http/ask.py": "tests/vault/http/test_door.py",
     "vault/http/body.py": "tests/vault/http/test_door.py",
