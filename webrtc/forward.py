@@ -1,7 +1,7 @@
 """Encoded packets of one leg to one viewer: header rewritten, payload untouched, nothing decoded.
 
-Each viewer has sources of its own. A packet that arrives late or twice is passed on as it came: what is
-missing is the viewer's to ask for, and is sent again from a bounded history, encrypted as it was. Times stay
+Each viewer has sources of its own. A packet that arrives late is passed on as it came: what is missing is the
+viewer's to ask for, and is sent again from a bounded history, encrypted as it was. Times stay
 in sync because the source's own sender reports are passed on with the same shift as its packets.
 """
 
@@ -134,7 +134,10 @@ class Forwarder:
         if self._wants_keyframe and info.kind is MediaKind.VIDEO:
             self._look_for_keyframe(info, packet, now_s)
         try:
-            sequence, plain = track.write(packet, now_s)
+            written = track.write(packet, now_s)
+            if written is None:
+                return
+            sequence, plain = written
             datagram = self._outbound.protect(plain)
         except Exception as error:  # noqa: BLE001 - one viewer's defect must not reach the leg it sees
             self._contain(error)

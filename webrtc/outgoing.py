@@ -1,10 +1,14 @@
-"""One source of ours on the way to one viewer: numbers, times and what was sent, whatever feeds it."""
+"""One source of ours on the way to one viewer: numbers, times and what was sent, whatever feeds it.
+
+A number goes out once. AES-GCM must never protect two packets under one number (RFC 7714, 11): who sees both
+learns the key of their tags. So what comes twice is dropped, and what is sent again is the datagram that was
+sent, from a history of the last numbers; what is older than the history is too late.
+"""
 
 from __future__ import annotations
 
 import secrets
 import struct
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from webrtc.rtp import HEADER, ONE_BYTE_PROFILE
@@ -20,6 +24,7 @@ WITH_EXTENSION: Final = 1 << 4
 SEND_TIME: Final = struct.Struct("!HHL")  # profile, one word, id with length and 24 bits of time
 SEND_TIME_UNIT: Final = 1 << 18  # of a second, in 6.18 fixed point
 FIRST_SEQUENCES: Final = 1 << 15  # a start in the lower half keeps libsrtp's roll-over counter at zero
+MAX_DROPOUT: Final = 3000  # RFC 3550, A.1: a larger jump is a sender that began anew
 
 
 class OutTrack:
@@ -35,14 +40,15 @@ class OutTrack:
         self._send_time_id = send_time_id
         self._history = history
         self._sent: dict[int, bytes] = {}
-        self._order: deque[int] = deque()
         self._track_id: int | None = None
         self._source: int | None = None
         self._sequence_shift = 0
         self._stamp_shift = 0
-        self._last_sequence = secrets.randbelow(FIRST_SEQUENCES)
+        # Not below the history's length: what comes late may then be a little older than the first.
+        self._last_sequence = history + secrets.randbelow(FIRST_SEQUENCES - history)
         self._last_stamp = secrets.randbits(32)
         self._last_s = 0.0
+        self._stray: int | None = None  # what would follow the last packet that was out of all order
 
     def is_fed_by(self, info: TrackInfo) -> bool:
         """Whether this is the leg's track that we send on: the first of our codec that had a packet."""
@@ -50,15 +56,16 @@ class OutTrack:
             self._track_id = info.id
         return info.id == self._track_id
 
-    def write(self, packet: RtpPacket, now_s: float) -> tuple[int, bytes]:
-        """Our number of the packet, and the packet as it goes out, in the clear."""
+    def write(self, packet: RtpPacket, now_s: float) -> tuple[int, bytes] | None:
+        """Our number of the packet, and the packet as it goes out, in the clear; None if it must not."""
         if packet.ssrc != self._source:
             self._follow(packet, now_s)
-        sequence = packet.sequence + self._sequence_shift & 0xFFFF
+        sequence = self._place(packet, now_s)
+        if sequence is None:
+            return None
         stamp = packet.timestamp + self._stamp_shift & 0xFFFFFFFF
-        ahead = sequence - self._last_sequence & 0xFFFF
-        if ahead < FIRST_SEQUENCES:
-            self._last_sequence, self._last_stamp, self._last_s = sequence, stamp, now_s
+        if sequence == self._last_sequence:
+            self._last_stamp, self._last_s = stamp, now_s
         self.packets += 1
         self.payload_bytes += len(packet.payload)
         marked_type = packet.marker << 7 | self.media.payload_type
@@ -69,6 +76,33 @@ class OutTrack:
         return sequence, head + SEND_TIME.pack(
             ONE_BYTE_PROFILE, 1, (self._send_time_id << 4 | 2) << 24 | at
         ) + packet.payload
+
+    def _place(self, packet: RtpPacket, now_s: float) -> int | None:
+        """Our number for a packet, if it has not gone out yet and is not too late."""
+        sequence = packet.sequence + self._sequence_shift & 0xFFFF
+        ahead = sequence - self._last_sequence & 0xFFFF
+        if MAX_DROPOUT <= ahead <= 0x10000 - self._history:
+            begins_anew, self._stray = packet.sequence == self._stray, packet.sequence + 1 & 0xFFFF
+            if not begins_anew:
+                return None
+            self._follow(packet, now_s)
+            sequence, ahead = self._last_sequence + 1 & 0xFFFF, 1
+        if sequence in self._sent:
+            return None
+        if ahead < FIRST_SEQUENCES:
+            self._advance(sequence, ahead)
+        return sequence
+
+    def _advance(self, sequence: int, ahead: int) -> None:
+        """Move the history on: it holds the newest number and those just before it."""
+        oldest = self._last_sequence - self._history + 1
+        self._last_sequence = sequence
+        self._stray = None
+        if ahead >= self._history:
+            self._sent.clear()
+            return
+        for gone in range(oldest, oldest + ahead):
+            self._sent.pop(gone & 0xFFFF, None)
 
     def _follow(self, packet: RtpPacket, now_s: float) -> None:
         """Go on from where we are with another source."""
@@ -86,11 +120,8 @@ class OutTrack:
         )
 
     def keep(self, sequence: int, datagram: bytes) -> None:
-        """Remember what was sent, in place of the oldest."""
+        """Remember what was sent."""
         self._sent[sequence] = datagram
-        self._order.append(sequence)
-        if len(self._order) > self._history:
-            self._sent.pop(self._order.popleft(), None)
 
     def again(self, sequence: int) -> bytes | None:
         """What was sent under this number, if it is still remembered."""
@@ -99,4 +130,3 @@ class OutTrack:
     def forget(self) -> None:
         """Drop the history."""
         self._sent.clear()
-        self._order.clear()
