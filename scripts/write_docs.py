@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from typer.main import get_command  # noqa: E402  # after the path
 
+from vault.calls.events import CLOSES  # noqa: E402  # after the path
 from vault.calls.notice import LANGUAGES, VERSION, make_notice  # noqa: E402
 from vault.cli.exits import MEANINGS  # noqa: E402
 from vault.cli.main import app  # noqa: E402
@@ -114,6 +115,11 @@ def entry_types() -> str:
     for kind in EntryType:
         kinds.setdefault(kind.value.split(".")[0], []).append(kind.value)
     return table(("about", "entries"), ((about, code(names)) for about, names in kinds.items()))
+
+
+def closes() -> str:
+    """Every code that closes a socket of events."""
+    return table(("code", "meaning"), ((f"`{code.value}`", meaning) for code, meaning in CLOSES.items()))
 
 
 def reasons() -> str:
@@ -220,6 +226,7 @@ def notices() -> str:
 
 
 SECTIONS: Final[dict[str, Callable[[], str]]] = {
+    "closes": closes,
     "commands": commands,
     "ends": ends,
     "entry-types": entry_types,

@@ -33,9 +33,7 @@ class Cors(StrEnum):
 
     NONE = "none"
     BUTTON = "button"  # pages on the list of the button in the path, or of the call's button
-    CALLER = (
-        "caller"  # pages on the list of the button of the visitor who asks; no preflight knows who that is
-    )
+    CALLER = "caller"  # pages on the list of the button of the visitor who asks: no preflight knows whom
 
 
 PATH_IDS: Final = {
