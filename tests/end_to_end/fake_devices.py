@@ -1,12 +1,14 @@
-"""A camera that shows red on the left and blue on the right, and a microphone that hears 440 Hz.
+"""Cameras that show two known colours and microphones that hear a known tone, another pair for each person.
 
-Chromium plays these files as its devices, so that what comes out of a recording can be told from noise.
+Chromium plays these files as its devices, so that what comes out of a recording or at the other end
+can be told from noise, and one person from the other.
 """
 
 import io
 import math
 import struct
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +16,43 @@ import av
 import numpy as np
 
 WIDTH, HEIGHT, FPS = 640, 360, 30
-TONE_HZ = 440.0
 RATE_HZ = 48_000
-# BT.601 limited range of pure red and pure blue, as 8-bit Y, Cb, Cr.
-RED, BLUE = (81, 90, 240), (41, 240, 110)
+NEAR = 90  # of 255: how far a codec may move a colour
+NEAR_HZ = 5.0
+
+
+@dataclass(frozen=True)
+class Colour:
+    """A pure colour: as 8-bit Y, Cb, Cr in BT.601's limited range, and as it is seen."""
+
+    ycbcr: tuple[int, int, int]
+    rgb: tuple[int, int, int]
+
+
+RED = Colour((81, 90, 240), (255, 0, 0))
+BLUE = Colour((41, 240, 110), (0, 0, 255))
+GREEN = Colour((145, 54, 34), (0, 255, 0))
+WHITE = Colour((235, 128, 128), (255, 255, 255))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one person's devices show and hear."""
+
+    name: str
+    left: Colour
+    right: Colour
+    tone_hz: float
+
+    def matches(self, left: Sequence[float], right: Sequence[float], tone_hz: float) -> bool:
+        """Whether the mean colours of the halves and the strongest tone are this person's."""
+        wanted = (*self.left.rgb, *self.right.rgb)
+        near = all(abs(seen - want) < NEAR for seen, want in zip((*left, *right), wanted, strict=True))
+        return near and abs(tone_hz - self.tone_hz) < NEAR_HZ
+
+
+VISITOR = Look("visitor", RED, BLUE, 440.0)
+AGENT = Look("agent", GREEN, WHITE, 1000.0)
 
 
 @dataclass(frozen=True)
@@ -36,19 +71,20 @@ class Devices:
         ]
 
 
-def make_devices(folder: Path) -> Devices:
-    """Write both files into a folder."""
-    devices = Devices(folder / "camera.y4m", folder / "microphone.wav")
-    halves = [np.full((HEIGHT, WIDTH // 2), RED[0]), np.full((HEIGHT, WIDTH // 2), BLUE[0])]
+def make_devices(folder: Path, look: Look = VISITOR) -> Devices:
+    """Write both files of a person into a folder."""
+    devices = Devices(folder / f"{look.name}.y4m", folder / f"{look.name}.wav")
+    one, other = look.left.ycbcr, look.right.ycbcr
+    halves = [np.full((HEIGHT, WIDTH // 2), one[0]), np.full((HEIGHT, WIDTH // 2), other[0])]
     planes = [np.hstack(halves).astype(np.uint8).tobytes()]
     for channel in (1, 2):
-        left = np.full((HEIGHT // 2, WIDTH // 4), RED[channel])
-        right = np.full((HEIGHT // 2, WIDTH // 4), BLUE[channel])
+        left = np.full((HEIGHT // 2, WIDTH // 4), one[channel])
+        right = np.full((HEIGHT // 2, WIDTH // 4), other[channel])
         planes.append(np.hstack([left, right]).astype(np.uint8).tobytes())
     frame = b"FRAME\n" + b"".join(planes)
     head = f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{FPS}:1 Ip A1:1 C420jpeg\n".encode()
     devices.video.write_bytes(head + frame * FPS)
-    samples = (int(12_000 * math.sin(2 * math.pi * TONE_HZ * n / RATE_HZ)) for n in range(RATE_HZ))
+    samples = (int(12_000 * math.sin(2 * math.pi * look.tone_hz * n / RATE_HZ)) for n in range(RATE_HZ))
     with wave.open(str(devices.audio), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -103,8 +139,6 @@ def _colour(total: "np.ndarray", frames: int) -> tuple[int, int, int]:
     return int(red), int(green), int(blue)
 
 
-def is_what_was_shown(seen: Seen) -> bool:
-    """Whether the picture is red on the left and blue on the right, and the sound is the tone."""
-    left, right = seen.left, seen.right
-    coloured = left[0] - left[2] > 80 and right[2] - right[0] > 80
-    return coloured and abs(seen.tone_hz - TONE_HZ) < 5
+def is_what_was_shown(seen: Seen, look: Look = VISITOR) -> bool:
+    """Whether picture and sound are those of this person's devices."""
+    return look.matches(seen.left, seen.right, seen.tone_hz)
