@@ -7,7 +7,8 @@ what is told keeps the order of what was decided.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, Protocol
@@ -94,6 +95,7 @@ class Ringing:
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
         self._here: set[Id] = set()  # people who listen, or did until a moment ago
+        self._new: set[Id] = set()  # calls that are to ring; the row says so at the next chance
         self._told: dict[Id, tuple[int, int]] = {}  # what each ringing call's visitor was told last
         self._task: asyncio.Task[None] | None = None
         hub.watch(self._came_or_went)
@@ -135,6 +137,8 @@ class Ringing:
         None where only something that happens makes a difference.
         """
         async with self._turn:
+            for call_id in sorted(self._new):
+                await self._begin(call_id)
             async with self._database.read() as connection:
                 waiting = [queued.call_id for queued in await rings.queue(connection)]
                 waiting += await rings.orphaned(connection)
@@ -143,18 +147,19 @@ class Ringing:
             return await self._tell_places()
 
     async def visitor_joined(self, call: CallView) -> None:
-        """Begin to ring; called when the visitor's first leg is live. Repeating it is harmless."""
-        async with self._turn:
-            async with self._database.write() as connection:
-                if not await rings.begin(connection, call.id, at=self._clock.now()):
-                    return
-            await self._settle(call.id)
+        """Begin to ring; called when the visitor's first leg is live. Repeating it is harmless.
+
+        Where the database does not answer (DependencyError), it begins as soon as it does.
+        """
+        self._new.add(call.id)
+        async with self._acting():
+            await self._begin(call.id)
             await self._tell_places()
-        self._wake.set()
 
     async def visitor_left(self, call_id: str, reason: str) -> None:
         """Stop ringing, if it does; called when the visitor's last leg has ended, and why it did."""
-        async with self._turn:
+        self._new.discard(Id(call_id))
+        async with self._acting():
             async with self._database.write() as connection:
                 await rings.held(connection, call_id)
                 now = self._clock.now()
@@ -163,7 +168,6 @@ class Ringing:
             why = "ended" if reason == SHUTDOWN else "gave_up"
             self._tell_gone(call_id, [(person_id, why) for person_id in gone])
             await self._tell_places()
-        self._wake.set()
 
     async def take(self, call_id: str, *, by: Principal) -> Taken:
         """Take a call that rings for ``by``; taking it again is harmless.
@@ -177,7 +181,7 @@ class Ringing:
             entry = Entry(EntryType.CALL_TAKEN, tenant_id=view.tenant_id, object_id=view.id, actor_id=by.id)
             ready = await self._ledger.ready(entry)
             name = await self._cards.name_of(by.id, tenant_id=by.tenant_id)
-            async with self._turn:
+            async with self._acting():
                 async with self._database.write() as connection:
                     others = await self._taken(connection, view, by)
                     if others is not None:
@@ -185,7 +189,6 @@ class Ringing:
                 if others is not None:
                     self._tell_taken(view.id, by.id, name, others)
                     await self._tell_places()
-            self._wake.set()
             view = await self._calls.view(call_id, by=by)
         if view.taken_by != by.id:
             await self._refuse(view)
@@ -200,7 +203,7 @@ class Ringing:
         """
         require(by, Permission.CALL_ANSWER)
         view = await self._calls.view(call_id, by=by)
-        async with self._turn:
+        async with self._acting():
             async with self._database.write() as connection:
                 await rings.held(connection, view.id)
                 ended = await rings.end(
@@ -212,15 +215,16 @@ class Ringing:
             self._tell_gone(view.id, [(person_id, "declined") for person_id in ended])
             await self._settle(view.id)
             await self._tell_places()
-        self._wake.set()
 
     async def set_available(self, *, available: bool, by: Principal) -> PresenceView:
         """Keep whether somebody is there to answer; what rings follows at once."""
         view, changed = await self._presence.put(available=available, by=by)
         if changed:
             self._hub.tell(by.id, "presence.changed", {"available": available})
-            await self.look()
-            self._wake.set()
+            try:
+                await self.look()
+            finally:
+                self._wake.set()
         return view
 
     async def presence(self, *, by: Principal) -> PresenceView:
@@ -246,6 +250,22 @@ class Ringing:
         else:
             self._here.discard(person_id)
         self._wake.set()
+
+    @asynccontextmanager
+    async def _acting(self) -> AsyncIterator[None]:
+        """Take a turn; whatever becomes of it, the task looks what time brings now."""
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._wake.set()
+
+    async def _begin(self, call_id: Id) -> None:
+        async with self._database.write() as connection:
+            begun = await rings.begin(connection, call_id, at=self._clock.now())
+        self._new.discard(call_id)
+        if begun:
+            await self._settle(call_id)
 
     async def _settle(self, call_id: Id) -> None:
         """Bring one call to what it should be, and tell it."""

@@ -37,10 +37,10 @@ async def held(connection: AsyncConnection, call_id: str) -> Row[Any]:
 
 
 async def begin(connection: AsyncConnection, call_id: str, *, at: datetime) -> bool:
-    """Let a live call ring, once in its life; False where it does or did already, or is over."""
+    """Let a call ring, once in its life; False where it does or did already, or is over."""
     done = await connection.execute(
         update(calls)
-        .where(calls.c.id == call_id, calls.c.ringing_since.is_(None), calls.c.state == CallState.LIVE.value)
+        .where(calls.c.id == call_id, calls.c.ringing_since.is_(None), calls.c.state != CallState.ENDED.value)
         .values(ringing_since=at)
     )
     return done.rowcount == 1
@@ -59,7 +59,7 @@ async def take(connection: AsyncConnection, call_id: str, *, person_id: Id, at: 
     done = await connection.execute(
         update(calls)
         .where(
-            calls.c.id == call_id, RINGS, calls.c.taken_by.is_(None), calls.c.state == CallState.LIVE.value
+            calls.c.id == call_id, RINGS, calls.c.taken_by.is_(None), calls.c.state != CallState.ENDED.value
         )
         .values(taken_by=person_id, taken_at=at, ringing_ended_at=at)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,12 @@ class Screen:
         told = [json.loads(one.text) for one in list(stream.kept)[first - stream.gone :]]
         self.read += len(told)
         return [(one["type"], one["data"]) for one in told]
+
+    async def hears(self, type_: str) -> None:
+        """Wait until an event of this type was told; what is told follows what is durable."""
+        async with asyncio.timeout(15):
+            while type_ not in self.types():  # noqa: ASYNC110  # a stream is read, not waited for
+                await asyncio.sleep(0.02)
 
     def types(self) -> list[str]:
         """Their types alone."""
