@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 
 from tests.end_to_end.campaign import (
     RECOVERY_LIMIT_S,
-    SETTINGS,
     copied_databases,
     fetch,
     items_of,
@@ -21,17 +20,17 @@ from tests.end_to_end.campaign import (
     started,
     visitors,
 )
-from tests.end_to_end.program import Program, running_program
+from tests.end_to_end.program import Program
 from tests.end_to_end.talk import AGENT_PLAN, VISITOR_PLAN, heard_and_seen, two_talk
 from tests.end_to_end.visitor import Agent, OpenedCall, open_call
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """One program for the tests of this file."""
-    with running_program(tmp_path_factory.mktemp("talk") / "vault", settings=SETTINGS) as running:
+@pytest.fixture
+async def program(tmp_path: Path) -> AsyncIterator[Program]:
+    """A program of its own: its agent signs in once."""
+    async with started(tmp_path / "vault") as running:
         yield running
 
 
