@@ -87,7 +87,7 @@ async function take(shown) {
     } else if (silence(card.call_id)) {
       // An event may have said so already; else the answer does.
       const values = { name: caught.body.taken_by ?? "", visitor: visitorName(card) };
-      notice("info", t(values.name ? "desk.taken_by" : "desk.gave_up", values));
+      notice("info", t(values.name ? "desk.taken_by" : "desk.not_here", values));
     }
   }
 }

@@ -37,6 +37,7 @@ export default {
   "desk.silent": "This browser rings aloud once you have clicked anywhere on this page.",
   "desk.taken_by": "{name} took the call: {visitor}.",
   "desk.taken_elsewhere": "You took the call in another window: {visitor}.",
+  "desk.not_here": "This call can no longer be taken here: {visitor}.",
   "desk.gave_up": "The visitor hung up before anyone answered: {visitor}.",
   "desk.timed_out": "It rang too long here, the call went on: {visitor}.",
   "desk.lost": "Connection lost, trying again. Until then no call rings here.",

@@ -37,6 +37,7 @@ export default {
   "desk.silent": "Ce navigateur sonnera dès que vous aurez cliqué n’importe où sur cette page.",
   "desk.taken_by": "{name} a pris l’appel : {visitor}.",
   "desk.taken_elsewhere": "Vous avez pris l’appel dans une autre fenêtre : {visitor}.",
+  "desk.not_here": "Cet appel ne peut plus être pris ici : {visitor}.",
   "desk.gave_up": "Le visiteur a raccroché avant toute réponse : {visitor}.",
   "desk.timed_out": "L’appel a sonné trop longtemps ici et a été transmis : {visitor}.",
   "desk.lost": "Connexion perdue, nouvel essai en cours. D’ici là, aucun appel ne sonne ici.",
