@@ -197,7 +197,7 @@ class Events:
         return stream is not None and bool(stream.listeners)
 
     def watch(self, watcher: Watcher) -> None:
-        """Call ``watcher(person_id, online)`` when a person's first socket opens and when the last has closed.
+        """Call ``watcher(person_id, online)`` when a person's first socket opens and the last has closed.
 
         The second comes late: who is back within the grace was never away. Visitors are not told of.
         """
