@@ -56,7 +56,10 @@ async def test_the_agent_is_seen_and_heard_and_a_shared_screen_is_large(open_sho
     assert dock == 0
     await shop.tell_vault("leave", id=screen, reason="hangup")
     await shop.inside(".tile.screen").wait_for(state="detached")
-    assert [feed["deleted"] for feed in (await shop.facts())["feeds"]] == [False, True]
+    await shop.inside(".hang-up").click()
+    await shop.until("ended")
+    await shop.page.wait_for_timeout(300)
+    assert [feed["deleted"] for feed in (await shop.facts())["feeds"]] == [True, False]
 
 
 async def test_whoever_is_there_is_found_without_an_event(open_shop: OpenShop) -> None:

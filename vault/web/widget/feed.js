@@ -42,4 +42,9 @@ export class Feed {
   close() {
     return this.#session.close();
   }
+
+  /** Lets go of a feed whose leg has ended: it has ended with it. */
+  abandon() {
+    this.#session.abandon();
+  }
 }

@@ -183,7 +183,7 @@ export class Room {
     const seat = this.#seats.get(legId);
     if (!seat) return;
     this.#seats.delete(legId);
-    void seat.feed?.close();
+    seat.feed?.abandon();
     const isLast = ![...this.#seats.values()].some(({ kind }) => kind === "camera");
     if (!isLast || seat.kind === "screen") return this.#update({});
     const isLost = UNWISHED.includes(reason);

@@ -51,14 +51,15 @@ export class Session {
     }
   }
 
-  /** Closes the connection and tells the vault. Safe to call twice, and from `pagehide`. */
+  /** Tells the vault, then closes the connection. Safe to call twice, and from `pagehide`. */
   async close() {
     const resource = this.#resource;
-    this.abandon();
+    this.#resource = null;
     if (resource) await this.#api.end(resource);
+    this.connection.close();
   }
 
-  /** Closes the connection and leaves the vault to find out: what was lost was not hung up. */
+  /** Closes the connection alone: the vault has ended the resource, or what was lost was not hung up. */
   abandon() {
     this.connection.close();
     this.#resource = null;
