@@ -48,9 +48,7 @@ class Vault:
 @contextmanager
 def running_vault(folder: Path, *, legs: int) -> Iterator[Vault]:
     """Run the program for the length of the block, with room for so many legs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     media_port = free_port(socket.SOCK_DGRAM)
     settings = {
         "SERVER__METRICS_PORT": str(port),

@@ -21,15 +21,17 @@ from storage.errors import (
     TooLargeError,
     UnavailableError,
 )
+from storage.folders import sync_folder
 from storage.store import REMAINS_MAX, Erasure, ObjectKey, StoredObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from storage.folders import Folders
+
 MARK: Final = "="  # ends the name of a finished object; no key has it
 UNFINISHED: Final = ".unfinished"  # no name of a key begins with a dot
-FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 TICKET_CHARS: Final = 16 + 1  # a dot and 16 random hex digits behind each unfinished name
 BEGIN_TRIES: Final = 100  # each try lost needs an erase or a start in the same instant
@@ -79,55 +81,13 @@ def etag_of(status: os.stat_result) -> str:
     return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, open to their owner only, durably."""
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        with suppress(FileExistsError):
-            folder.mkdir(mode=FOLDER_MODE)
-            sync_folder(folder.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folders(root: Path, folder: Path) -> None:
-    """Make a folder's names durable, and its own name, up to the root.
-
-    Another task may have made a folder above and not synced it yet; a folder without changes costs little.
-    """
-    sync_folder(folder)
-    while folder != root:
-        folder = folder.parent
-        sync_folder(folder)
-
-
-def prune(root: Path, folder: Path) -> None:
-    """Remove folders that became empty, from this one up to the root, and make that durable."""
-    while folder != root:
-        try:
-            folder.rmdir()
-        except FileNotFoundError:
-            pass
-        except OSError:
-            break  # not empty: somebody lives here
-        folder = folder.parent
-    sync_folder(folder)
-
-
 class FileWriter:
     """One unfinished object. Its methods block and are called one after the other."""
 
-    def __init__(self, root: Path, key: ObjectKey) -> None:
-        self._root = root
+    def __init__(self, folders: Folders, key: ObjectKey) -> None:
+        self._folders = folders
         self._key = key
-        self._final = path_of(root, key)
+        self._final = path_of(folders.root, key)
         self._unfinished: Path | None = None
         self._named_inode: int | None = None
         self._descriptor = -1
@@ -138,7 +98,9 @@ class FileWriter:
         """Make the temporary file and lock it."""
         with translated(f"cannot begin {self._key}"):
             for _ in range(BEGIN_TRIES):
-                path = self._root / UNFINISHED / f"{unfinished_stem(self._key)}.{secrets.token_hex(8)}"
+                path = (
+                    self._folders.root / UNFINISHED / f"{unfinished_stem(self._key)}.{secrets.token_hex(8)}"
+                )
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
                 self._descriptor = os.open(path, flags, FILE_MODE)
                 self._unfinished = path
@@ -168,7 +130,7 @@ class FileWriter:
         with translated(f"cannot store {self._key}"):
             os.fsync(self._descriptor)  # (1); after a failure the pages are lost: never asked twice
             self._name(if_absent=if_absent)  # (2)
-            sync_folders(self._root, self._final.parent)  # (3)
+            self._folders.sync(self._final.parent)  # (3)
             status = os.fstat(self._descriptor)
         self._close()
         return StoredObject(self._key, self._size_bytes, etag_of(status), sha256=self._digest.digest())
@@ -177,7 +139,6 @@ class FileWriter:
         if self._unfinished is None:
             raise RefusedError(f"{self._key} was not begun")
         for _ in range(BEGIN_TRIES):
-            make_folder(self._final.parent)
             try:
                 if if_absent:
                     self._final.hardlink_to(self._unfinished)
@@ -189,7 +150,8 @@ class FileWriter:
             except FileNotFoundError as cause:
                 if not self._unfinished.exists():
                     raise RefusedError(f"{self._key} was erased while it was written") from cause
-                continue  # the last object beside it was erased, and the folder went with it
+                self._folders.make(self._final.parent)  # the first object there, or the last one was erased
+                continue
             self._unfinished = None
             self._named_inode = os.fstat(self._descriptor).st_ino
             return
@@ -203,7 +165,7 @@ class FileWriter:
                 with suppress(FileNotFoundError):
                     if self._final.lstat().st_ino == self._named_inode:
                         self._final.unlink()
-                prune(self._root, self._final.parent)
+                self._folders.prune(self._final.parent)
                 self._named_inode = None
 
     def _remove_unfinished(self) -> None:
@@ -316,11 +278,12 @@ def remaining_files(root: Path, where: str) -> tuple[str, ...]:
     return tuple(found[:REMAINS_MAX])
 
 
-def erase_files(root: Path, key: ObjectKey) -> Erasure:
+def erase_files(folders: Folders, key: ObjectKey) -> Erasure:
     """Remove an object and its unfinished files, durably.
 
     The unfinished go first: a put that is under way then fails at its last step instead of storing anew.
     """
+    root = folders.root
     with translated(f"cannot erase {key}"):
         aborted = 0
         for path in unfinished_files(root):
@@ -333,7 +296,7 @@ def erase_files(root: Path, key: ObjectKey) -> Erasure:
             path_of(root, key).unlink()
             deleted = 1
         sync_folder(root / UNFINISHED)
-        prune(root, path_of(root, key).parent)
+        folders.prune(path_of(root, key).parent)
     return Erasure(versions_deleted=deleted, uploads_aborted=aborted)
 
 

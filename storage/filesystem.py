@@ -21,18 +21,17 @@ from typing import TYPE_CHECKING, Final, Self
 
 from storage.errors import ChangedError, MisplacedError
 from storage.files import (
-    FOLDER_MODE,
     UNFINISHED,
     FileReader,
     FileWriter,
     erase_files,
-    make_folder,
     remaining_files,
     remove_stale,
     stored_file,
     translated,
     walk,
 )
+from storage.folders import FOLDER_MODE, Folders
 from storage.pool import Pool
 from storage.store import (
     ByteRange,
@@ -99,9 +98,10 @@ class FilesystemStore(ObjectStore):
     `stale_removed` tells how many unfinished files of dead writers that found.
     """
 
-    def __init__(self, folder: Path, *, country: str | None, pool: Pool, stale_removed: int) -> None:
+    def __init__(self, folders: Folders, *, country: str | None, pool: Pool, stale_removed: int) -> None:
         self.stale_removed = stale_removed
-        self._root = folder
+        self._folders = folders
+        self._root = folders.root
         self._country = country
         self._pool = pool
 
@@ -116,17 +116,17 @@ class FilesystemStore(ObjectStore):
             raise MisplacedError(f"no country code (two capital letters, ISO 3166-1): {country!r}")
         pool = Pool(threads, "store-files")
         try:
-            root, removed = await pool.run(_prepare, folder)
+            folders, removed = await pool.run(_prepare, folder)
         except BaseException:
             await pool.aclose()
             raise
-        return cls(root, country=country, pool=pool, stale_removed=removed)
+        return cls(folders, country=country, pool=pool, stale_removed=removed)
 
     async def put(
         self, key: ObjectKey, body: bytes | AsyncIterator[bytes], *, if_absent: bool = False
     ) -> StoredObject:
         """Store an object as a file; see `ObjectStore.put`."""
-        writer = FileWriter(self._root, key)
+        writer = FileWriter(self._folders, key)
         try:
             if isinstance(body, bytes):
                 return await self._pool.run(_write_whole, writer, body, if_absent=if_absent)
@@ -170,7 +170,7 @@ class FilesystemStore(ObjectStore):
 
     async def erase(self, key: ObjectKey) -> Erasure:
         """Unlink an object and its unfinished files; see `ObjectStore.erase`."""
-        return await self._pool.run(erase_files, self._root, key)
+        return await self._pool.run(erase_files, self._folders, key)
 
     async def remains(self, where: str) -> tuple[str, ...]:
         """Return what is still there; see `ObjectStore.remains`."""
@@ -202,11 +202,11 @@ class FilesystemStore(ObjectStore):
         await self._pool.aclose()
 
 
-def _prepare(folder: Path) -> tuple[Path, int]:
+def _prepare(folder: Path) -> tuple[Folders, int]:
     with translated("cannot use the object folder"):
-        root = folder.absolute()
-        make_folder(root / UNFINISHED)
-        return root, remove_stale(root)
+        folders = Folders(folder.absolute())
+        folders.make(folders.root / UNFINISHED)
+        return folders, remove_stale(folders.root)
 
 
 def _write_whole(writer: FileWriter, body: bytes, *, if_absent: bool) -> StoredObject:

@@ -1,7 +1,8 @@
 """Frames in, fragments out: what the recorder seals about once a second.
 
-The writer copies each frame once into one buffer of bounded size. Times come from the caller, so it needs
-neither a clock nor a task: the recorder asks `due` before each frame and on a timer.
+The writer keeps frames as they came, in bounded number and size, and copies each once, when the fragment is
+closed. Times come from the caller, so it needs neither a clock nor a task: the recorder asks `due` before
+each frame and on a timer.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ class FragmentWriter:
         self._ended: set[int] = set()
         self._last_rtp: dict[int, int] = {}
         self._paused: dict[int, GapCause] = {}
-        self._plain = bytearray()
+        self._plain: list[bytes] = []  # joined once: growing one buffer copies a fragment many times
+        self._plain_bytes = 0
         self._events = 0
         self._opened_us: int | None = None
         self._after_audio = False
@@ -117,7 +119,7 @@ class FragmentWriter:
     @property
     def plain_bytes(self) -> int:
         """Bytes held at the moment."""
-        return len(self._plain)
+        return self._plain_bytes
 
     def track_started(self, info: TrackInfo) -> None:
         """A track joins the leg. One over the limit is not recorded: its frames count as refused."""
@@ -179,7 +181,7 @@ class FragmentWriter:
         """Whether to `close` now, before `upcoming` (if any); `now_s` is on the clock of `arrival_s`."""
         if self._opened_us is None:
             return self._events > self._limits.events // 2
-        if len(self._plain) >= self._pace.full_bytes or self._events > self._limits.events // 2:
+        if self._plain_bytes >= self._pace.full_bytes or self._events > self._limits.events // 2:
             return True
         age_s = now_s - self._opened_us / 1e6
         if age_s < self._pace.early_s or age_s >= self._pace.latest_s:
@@ -195,12 +197,13 @@ class FragmentWriter:
         for track_id, at_us in self._over.items():
             self._append(write_event(Loss(track_id, 0, at_us)))
         tracks = [self._live[track_id] for track_id in sorted(self._live)]
-        plain = write_head(self._number, tracks, self._events) + bytes(self._plain)
+        plain = b"".join((write_head(self._number, tracks, self._events), *self._plain))
         for track_id in self._ended:
             del self._live[track_id]
         self._ended.clear()
         self._over.clear()
-        self._plain = bytearray()
+        self._plain = []
+        self._plain_bytes = 0
         self._events = 0
         self._opened_us = None
         self._number += 1
@@ -230,12 +233,13 @@ class FragmentWriter:
             size=_picture_size(frame.width, frame.height),
             audio_level=None if level is None else min(max(level, 0), MAX_AUDIO_LEVEL),
         )
-        if not self._fits(len(head) + len(frame.payload)):
+        size_bytes = len(head) + len(frame.payload)
+        if not self._fits(size_bytes):
             self._needs_keyframe.add(track_id)
             return False
         self._needs_keyframe.discard(track_id)
-        self._plain += head
-        self._plain += frame.payload
+        self._plain += (head, frame.payload)
+        self._plain_bytes += size_bytes
         self._events += 1
         return True
 
@@ -243,7 +247,7 @@ class FragmentWriter:
         """Whether so much may be appended; some room is left so that pauses and losses can always be told."""
         if self._events >= self._limits.events - 4 * self._limits.tracks:
             return False
-        return len(self._plain) + more_bytes + _HEAD_BYTES <= self._limits.fragment_bytes
+        return self._plain_bytes + more_bytes + _HEAD_BYTES <= self._limits.fragment_bytes
 
     def _add(self, event: Event) -> None:
         """Append what was observed, if it fits."""
@@ -263,7 +267,8 @@ class FragmentWriter:
             self._opened_us = at_us
 
     def _append(self, plain: bytes) -> None:
-        self._plain += plain
+        self._plain.append(plain)
+        self._plain_bytes += len(plain)
         self._events += 1
 
     def _label_fits(self, label: str) -> bool:

@@ -99,6 +99,12 @@ class DatagramGuard:
         self.counts[verdict] += 1
         return verdict
 
+    def admit_media(self, datagram: bytes) -> bool:
+        """Count RTP or RTCP whose source is known to be open: `judge` for the many."""
+        verdict = Verdict.MEDIA if len(datagram) <= self._limits.datagram_bytes else Verdict.OVERSIZED
+        self.counts[verdict] += 1
+        return verdict is Verdict.MEDIA
+
     def _sort(self, datagram: bytes, source: Address, now_s: float, questions: Container[bytes]) -> Verdict:
         if not datagram:
             return Verdict.EMPTY

@@ -16,7 +16,7 @@ import secrets
 import socket
 import string
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aioice import ice as aioice_ice
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
@@ -24,6 +24,7 @@ from aiortc import RTCIceGatherer
 
 from webrtc.errors import NoAddressError
 from webrtc.guard import DatagramGuard, Verdict
+from webrtc.udpmux import LegProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +61,7 @@ def may_be_a_peer(host: str) -> bool:
     return not (address.is_multicast or address.is_unspecified or address.is_link_local)
 
 
-class GuardedProtocol(aioice_ice.StunProtocol):
+class GuardedProtocol(aioice_ice.StunProtocol, LegProtocol):
     """One UDP socket of a leg. Nothing reaches the library that the guard did not pass."""
 
     receiver: GuardedConnection
@@ -70,6 +71,13 @@ class GuardedProtocol(aioice_ice.StunProtocol):
         try:
             self.receiver.take(data, (addr[0], addr[1]), self)  # type: ignore[arg-type]
         except Exception as error:  # noqa: BLE001 - one datagram must not end a call
+            self.receiver.contain(error)
+
+    def media_received(self, data: bytes) -> None:
+        """Hand on media that the shared port brought from the leg's own address; never raises."""
+        try:
+            self.receiver.take_media(data, time.monotonic())
+        except Exception as error:  # noqa: BLE001 - as above
             self.receiver.contain(error)
 
     def pass_stun(self, datagram: bytes, source: Address) -> None:
@@ -108,9 +116,7 @@ class GuardedConnection(aioice_ice.Connection):
             datagram, source, now_s=now_s, questions=protocol.transactions, queued=self._queue.qsize()
         )
         if verdict is Verdict.MEDIA:
-            self.last_heard_s = now_s
-            if self.on_media is not None:
-                self.on_media(datagram, now_s)
+            self._hear(datagram, now_s)
         elif verdict is Verdict.DTLS:
             self.last_heard_s = now_s
             self.data_received(datagram, 1)
@@ -118,6 +124,16 @@ class GuardedConnection(aioice_ice.Connection):
             if self.guard.is_open(source):
                 self.last_heard_s = now_s
             protocol.pass_stun(datagram, source)
+
+    def take_media(self, datagram: bytes, now_s: float) -> None:
+        """Take RTP or RTCP from an address that answered our check, as the shared port knows."""
+        if self.guard.admit_media(datagram):
+            self._hear(datagram, now_s)
+
+    def _hear(self, datagram: bytes, now_s: float) -> None:
+        self.last_heard_s = now_s
+        if self.on_media is not None:
+            self.on_media(datagram, now_s)
 
     def contain(self, error: Exception) -> None:
         """Count an exception of the receive path; the first of a leg is logged, without its text."""
@@ -132,7 +148,7 @@ class GuardedConnection(aioice_ice.Connection):
             return
         self.guard.expect(addr)
         if self._mux is not None and not known:
-            self._mux.claim(addr, protocol)
+            self._mux.claim(addr, cast("GuardedProtocol", protocol))
         super().check_incoming(message, addr, protocol)
 
     def check_state(self, pair: aioice_ice.CandidatePair, state: _State) -> None:
@@ -140,7 +156,7 @@ class GuardedConnection(aioice_ice.Connection):
         super().check_state(pair, state)
         if state is _State.SUCCEEDED:
             if self._mux is not None:
-                self._mux.settle(pair.remote_addr, pair.protocol)
+                self._mux.settle(pair.remote_addr, cast("GuardedProtocol", pair.protocol))
             for datagram in self.guard.open(pair.remote_addr):
                 self.data_received(datagram, 1)
         elif state is _State.FAILED:

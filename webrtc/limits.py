@@ -50,6 +50,7 @@ class TapLimits:
     sources_per_leg: int = 16  # audio, video and resends with some changes of source
     source_rest_s: float = 1.0  # a source that was left: what comes sooner was under way, not sent anew
     source_changes: int = 256  # of one track: a camera switched each minute for four hours
+    gathered_packets: int = 48  # put into frames at once; between two beats a usual call has less than half
     frame_bytes: int = 4 * 1024 * 1024  # a 1080p keyframe is 300 kB; larger is an attack on memory
 
 

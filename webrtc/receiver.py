@@ -1,6 +1,7 @@
 """One accepted m-line: its packets to frames, and what is asked of the sender on the way.
 
-No decoder, no thread. While nobody is attached a packet is only counted.
+No decoder, no thread. While nobody is attached a packet is only counted. Packets are put in order as they
+come, and into frames some at a time: the same code over many of them at once costs less than half.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ class PassthroughReceiver:
         self._restart()
 
     def _restart(self) -> None:
-        """Start with an empty sequence and, for video, wait for a keyframe."""
+        """Start with an empty sequence and, for video, wait for a keyframe; what was gathered is dropped."""
+        self._gathered: list[tuple[RtpPacket, float]] = []  # in order, with the time of arrival
         self._sequencer = Sequencer(_sequencer_limits(self._limits, self.info.kind))
         self._restarts_seen = 0
         self._assembler = self._new_assembler()
@@ -152,6 +154,7 @@ class PassthroughReceiver:
         """Go on with another source of the same track; what the old one still owes is given up."""
         if self._reception is not None:
             self._give_up(now_s, everything=True)
+            self.assemble()
             self._left_s[self._reception.ssrc] = now_s
             self._outlet.lost(self.info, 0, now_s)
         self.counts.sources += 1
@@ -174,7 +177,13 @@ class PassthroughReceiver:
             self._restarts_seen = sequencer.restarts
             self._lost(0, now_s)
         for each in ready:
-            assembler.push(each, now_s)
+            self._gathered.append((each, now_s))
+        if (
+            len(self._gathered) >= self._limits.gathered_packets
+            or sequencer.has_gap
+            or assembler.needs_keyframe
+        ):
+            self.assemble()
         if sequencer.has_gap:
             self._give_up(now_s)
             self._ask(now_s)
@@ -182,6 +191,13 @@ class PassthroughReceiver:
             self._want_keyframe(now_s)
 
     # frames out
+
+    def assemble(self) -> None:
+        """Put the packets gathered so far into frames; asked for some times a second."""
+        gathered, self._gathered = self._gathered, []
+        push = self._assembler.push
+        for packet, arrival_s in gathered:
+            push(packet, arrival_s)
 
     def _emit(self, picture: Picture, packet: RtpPacket, now_s: float) -> None:
         stamp = self._clock.place(packet.timestamp, now_s)
@@ -208,6 +224,7 @@ class PassthroughReceiver:
         return None if self._report is None or stamp is None else (self._report, stamp)
 
     def _lost(self, packets: int, now_s: float) -> None:
+        self.assemble()
         self.counts.lost += packets
         self._assembler.broken()
         self._keyframe_urgent = True
@@ -289,6 +306,7 @@ class PassthroughReceiver:
         """Give out what is complete and tell the end."""
         if self._listening and self._outlet.is_attached:
             self._give_up(now_s, everything=True)
+            self.assemble()
         self._outlet.ended(self.info, reason)
 
     @property

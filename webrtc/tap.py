@@ -146,7 +146,9 @@ class Tap:
             self._send_datagram(self._outbound.protect_rtcp(plain))
 
     def send_feedback(self) -> None:
-        """Send the arrivals since the last call, for the sender's bandwidth estimate."""
+        """Give out the frames so far; send the arrivals since the last call, for the sender's estimate."""
+        for receiver in self.receivers:
+            receiver.assemble()
         packet = self._feedback.take(self._main_source())
         if packet is not None:
             self._send_rtcp(packet)

@@ -102,7 +102,7 @@ async def screen(program: Program, agent: Agent) -> AsyncIterator[list[dict[str,
     ) as socket:
 
         async def listen() -> None:
-            while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+            async for message in socket:
                 told.append(json.loads(message.data))
 
         listening = asyncio.create_task(listen(), name="screen")

@@ -21,7 +21,7 @@ from tests.end_to_end.campaign import (
     visitors,
 )
 from tests.end_to_end.program import Program
-from tests.end_to_end.talk import AGENT_PLAN, VISITOR_PLAN, heard_and_seen, two_talk
+from tests.end_to_end.sides import AGENT_PLAN, VISITOR_PLAN, heard_and_seen, two_talk
 from tests.end_to_end.visitor import Agent, OpenedCall, open_call
 
 pytestmark = pytest.mark.timeout(120)

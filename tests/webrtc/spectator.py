@@ -70,9 +70,15 @@ class Spectator:
         spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
         return float(np.argmax(spectrum) * AUDIO_CLOCK_HZ / len(samples))
 
+    async def has(self, *, video: int = 0, audio: int = 0, timeout_s: float = 20.0) -> None:
+        """Wait until at least so many frames were decoded, or fail with TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while len(self.frames["video"]) < video or len(self.frames["audio"]) < audio:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     def lose(self, keep: Callable[[bytes], bool]) -> None:
         """Drop incoming media datagrams for which `keep` is false."""
-        dtls = self.pc.getTransceivers()[0].receiver.transport
+        dtls: Any = self.pc.getTransceivers()[0].receiver.transport
         handle = dtls._handle_rtp_data
 
         async def filtered(datagram: bytes, **more: Any) -> None:

@@ -271,7 +271,7 @@ async def test_a_viewer_on_the_shared_port_hears_its_own_leg_only() -> None:
                 await spectator.accept(await viewer.answer(await spectator.offer()))
                 viewers.append(viewer)
             for spectator, width in ((of_first, 320), (of_second, 160)):
-                await eventually(lambda spectator=spectator: len(spectator.frames["video"]) > 20)
+                await spectator.has(video=21)
                 assert {frame.width for _, frame in spectator.frames["video"]} == {width}
             for viewer in viewers:
                 await viewer.close()

@@ -13,6 +13,7 @@ from pylibsrtp import Policy, Session
 from tests.webrtc.legs import Memory
 from tests.webrtc.media import video_clip
 from tests.webrtc.packets import packetized
+from webrtc.frames import TrackEnd
 from webrtc.limits import OfferLimits, TapLimits
 from webrtc.sdp import read_offer
 from webrtc.tap import Tap
@@ -24,7 +25,8 @@ VIDEO_TYPE, RTX_TYPE, AUDIO_TYPE = 96, 97, 111
 class KeyedTap:
     """A tap with keys of its own and the sender's end of them; `sent` is the RTCP it sent, decrypted."""
 
-    def __init__(self, offer: str = OFFER) -> None:
+    def __init__(self, offer: str = OFFER, *, in_turn: bool = True) -> None:
+        self.in_turn = in_turn  # the frames of each packet are given out at once, as a beat would
         key, back = os.urandom(44), os.urandom(44)
         self.sender = Session(policy(key, Policy.SSRC_ANY_OUTBOUND))
         returned = Session(policy(back, Policy.SSRC_ANY_INBOUND))
@@ -47,6 +49,8 @@ class KeyedTap:
         except pylibsrtp.Error:
             return  # what the cipher library itself refuses to send
         self.tap.take(datagram, now_s)
+        if self.in_turn:
+            self.tap.send_feedback()
 
 
 def policy(key: bytes, direction: int) -> Policy:
@@ -75,6 +79,50 @@ def with_mid(plain: bytes, mid: bytes) -> bytes:
         + element
         + plain[12:]
     )
+
+
+def voice(number: int) -> bytes:
+    """One frame of sound."""
+    return rtp(AUDIO_TYPE, number, 501, b"\xf8\xff\xfe", timestamp=960 * number)
+
+
+async def test_frames_are_given_out_together_with_the_times_they_came_at() -> None:
+    """Packets wait for the beat, or until there are enough of them; each frame keeps its own arrival."""
+    keyed = KeyedTap(in_turn=False)
+    most = TapLimits().gathered_packets
+    for number in range(most - 1):
+        keyed.take(voice(number), 1 + 0.02 * number)
+    assert keyed.memory.of_kind("audio") == []
+    keyed.take(voice(most - 1), 1 + 0.02 * (most - 1))
+    assert len(keyed.memory.of_kind("audio")) == most
+    keyed.take(voice(most), 3.0)
+    keyed.tap.send_feedback()
+    arrivals = [frame.arrival_s for frame in keyed.memory.of_kind("audio")]
+    assert arrivals == [*(1 + 0.02 * number for number in range(most)), 3.0]
+
+
+async def test_what_is_gathered_at_the_end_is_given_out_and_at_a_pause_is_not() -> None:
+    """The last tenth of a second belongs to the recording; what came before a pause is dropped with it."""
+    keyed = KeyedTap(in_turn=False)
+    keyed.take(voice(0))
+    keyed.tap.detach()
+    keyed.tap.attach(keyed.memory)
+    keyed.take(voice(1))
+    keyed.tap.end(TrackEnd.STOPPED)
+    assert [frame.rtp_timestamp for frame in keyed.memory.of_kind("audio")] == [960]
+
+
+async def test_a_hole_does_not_turn_the_order_round() -> None:
+    """Packets gathered before a hole are frames before the loss is told, those after it afterwards."""
+    keyed = KeyedTap(in_turn=False)
+    keyed.take(voice(0), 1.0)
+    keyed.take(voice(1), 1.02)
+    keyed.take(voice(3), 1.06)
+    assert [frame.rtp_timestamp for frame in keyed.memory.of_kind("audio")] == [0, 960]
+    keyed.take(voice(4), 2.0)
+    assert [packets for _, packets, _ in keyed.memory.losses] == [1]
+    keyed.tap.send_feedback()
+    assert [frame.rtp_timestamp for frame in keyed.memory.of_kind("audio")] == [0, 960, 2880, 3840]
 
 
 async def test_an_undeclared_source_is_routed_by_its_mid_then_by_payload_type() -> None:
@@ -145,6 +193,7 @@ async def test_a_replayed_packet_is_not_taken_twice() -> None:
     datagram = keyed.sender.protect(rtp(AUDIO_TYPE, 1, 501, b"opus"))
     for _ in range(5):
         keyed.tap.take(datagram, 1.0)
+    keyed.tap.send_feedback()
     assert len(keyed.memory.of_kind("audio")) == 1
     assert keyed.tap.counts.forged == 4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,8 @@ from webrtc.udpmux import UdpMux, name_in_check
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from webrtc.ice import GuardedProtocol
 
 PLAN = PublisherPlan(video_frames=30, audio_frames=50)
 
@@ -115,7 +117,7 @@ async def test_a_forged_source_takes_nothing_from_its_owner() -> None:
         leg, thief = MuxedLeg(mux), MuxedLeg(mux)
         answer = await leg.peer.answer(await publisher.offer())
         await thief.peer.answer(await other.offer())
-        thieves = next(iter(thief.connection._protocols))
+        thieves = cast("GuardedProtocol", next(iter(thief.connection._protocols)))
         for pair in publisher.dtls.transport._connection._protocols:
             mux.claim(("127.0.0.1", pair.transport.get_extra_info("sockname")[1]), thieves)
         await publisher.accept(answer)

@@ -68,7 +68,7 @@ async def test_three_viewers_see_one_leg_and_leave_one_by_one() -> None:
             watching(leg.peer, kinds=("audio",)) as (_, third, _),
         ):
             for each in (first, second):
-                await eventually(lambda each=each: len(each.frames["video"]) > 5)
+                await each.has(video=6)
             await eventually(lambda: len(third.frames["audio"]) > 5)
             assert not third.frames["video"]
         seen = len(first.frames["video"])

@@ -1,10 +1,12 @@
 """``callvault dev``: everything in one folder, on this machine only, with somebody to sign in as."""
 
 import os
+import random
 import shlex
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path("callvault-dev")
 LOOPBACK: Final = "127.0.0.1"
+FREE_PORTS: Final = range(20_000, 32_768)  # below those that Linux gives to clients
+PORT_TRIES: Final = 50
 COUNTRY: Final = "FR"  # a file store must declare one; a trial on a laptop declares this, and says so
 
 
@@ -124,10 +128,13 @@ def _inside(folder: Path) -> dict[Name, Any]:
 
 
 def _free_port(host: str) -> int:
+    """A port that nobody listens on, of those the system gives no client: none is gone before we bind it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    for port in (*random.sample(FREE_PORTS, PORT_TRIES), 0):
+        with socket.socket(family, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+    return 0
 
 
 async def _welcome(app: "App", folder: Path, *, as_json: bool) -> None:

@@ -39,7 +39,9 @@ def make_endpoint(route: Route) -> AiohttpHandler:
         info.route = route
         limits.before(route, request, info)
         try:
-            info.principal = await identify(request, services, public=route.needs is Permission.PUBLIC)
+            # What is not counted is not worth a look into the database: health checks, files.
+            if route.limit is not Limit.NONE:
+                info.principal = await identify(request, services, public=route.needs is Permission.PUBLIC)
         except UnauthenticatedError:
             limits.after_refusal(info)
             raise

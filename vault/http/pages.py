@@ -158,7 +158,7 @@ def _file(path: Path, headers: dict[str, str] | None = None) -> web.StreamRespon
     return web.FileResponse(path, headers={**plain, **(headers or {})})
 
 
-def _page(path: str, handler: Any, summary: str, **more: Any) -> Route:
+def _page(path: str, handler: Any, summary: str, limit: Limit = Limit.NONE, **more: Any) -> Route:
     return Route(
         method="GET",
         path=path,
@@ -168,7 +168,7 @@ def _page(path: str, handler: Any, summary: str, **more: Any) -> Route:
         tag="pages",
         responses={200: "text/html"},
         hidden=True,
-        limit=Limit.NONE,
+        limit=limit,
         **more,
     )
 
@@ -184,6 +184,6 @@ ROUTES: Final = (
     _page("/demo", demo, "The demo shop."),
     _page("/demo/{file}", demo_file, "An asset of the demo shop.", patterns=_ONE_FILE),
     _page("/console/login", login, "Sign in."),
-    _page("/console", recordings, "The list of recordings."),
-    _page("/console/recordings/{media_id}", recording, "One recording."),
+    _page("/console", recordings, "The list of recordings.", Limit.API),
+    _page("/console/recordings/{media_id}", recording, "One recording.", Limit.API),
 )

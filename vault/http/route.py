@@ -22,7 +22,7 @@ Content = type[BaseModel] | str | None
 class Limit(StrEnum):
     """Which rate limit counts a request (``vault.http.limits``)."""
 
-    NONE = "none"  # health checks
+    NONE = "none"  # health checks and files; nobody is asked who they are
     API = "api"
     CALLS = "calls"
     SIGN_IN = "sign_in"
@@ -92,6 +92,8 @@ class Route:
             raise RouteTableError(f"{self.label}: {self.method} takes no body")
         if self.creates and (self.method != "POST" or self.needs is Permission.PUBLIC):
             raise RouteTableError(f"{self.label}: only a signed-in POST can be idempotent by key")
+        if self.limit is Limit.NONE and self.needs is not Permission.PUBLIC:
+            raise RouteTableError(f"{self.label}: what is not counted is for everybody")
         if not self.responses:
             raise RouteTableError(f"{self.label} answers nothing")
         unknown = set(self.places) - set(PATH_IDS) - set(self.patterns)

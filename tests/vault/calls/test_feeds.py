@@ -97,11 +97,7 @@ async def test_each_sees_and_hears_the_other_and_both_are_recorded(work: Worksho
         feed, at_agent = await stack.enter_async_context(shown)
         _, at_visitor = await stack.enter_async_context(seen)
         for spectator, size, tone_hz in ((at_agent, (320, 180), 440), (at_visitor, (160, 96), 660)):
-            await eventually(
-                lambda spectator=spectator: (
-                    len(spectator.frames["video"]) > 20 and len(spectator.frames["audio"]) > 60
-                )
-            )
+            await spectator.has(video=21, audio=61)
             frame = spectator.frames["video"][-1][1]
             assert (frame.width, frame.height) == size
             assert abs(spectator.tone_hz() - tone_hz) < 5
@@ -131,7 +127,7 @@ async def test_without_consent_they_talk_and_nothing_is_captured(work: Workshop,
         for leg, by in (("visitor", talk.agent), ("agent", talk.visitor)):
             watching = studio.watching(call, talk.legs[leg], by, kinds=("audio",))
             _, spectator = await stack.enter_async_context(watching)
-            await eventually(lambda spectator=spectator: len(spectator.frames["audio"]) > 60)
+            await spectator.has(audio=61)
         await talk.hangs_up("visitor")
         assert await studio.over(call) == "hangup"
         assert studio.ended == []
@@ -381,15 +377,15 @@ async def test_many_on_one_port_are_read_sooner_while_somebody_watches(work: Wor
         mux = studio.stage.connections.mux
         assert mux is not None
         talk = await talking(studio, stack)
-        rests = lambda: {each.socket.rest_s for each in mux._ports}  # noqa: E731
-        assert rests() == {REST_S}
+        (at,) = mux._ports
+        assert at.socket.rest_s == REST_S
         shown, spectator = await stack.enter_async_context(
             studio.watching(talk.call, talk.legs["visitor"], talk.agent, kinds=("audio",))
         )
         await eventually(lambda: len(spectator.frames["audio"]) > 20)
-        assert rests() == {TALK_REST_S}
+        assert at.socket.rest_s == TALK_REST_S
         await studio.feeds.close(talk.call.id, talk.legs["visitor"], shown.feed_id, by=talk.agent)
-        assert rests() == {REST_S}
+        assert at.socket.rest_s == REST_S
 
 
 async def test_the_end_of_the_process_ends_every_feed(work: Workshop) -> None:

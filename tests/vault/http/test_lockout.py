@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.vault.http.house import House, open_house
 from tests.vault.http.visitors import add_button, add_call
+from tests.vault.identity.issuer import AUDIENCE, NAME, open_provider
 from vault.model import Role
 
 BAD = {"Authorization": "Bearer guess"}
@@ -49,3 +50,19 @@ async def test_visitors_are_counted_by_address(tmp_path: Path) -> None:
             headers = {"Authorization": f"Bearer {minted.token}"}
             statuses.append((await house.ask("GET", f"/v1/calls/{call}", headers=headers))[0])
         assert statuses == [200, 200, 429]
+
+
+async def test_what_is_not_counted_asks_nobody_who_they_are(tmp_path: Path) -> None:
+    """A health check or a file must not cost a query or a key set, whatever credential comes with it."""
+    async with open_house(tmp_path) as house, open_provider() as provider:
+        tenant_id = house.tenants["a"]
+        await house.rooms.identity.issuers.add(provider.registration(), tenant_id=tenant_id, by=None)
+        now_s = int(house.rooms.clock.now().timestamp())
+        claims = {"iss": NAME, "aud": AUDIENCE, "sub": "x", "iat": now_s, "exp": now_s + 60}
+        headers = {"Authorization": f"Bearer {provider.token(claims)}"}
+        for path in ("/livez", "/readyz", "/widget.js", "/assets/console/shell.js"):
+            assert (await house.ask("GET", path, headers=headers))[0] == 200
+        assert provider.asked == 0
+        status, _, answer = await house.ask("GET", "/console", headers=headers)
+        assert (status, provider.asked) == (200, 1)
+        assert "RateLimit" in answer.headers

@@ -10,7 +10,7 @@ from vault.http.ask import Answer, Ask
 from vault.http.errors import RouteTableError
 from vault.http.openapi import describe
 from vault.http.problem_rows import PROBLEMS
-from vault.http.route import Route, RouteTable
+from vault.http.route import Limit, Route, RouteTable
 from vault.http.routes import ROUTES
 from vault.policy import Permission
 
@@ -45,6 +45,7 @@ def _route(**changes: Any) -> Route:
         {"method": "GET", "creates": True},
         {"method": "POST", "creates": True, "needs": Permission.PUBLIC},
         {"responses": {}},
+        {"limit": Limit.NONE},
     ],
     ids=str,
 )
