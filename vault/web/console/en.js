@@ -107,6 +107,10 @@ export default {
   "over.nothing_yet": "Nothing has arrived yet. The list of recordings shows it when it does.",
   "over.close": "Close",
 
+  "together.play": "Play the other side along",
+  "together.playing": "All sides of the call play together.",
+  "together.side": "Side played along: {side}",
+
   "side.title": "Sides of this call",
   "side.this": "Shown on this page",
   "side.visitor": "Visitor",

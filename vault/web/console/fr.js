@@ -107,6 +107,10 @@ export default {
   "over.nothing_yet": "Rien n’est encore arrivé. La liste des enregistrements l’affichera le moment venu.",
   "over.close": "Fermer",
 
+  "together.play": "Lire l’autre côté en même temps",
+  "together.playing": "Tous les côtés de l’appel sont lus ensemble.",
+  "together.side": "Côté lu en même temps : {side}",
+
   "side.title": "Côtés de cet appel",
   "side.this": "Affiché sur cette page",
   "side.visitor": "Visiteur",

@@ -2,6 +2,7 @@
 /** Playing one recording through a link that dies: native controls, the waveform, the time left. */
 
 import { api, sentenceOf, Problem } from "./api.js";
+import { Companion } from "./companion.js";
 import { el, note, say } from "./dom.js";
 import { LinkClock } from "./link.js";
 import { Waveform } from "./waveform.js";
@@ -35,7 +36,9 @@ export class Player {
       ended: () => this.#ended(),
     });
     this.bar = this.#makeBar();
-    this.element = el("div", { class: "player card" }, this.screen, this.bar);
+    /** @type {Companion[]} */ this.companions = [];
+    this.screens = el("div", { class: "screens" }, this.screen);
+    this.element = el("div", { class: "player card" }, this.screens, this.bar);
     this.resumeAtMs = 0;
   }
 
@@ -108,6 +111,44 @@ export class Player {
     this.wave.markGaps(gaps);
   }
 
+  /**
+   * Offer to play the other sides of the call along.
+   * @param {any[]} sides  ready, this one not among them
+   * @param {(item: any) => Promise<Access>} link
+   */
+  offerSides(sides, link) {
+    const button = el("button", { type: "button", class: "secondary small" }, t("together.play"));
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        for (const side of sides) await this.#addSide(side, await link(side));
+        button.remove();
+        say(t("together.playing"));
+        this.media.focus({ preventScroll: true });
+      } catch (caught) {
+        button.disabled = false;
+        this.bar.prepend(note("danger", sentenceOf(caught)));
+      }
+    });
+    this.bar.querySelector(".steps")?.append(button);
+  }
+
+  /** @param {any} side @param {Access} access */
+  async #addSide(side, access) {
+    const laterMs = Date.parse(side.started_at) - Date.parse(this.item.started_at);
+    const companion = new Companion(this.media, side, laterMs, access);
+    this.companions.push(companion);
+    this.screens.append(companion.element);
+  }
+
+  /** The sides have links of their own: where this one's ends, theirs are given back. */
+  #dropSides() {
+    for (const companion of this.companions.splice(0)) {
+      companion.stop();
+      api("DELETE", `/v1/links/${companion.access.id}`).catch(() => {}); // it dies by itself all the same
+    }
+  }
+
   /** A new link for the same purpose; the place and the playing go on. */
   async renew() {
     const playing = !this.media.paused && !this.media.ended;
@@ -136,6 +177,7 @@ export class Player {
   }
 
   stop() {
+    this.#dropSides();
     this.clock.stop();
     this.media.pause();
     this.media.removeAttribute("src");
@@ -144,6 +186,7 @@ export class Player {
   }
 
   #ended() {
+    this.#dropSides();
     this.resumeAtMs = this.media.currentTime * 1000;
     this.media.pause();
     this.clock.stop();

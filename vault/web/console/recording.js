@@ -10,7 +10,7 @@ import { eraseSection } from "./erase.js";
 import { Player } from "./player.js";
 import { purposeForm } from "./purpose.js";
 import { receiptSection } from "./receipt.js";
-import { otherSides, sideInWords } from "./sides.js";
+import { otherSides, sideInWords, sidesOf } from "./sides.js";
 import { language, named, t } from "./words.js";
 
 const WAIT_MS = 3000; // how often a recording that is not ready yet is asked for again
@@ -49,9 +49,10 @@ function refreshHistory() {
  * A right to play: for one purpose and a short time. The time left is counted from the server's own clock,
  * so a wrong clock on this machine does not shorten or lengthen what is shown.
  * @param {string} purpose
+ * @param {string} [of]  the path of the recording; another side has its own link and its own history
  */
-async function link(purpose) {
-  const { body, headers } = await api("POST", `${path}/links`, { body: { purpose } });
+async function link(purpose, of = path) {
+  const { body, headers } = await api("POST", `${of}/links`, { body: { purpose } });
   const sent = Date.parse(headers.get("Date") ?? "") || Date.now();
   refreshHistory();
   return { ...body, purpose, left_ms: Date.parse(body.expires_at) - sent };
@@ -64,11 +65,20 @@ async function open(purpose) {
   visit.player = player;
   byId("stage").replaceChildren(player.element);
   player.start();
+  offerSides(player, purpose);
   await aboutManifest(byId("about"), visit.item, access.urls.manifest, {
     seek: (atMs) => player.seek(atMs),
     gaps: (gaps) => player.markGaps(gaps),
   });
   refreshHistory(); // by now the first use of the link is in it
+}
+
+/** @param {Player} player @param {string} purpose */
+async function offerSides(player, purpose) {
+  const all = await sidesOf(visit.item.call_id).catch(() => []); // the recording stands on its own
+  const others = all.filter((side) => side.id !== id && side.state === "ready");
+  if (others.length && visit.player === player)
+    player.offerSides(others, (side) => link(purpose, `/v1/media/${side.id}`));
 }
 
 function ask() {
