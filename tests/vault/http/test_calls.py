@@ -128,7 +128,7 @@ async def test_our_own_page_asks_for_a_button_without_naming_an_origin(shared_ho
         ("/v1/buttons/{button}/calls", {"POST"}),
         ("/v1/calls/{call}", {"GET", "HEAD"}),
         ("/v1/calls/{call}/consents", {"POST"}),
-        ("/v1/calls/{call}/legs", {"POST"}),
+        ("/v1/calls/{call}/legs", {"GET", "HEAD", "POST"}),
         ("/v1/calls/{call}/legs/{leg}", {"PATCH", "DELETE"}),
     ],
 )
