@@ -6,7 +6,7 @@ import pytest
 
 from tests.end_to_end.fake_devices import AGENT, VISITOR, is_what_was_shown
 from tests.end_to_end.program import running_program
-from tests.end_to_end.talk import talking
+from tests.end_to_end.two_browsers import talking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

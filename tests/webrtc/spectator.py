@@ -76,6 +76,11 @@ class Spectator:
             while len(self.frames["video"]) < video or len(self.frames["audio"]) < audio:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
+    async def clocks(self) -> int:
+        """How many of the tracks have told their sender's clock."""
+        told = await self.pc.getStats()
+        return sum(each.type == "remote-outbound-rtp" for each in told.values())
+
     def lose(self, keep: Callable[[bytes], bool]) -> None:
         """Drop incoming media datagrams for which `keep` is false."""
         dtls: Any = self.pc.getTransceivers()[0].receiver.transport
