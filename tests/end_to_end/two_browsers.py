@@ -1,157 +1,161 @@
-"""Two people who talk through a running program: a visitor with a token and an agent with a session."""
+"""Two people talk through the vault, each in a browser of their own, and each must see and hear the other.
 
-import asyncio
-import io
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+What a page shows is read off its elements: the mean colours of the halves of the other's picture, and the
+strongest tone of the other's sound.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import aiohttp
-import av
-import numpy as np
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
+from tests.end_to_end.fake_devices import AGENT, VISITOR, Look, decode, make_devices
+from tests.end_to_end.journey import ARGUMENTS, WAIT_MS, require
 from tests.end_to_end.program import Program
-from tests.end_to_end.visitor import Agent, OpenedCall
-from tests.webrtc.legs import eventually
-from tests.webrtc.publisher import Publisher, PublisherPlan
-from tests.webrtc.spectator import Spectator
+from tests.servers.parts import find
 
-VISITOR_HZ, AGENT_HZ = 440, 660
-VISITOR_PLAN = PublisherPlan(width=320, height=180, fps=15, bit_rate=200_000, tone_hz=VISITOR_HZ)
-AGENT_PLAN = PublisherPlan(width=160, height=96, fps=15, bit_rate=100_000, tone_hz=AGENT_HZ)
-SDP = {"Content-Type": "application/sdp"}
-
-
-@dataclass
-class Side:
-    """One of both: how it speaks to the program, what it publishes and what it watches."""
-
-    http: aiohttp.ClientSession
-    base: str
-    headers: dict[str, str]
-    publisher: Publisher
-    spectator: Spectator = field(default_factory=Spectator)
-    leg_id: str = ""
-
-    async def post(self, path: str, offer: str) -> tuple[str, str]:
-        """Send an offer; gives the answer and the path of what was made."""
-        url = self.base + path
-        async with self.http.post(url, data=offer, headers=self.headers | SDP) as response:
-            body = await response.text()
-            assert response.status == 201, (response.status, body)
-            return body, response.headers["Location"]
-
-    async def joins(self, call: OpenedCall) -> None:
-        """Publish a leg."""
-        answer, place = await self.post(f"/v1/calls/{call.id}/legs", await self.publisher.offer())
-        self.leg_id = place.rsplit("/", 1)[1]
-        await self.publisher.accept(answer)
-        await self.publisher.connected()
-
-    async def watches(self, call: OpenedCall, leg_id: str) -> None:
-        """Open a feed of the other's leg."""
-        path = f"/v1/calls/{call.id}/legs/{leg_id}/feeds"
-        answer, _ = await self.post(path, await self.spectator.offer())
-        await self.spectator.accept(answer)
-
-    async def sees(self, plan: PublisherPlan) -> None:
-        """Wait for the other's very picture and tone, and fail where they are anything else."""
-        frames = self.spectator.frames
-        await eventually(lambda: len(frames["video"]) > 20 and len(frames["audio"]) > 60)
-        picture = frames["video"][-1][1]
-        assert (picture.width, picture.height) == (plan.width, plan.height)
-        told = [number for number in self.spectator.numbers[-10:] if number]
-        assert told == list(range(told[0], told[0] + len(told))) or 1 in told
-        assert abs(self.spectator.tone_hz() - plan.tone_hz) < 5
-
-    async def hangs_up(self, call: OpenedCall) -> None:
-        """End the leg."""
-        url = f"{self.base}/v1/calls/{call.id}/legs/{self.leg_id}"
-        async with self.http.delete(url, headers=self.headers) as response:
-            assert response.status == 200
-
-    async def vanishes(self) -> None:
-        """Cut every socket, as a killed browser does."""
-        await self.publisher.vanish()
+# The mean colours of the halves of a picture.
+COLOURS = """(root) => {
+  const video = root();
+  if (!video || !video.videoWidth) return null;
+  const [wide, high] = [64, 36];
+  const canvas = new OffscreenCanvas(wide, high);
+  const context = canvas.getContext('2d');
+  context.drawImage(video, 0, 0, wide, high);
+  const half = (from) => {
+    const { data } = context.getImageData(from, 8, wide / 2 - 8, high - 16);
+    const sum = [0, 0, 0];
+    for (let at = 0; at < data.length; at += 4) for (const c of [0, 1, 2]) sum[c] += data[at + c];
+    return sum.map((each) => each / (data.length / 4));
+  };
+  return [half(2), half(wide / 2 + 6)];
+}"""
+# The strongest tone of the element's stream, in Hz, over a third of a second.
+TONE = """async (root) => {
+  const stream = root()?.srcObject;
+  if (!stream || !stream.getAudioTracks().length) return null;
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 16384, smoothingTimeConstant: 0 });
+  context.createMediaStreamSource(stream).connect(analyser);
+  await context.resume();
+  await new Promise((later) => setTimeout(later, 700));
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  analyser.getFloatFrequencyData(bins);
+  let best = 1;
+  for (let at = 1; at < bins.length; at++) if (bins[at] > bins[best]) best = at;
+  const hz = best * context.sampleRate / analyser.fftSize;
+  const loud = bins[best];
+  await context.close();
+  return loud > -70 ? hz : null;
+}"""
+IN_WIDGET = "() => document.querySelector('call-button').shadowRoot.querySelector('.others .tile video')"
+IN_CONSOLE = "() => document.querySelector('.call-stage figure.tile video')"
 
 
 @dataclass
 class Talk:
-    """A call with both in it, each watching the other; ``events`` is what the agent was told."""
+    """A visitor at the demo page, and an agent at the console."""
 
-    call: OpenedCall
-    visitor: Side
-    agent: Side
-    events: list[dict[str, Any]]
+    program: Program
+    visitor: Page
+    agent: Page
+    faults: list[str]
 
-    def told(self, type_: str) -> list[dict[str, Any]]:
-        """The events of a type."""
-        return [each["data"] for each in self.events if each["type"] == type_]
+    def agent_is_there(self) -> None:
+        """Sign in and become available."""
+        self.agent.goto(self.program.console)
+        expect(self.agent.get_by_role("heading", name="Recordings")).to_be_visible(timeout=WAIT_MS)
+        switch = self.agent.locator("#presence")
+        switch.click()
+        expect(switch).to_have_attribute("aria-checked", "true", timeout=WAIT_MS)
+
+    def visitor_calls(self, *, choice: str = "accepted") -> None:
+        """Press the button and answer the notice."""
+        self.visitor.goto(f"{self.program.demo}?lang=en")
+        self.visitor.locator("call-button .call").click()
+        self.visitor.locator(f"call-button button[value={choice}]").click(timeout=WAIT_MS)
+
+    def agent_takes(self) -> None:
+        """Take the call that rings."""
+        self.agent.get_by_role("button", name="Take the call").click(timeout=WAIT_MS)
+
+    def both_see_and_hear(self) -> None:
+        """Each side's picture and tone reach the other."""
+        _perceives(self.visitor, IN_WIDGET, AGENT)
+        _perceives(self.agent, IN_CONSOLE, VISITOR)
+
+    def agent_hangs_up(self) -> None:
+        """End it from the console; the visitor's call ends too."""
+        self.agent.get_by_role("button", name="Hang up").click()
+        self.visitor.wait_for_function(
+            "() => document.querySelector('call-button').state === 'ended'", timeout=WAIT_MS
+        )
+
+    def recordings(self, count: int) -> list[dict[str, Any]]:
+        """Wait until so many recordings are ready."""
+        items: list[dict[str, Any]] = []
+        for _ in range(100):
+            items = self.api("GET", "/v1/media?state=ready").json()["items"]
+            if len(items) >= count:
+                break
+            self.agent.wait_for_timeout(200)
+        require(f"{count} recordings are ready: {items}", ok=len(items) == count)
+        return items
+
+    def decoded(self, media_id: str) -> Any:
+        """Fetch a recording through a link and decode it."""
+        made = self.api("POST", f"/v1/media/{media_id}/links", {"purpose": "quality"})
+        require("a link is made", ok=made.status == 201)
+        return decode(self.api("GET", made.json()["urls"]["media"]).body())
+
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        """Ask the API as the signed-in agent."""
+        same_origin = {"Origin": self.program.base, "Sec-Fetch-Site": "same-origin"}
+        return self.agent.context.request.fetch(
+            self.program.base + path, method=method, headers=same_origin, data=body
+        )
 
 
-@asynccontextmanager
-async def screen(program: Program, agent: Agent) -> AsyncIterator[list[dict[str, Any]]]:
-    """The agent's console: it listens, and somebody sits before it."""
-    _, made = await agent.ask("POST", "/v1/events/tickets")
-    told: list[dict[str, Any]] = []
-    protocols = ("callvault.v1", f"ticket.{made['ticket']}")
-    async with agent._http.ws_connect(
-        f"{program.base}/v1/events?after=0", protocols=protocols, origin=program.base
-    ) as socket:
-
-        async def listen() -> None:
-            async for message in socket:
-                told.append(json.loads(message.data))
-
-        listening = asyncio.create_task(listen(), name="screen")
-        status, _ = await agent.ask("PUT", "/v1/me/presence", json={"available": True})
-        assert status == 200
-        try:
-            yield told
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+def _perceives(page: Page, element: str, look: Look) -> None:
+    """Look and listen until it is this person, or give up with what was there instead."""
+    seen: object = None
+    for _ in range(60):
+        colours = page.evaluate(f"({COLOURS})({element})")
+        tone_hz = page.evaluate(f"({TONE})({element})") if colours else None
+        seen = (colours, tone_hz)
+        if colours and tone_hz and look.matches(*colours, tone_hz):
+            return
+        page.wait_for_timeout(250)
+    require(f"the {look.name} is seen and heard by the other: {seen}", ok=False)
 
 
-@asynccontextmanager
-async def two_talk(
-    program: Program, http: aiohttp.ClientSession, agent: Agent, call: OpenedCall
-) -> AsyncIterator[Talk]:
-    """The visitor joins, it rings, the agent takes the call and joins; each watches the other."""
-    token = {"Authorization": f"Bearer {call.token}", "Origin": program.base}
-    VISITOR_PLAN.video_media(), AGENT_PLAN.video_media()  # encoded before the clock runs
-    async with (
-        screen(program, agent) as events,
-        Publisher(VISITOR_PLAN) as from_visitor,
-        Publisher(AGENT_PLAN) as from_agent,
-        Spectator() as at_visitor,
-        Spectator() as at_agent,
-    ):
-        visitor = Side(http, program.base, token, from_visitor, at_visitor)
-        other = Side(agent._http, program.base, agent._origin, from_agent, at_agent)
-        talk = Talk(call, visitor, other, events)
-        await visitor.joins(call)
-        await eventually(lambda: any(card["call_id"] == call.id for card in talk.told("call.ringing")))
-        status, taken = await agent.ask("POST", f"/v1/calls/{call.id}/take")
-        assert status == 200, taken
-        await other.joins(call)
-        await other.watches(call, taken["legs"][0]["id"])
-        await visitor.watches(call, other.leg_id)
-        yield talk
+def _launch(playwright: Playwright, folder: Path, look: Look) -> Browser:
+    devices = make_devices(folder, look)
+    return playwright.chromium.launch(
+        executable_path=find("chromium") or "chromium", args=[*ARGUMENTS, *devices.arguments]
+    )
 
 
-def heard_and_seen(recording: bytes) -> tuple[tuple[int, int], float, int]:
-    """Decode a recording to its end: the picture's size, the strongest tone in Hz, how many pictures."""
-    size, pictures, samples, rate_hz = (0, 0), 0, [], 48_000
-    with av.open(io.BytesIO(recording), "r") as container:
-        for frame in container.decode():
-            if isinstance(frame, av.VideoFrame):
-                size, pictures = (frame.width, frame.height), pictures + 1
-            elif isinstance(frame, av.AudioFrame):
-                rate_hz = frame.sample_rate
-                samples.append(frame.to_ndarray()[0].astype(np.float64))
-    heard = np.concatenate(samples)
-    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
-    return size, float(np.argmax(spectrum) * rate_hz / len(heard)), pictures
+@contextmanager
+def talking(program: Program, folder: Path) -> Iterator[Talk]:
+    """Open a browser for each side; what their pages complain about fails the talk at its end."""
+    faults: list[str] = []
+    with ExitStack() as stack:
+        playwright = stack.enter_context(sync_playwright())
+        pages = []
+        for look in (VISITOR, AGENT):
+            browser = _launch(playwright, folder, look)
+            stack.callback(browser.close)
+            page = browser.new_context(
+                viewport={"width": 1280, "height": 800},
+                locale="en-GB",
+                permissions=["camera", "microphone"],
+                extra_http_headers={"Accept-Language": "en"},
+            ).new_page()
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            pages.append(page)
+        yield Talk(program, pages[0], pages[1], faults)
+        require(f"no page complained: {faults}", ok=not faults)
