@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ class Play:
             None if call_id is None else (agent.who.id, await self.desk.ringing.take(call_id, by=agent.who))
         )
 
-    async def _taken(self, done: list[Any]) -> None:
+    async def _taken(self, done: Sequence[Any]) -> None:
         for one in done:
             if isinstance(one, tuple):
                 person_id, taken = one
