@@ -50,3 +50,23 @@ async def test_a_recorded_call_from_firefox_is_heard_seen_and_ended(urls: Urls, 
         assert "Your microphone and camera are off." in await browser.text("call-button >>> .panel")
         assert await browser.faults() == []
     assert (await newest_leg(urls))["deleted"]
+
+
+async def test_firefox_sees_and_hears_the_agent(urls: Urls, tmp_path: Path) -> None:
+    """Picture and sound of the other side come in Firefox too; the call ends with the agent's hang-up."""
+    async with aiohttp.ClientSession() as session, firefox(tmp_path) as browser:
+        await session.post(f"{urls.vault}/double/forget")
+        await browser.open(f"{urls.shop}/?lang=en&button=btn_live")
+        await browser.click("call-button >>> .call")
+        await browser.click("call-button >>> button[value=refused]")
+        await browser.wait_for_call("live")
+        joined = await session.post(f"{urls.vault}/double/join", json={"kind": "camera", "name": "Zoé"})
+        tile = (
+            "document.querySelector('call-button').shadowRoot.querySelector('.tile:not(.no-picture) video')"
+        )
+        await browser.wait(f"{tile}?.videoWidth === 320 && {tile}.srcObject.getAudioTracks().length === 1")
+        assert await browser.text("call-button >>> h2") == "On the line with Zoé"
+        left = {"id": (await joined.json())["id"], "reason": "hangup"}
+        await session.post(f"{urls.vault}/double/leave", json=left)
+        await browser.wait_for_call("ended")
+        assert await browser.faults() == []

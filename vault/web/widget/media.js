@@ -95,7 +95,7 @@ export function closeDevices(stream) {
 }
 
 /**
- * How loud the microphone is, 0 to 1, asked when one wants to draw it. Silent where Web Audio is missing.
+ * How loud a stream is, 0 to 1, asked when one wants to draw it. Silent where Web Audio is missing.
  * @param {MediaStream} stream
  * @returns {{read: () => number, close: () => void}}
  */
@@ -104,6 +104,8 @@ export function loudness(stream) {
     return { read: () => 0, close: () => undefined };
   }
   const context = new AudioContext();
+  // Safari starts one asleep that no press made; while it captures, asking is enough.
+  if (context.state === "suspended") void context.resume().catch(() => undefined);
   const analyser = new AnalyserNode(context, { fftSize: 512 });
   context.createMediaStreamSource(stream).connect(analyser);
   const samples = new Float32Array(analyser.fftSize);

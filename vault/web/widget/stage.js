@@ -69,19 +69,36 @@ function otherTile({ stream, kind, name }, { t }) {
   const initial = h("div", { class: "initial", "aria-hidden": "true" }, name ? upperFirst(name)[0] : icon("person"));
   const node = h("div", { class: `tile ${kind} no-picture` }, video, initial, h("div", { class: "tag" }, label));
   const level = loudness(stream);
-  let [frames, seenAt] = [0, 0];
+  const movement = movementOf(video);
   const draw = () => {
     node.classList.toggle("speaking", level.read() > SPEAKING);
-    const now = video.getVideoPlaybackQuality?.().totalVideoFrames ?? video.currentTime;
-    if (now !== frames) [frames, seenAt] = [now, Date.now()];
-    const isStill = kind === "camera" && Date.now() - seenAt > STILL_MS;
-    node.classList.toggle("no-picture", frames === 0 || isStill);
+    const limitMs = kind === "camera" ? STILL_MS : Infinity; // a screen may well stand still
+    node.classList.toggle("no-picture", movement.stillMs() > limitMs || !movement.begun());
   };
   const close = () => {
     level.close();
+    movement.close();
     video.srcObject = null;
   };
   return { node, draw, close };
+}
+
+/**
+ * When the last new frame was shown. Where the browser does not tell, a picture counts as moving once it has a size.
+ * @param {HTMLVideoElement} video
+ */
+function movementOf(video) {
+  if (!video.requestVideoFrameCallback) {
+    return { begun: () => video.videoWidth > 0, stillMs: () => 0, close: () => undefined };
+  }
+  let seenAt = 0;
+  const seen = () => {
+    seenAt = Date.now();
+    next = video.requestVideoFrameCallback(seen);
+  };
+  let next = video.requestVideoFrameCallback(seen);
+  const close = () => video.cancelVideoFrameCallback(next);
+  return { begun: () => seenAt > 0, stillMs: () => Date.now() - seenAt, close };
 }
 
 /**

@@ -36,7 +36,7 @@ export const LIVE = `
 .self video { transform: scaleX(-1); }
 .self.away video { transform: none; }
 .self { position: relative; display: grid; place-items: center; aspect-ratio: 16 / 9; min-inline-size: 0; }
-.no-picture video { display: none; }
+.self.no-picture video { display: none; }
 .self.no-picture { aspect-ratio: 4; }
 .tag {
   position: absolute; inset: auto auto 10px 10px; display: inline-flex; align-items: center; gap: 8px;
@@ -59,6 +59,8 @@ export const LIVE = `
 .met .others { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 4px; }
 .tile { position: relative; display: grid; place-items: center; aspect-ratio: 4 / 3; min-inline-size: 0; overflow: hidden; }
 .wide:not(.folded) .tile { aspect-ratio: 16 / 9; inline-size: 100%; max-block-size: max(180px, calc(100dvh - 300px)); }
+.tile > video, .tile > .initial { grid-area: 1 / 1; }
+.tile.no-picture video { opacity: 0; } /* hidden altogether, some browsers would show no first frame to wait for */
 .tile::after {
   content: ""; position: absolute; inset: 0; border: 3px solid transparent; border-radius: 12px; pointer-events: none;
   transition: border-color 120ms;
