@@ -69,7 +69,7 @@ def test_all_means_all_and_one_after_the_other_means_one(
 def test_what_is_decided_stays_decided(agents: list[Agent], tried: set[Id]) -> None:
     """A second look at the same moment changes nothing: rings do not flicker."""
     for strategy in ("all", "longest_idle"):
-        routing = Routing(strategy=strategy)  # type: ignore[arg-type]
+        routing = Routing(strategy=strategy)
         first = choose(routing, agents, ringing=(), tried=tried)
         second = choose(routing, agents, ringing=first.ring, tried=tried)
         assert (second.ring, second.drop) == ((), ())
