@@ -26,7 +26,7 @@ class Picture(VideoStreamTrack):
     """One plain colour, its brightness moving, so that new frames can be told from old ones."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # aiortc is untyped here
+        super().__init__()
         self._kind = kind
         self._count = 0
 
@@ -48,7 +48,7 @@ class Tone(AudioStreamTrack):
     """A steady tone: somebody who never stops speaking."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # aiortc is untyped here
+        super().__init__()
         self._at = 0
 
     async def recv(self) -> Frame:
