@@ -1,5 +1,6 @@
 """The sides of one call played together: one timeline, apart by less than anyone notices."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -49,7 +50,7 @@ def test_the_other_waveform_moves_both(open_page: OpenPage, vault: Double, first
     page = open_together(open_page, vault, first)
     page.locator(".screen video").evaluate("(video) => { video.currentTime = 6; }")
     page.wait_for_function(f"() => ({DRIFT})() < 0.1")
-    page.locator(".companion .wave").press("ArrowRight")
+    page.locator(".wave-track .wave").nth(1).press("ArrowRight")
     page.wait_for_function(
         f"() => Math.abs(document.querySelector('.screen video').currentTime - 11) < 0.2 && ({DRIFT})() < 0.1"
     )
@@ -70,3 +71,21 @@ def test_closing_gives_both_links_back(open_page: OpenPage, vault: Double, first
     page.locator("form.purpose").wait_for()
     page.wait_for_timeout(500)
     assert [link["open"] for link in vault.links.values()] == [False, False]
+
+
+def test_renewing_renews_every_side(open_page: OpenPage, vault: Double, first: str) -> None:
+    """No side stops before the others."""
+    page = open_together(open_page, vault, first)
+    page.get_by_role("button", name="Renew the access").click()
+    expect(page.locator(".companion")).to_have_count(1)
+    page.wait_for_function("() => document.querySelector('.companion video')?.readyState > 0")
+    assert len(vault.links) == 4
+
+
+def test_the_page_of_a_played_call_has_no_axe_violation(
+    open_page: OpenPage, vault: Double, first: str, axe: Callable[[Page], list[str]]
+) -> None:
+    """Two pictures, two waveforms, each with its name."""
+    page = open_together(open_page, vault, first)
+    expect(page.get_by_role("slider", name="Position in the call, Agent")).to_be_visible()
+    assert axe(page) == []

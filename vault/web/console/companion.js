@@ -13,14 +13,25 @@ const CATCH_UP = 0.06; // of the speed: too little to hear
 
 /** @typedef {import("./player.js").Access} Access */
 
+/**
+ * A waveform with the name of its side, as one line of the timeline they share.
+ * @param {HTMLElement} wave
+ * @param {string} side
+ */
+export function waveTrack(wave, side) {
+  wave.setAttribute("aria-label", t("together.wave", { side }));
+  return el("div", { class: "wave-track" }, el("p", { class: "wave-name", "aria-hidden": "true" }, side), wave);
+}
+
 export class Companion {
   /**
    * @param {HTMLMediaElement} main  what it keeps to
    * @param {any} item  its recording
-   * @param {number} laterMs  how much later than the main recording it began
+   * @param {{laterMs: number, mainMs: number}} times  how much later than the main recording it began, and how
+   *   long that one is: the timeline of all sides
    * @param {Access} access
    */
-  constructor(main, item, laterMs, access) {
+  constructor(main, item, { laterMs, mainMs }, access) {
     this.main = main;
     this.laterS = laterMs / 1000;
     this.access = access;
@@ -32,13 +43,10 @@ export class Companion {
       "aria-label": t("together.side", { side: name }),
     });
     this.wave = new Waveform(this.media, item.duration_ms);
-    this.element = el(
-      "figure",
-      { class: "companion" },
-      this.media,
-      el("figcaption", {}, name),
-      this.wave.element,
-    );
+    this.element = el("figure", { class: "companion" }, this.media, el("figcaption", {}, name));
+    this.track = waveTrack(this.wave.element, name);
+    this.wave.element.style.marginLeft = `${(laterMs / mainMs) * 100}%`;
+    this.wave.element.style.width = `${(item.duration_ms / mainMs) * 100}%`;
     this.placed = 0; // where it was put by this code, to tell a person's seek from its own
     this.keep = () => this.#keep();
     this.seeked = () => this.#seeked();
@@ -63,6 +71,7 @@ export class Companion {
     this.media.load();
     this.wave.destroy();
     this.element.remove();
+    this.track.remove();
   }
 
   #keep() {

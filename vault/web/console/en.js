@@ -109,6 +109,7 @@ export default {
 
   "together.play": "Play the other side along",
   "together.playing": "All sides of the call play together.",
+  "together.wave": "Position in the call, {side}",
   "together.side": "Side played along: {side}",
 
   "side.title": "Sides of this call",

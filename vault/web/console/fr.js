@@ -109,6 +109,7 @@ export default {
 
   "together.play": "Lire l’autre côté en même temps",
   "together.playing": "Tous les côtés de l’appel sont lus ensemble.",
+  "together.wave": "Position dans l’appel, {side}",
   "together.side": "Côté lu en même temps : {side}",
 
   "side.title": "Côtés de cet appel",

@@ -2,9 +2,10 @@
 /** Playing one recording through a link that dies: native controls, the waveform, the time left. */
 
 import { api, sentenceOf, Problem } from "./api.js";
-import { Companion } from "./companion.js";
+import { Companion, waveTrack } from "./companion.js";
 import { el, note, say } from "./dom.js";
 import { LinkClock } from "./link.js";
+import { sideInWords } from "./sides.js";
 import { Waveform } from "./waveform.js";
 import { codecName, t } from "./words.js";
 
@@ -37,6 +38,9 @@ export class Player {
     });
     this.bar = this.#makeBar();
     /** @type {Companion[]} */ this.companions = [];
+    /** @type {{sides: any[], link: (item: any) => Promise<Access>}} */
+    this.others = { sides: [], link: () => Promise.reject(new Error("no other side is offered")) };
+    this.isTogether = false;
     this.screens = el("div", { class: "screens" }, this.screen);
     this.element = el("div", { class: "player card" }, this.screens, this.bar);
     this.resumeAtMs = 0;
@@ -117,11 +121,12 @@ export class Player {
    * @param {(item: any) => Promise<Access>} link
    */
   offerSides(sides, link) {
+    this.others = { sides, link };
     const button = el("button", { type: "button", class: "secondary small" }, t("together.play"));
     button.addEventListener("click", async () => {
       button.disabled = true;
       try {
-        for (const side of sides) await this.#addSide(side, await link(side));
+        await this.#together();
         button.remove();
         say(t("together.playing"));
         this.media.focus({ preventScroll: true });
@@ -133,12 +138,23 @@ export class Player {
     this.bar.querySelector(".steps")?.append(button);
   }
 
+  /** Each side is opened by a link of its own. */
+  async #together() {
+    for (const side of this.others.sides) this.#addSide(side, await this.others.link(side));
+    this.isTogether = true;
+  }
+
   /** @param {any} side @param {Access} access */
-  async #addSide(side, access) {
+  #addSide(side, access) {
+    const mine = sideInWords(this.item); // next to another one, this side needs its name too
+    if (!this.screen.querySelector(".side-name")) this.screen.append(el("p", { class: "side-name" }, mine));
+    if (!this.wave.element.closest(".wave-track")) this.bar.prepend(waveTrack(this.wave.element, mine));
     const laterMs = Date.parse(side.started_at) - Date.parse(this.item.started_at);
-    const companion = new Companion(this.media, side, laterMs, access);
+    const times = { laterMs, mainMs: this.item.duration_ms };
+    const companion = new Companion(this.media, side, times, access);
     this.companions.push(companion);
     this.screens.append(companion.element);
+    this.bar.querySelector(".steps")?.before(companion.track);
   }
 
   /** The sides have links of their own: where this one's ends, theirs are given back. */
@@ -161,9 +177,12 @@ export class Player {
         this.#cover(note("danger", sentenceOf(caught), { label: t("shell.retry"), act: () => this.renew() }));
       return;
     }
+    this.#dropSides();
     this.#uncover();
     this.#load();
     this.resumeAtMs = 0;
+    if (this.isTogether)
+      this.#together().catch((caught) => this.bar.prepend(note("danger", sentenceOf(caught))));
     if (playing) this.media.play().catch(() => {});
     this.clock.start(this.access.left_ms);
     say(t("link.renewed"));
