@@ -126,8 +126,10 @@ def _perceives(page: Page, element: str, look: Look) -> None:
         colours = page.evaluate(f"({COLOURS})({element})")
         tone_hz = page.evaluate(f"({TONE})({element})") if colours else None
         seen = (colours, tone_hz)
-        if colours and tone_hz and look.matches(*colours, tone_hz):
-            return
+        if colours and tone_hz:
+            left, right = colours
+            if look.matches(left, right, tone_hz):
+                return
         page.wait_for_timeout(250)
     require(f"the {look.name} is seen and heard by the other: {seen}", ok=False)
 
