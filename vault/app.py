@@ -26,6 +26,7 @@ from vault.calls.calls import Calls
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
+from vault.calls.rechecks import Rechecks
 from vault.calls.recorder import Recorder
 from vault.calls.ringing import Ringing
 from vault.calls.room import LiveCalls, make_live_calls
@@ -446,6 +447,7 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         ("finisher", rooms.finisher.run),
         ("keeper", rooms.keeper.run),
         ("links", lambda: _close_links(rooms.links)),
+        ("rechecks", Rechecks(rooms.legs.floor, rooms.identity.may_go_on).run),
     )
     tasks = [asyncio.ensure_future(_named(name, job)) for name, job in running]
     try:

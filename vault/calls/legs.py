@@ -7,7 +7,7 @@ from typing import Final
 from vault.calls.calls import Calls, CallView
 from vault.calls.carrying import Carrier
 from vault.calls.connections import BUSY_RETRY_S, offers_judged, take_fragment
-from vault.calls.floor import Ends, LiveLeg
+from vault.calls.floor import Ends, Floor, LiveLeg
 from vault.calls.recorder import Recorder
 from vault.calls.stage import Stage
 from vault.errors import BusyError, ConflictError, NotFoundError, TooManyLegsError
@@ -62,6 +62,11 @@ class Legs:
         self._limits = limits
         self._carrier = Carrier(calls, recorder, stage.floor, stage.tellings, max_call_s=media.max_call_s)
         self._draining = False
+
+    @property
+    def floor(self) -> Floor:
+        """What this process carries."""
+        return self._floor
 
     @property
     def live(self) -> int:
