@@ -22,9 +22,9 @@ def test_two_commands_lead_to_a_running_vault() -> None:
 
 
 def test_the_readme_says_what_the_program_is_not() -> None:
-    """Who reads only this page must not believe in end-to-end encryption, or in two-way calls."""
+    """Who reads only this page must not believe in end-to-end encryption, or in a whole call centre."""
     told = tree.text("README.md").partition("## What it is not")[2].partition("\n## ")[0]
-    for missing in ("end-to-end encrypted", "two-way", "copies"):
+    for missing in ("end-to-end encrypted", "call centre", "copies"):
         assert missing in told
 
 
