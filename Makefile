@@ -30,7 +30,7 @@ docs: venv-dev  ## write the lists of the documents anew from the code; ARGS=--c
 soak: venv-dev packages node  ## the long campaigns: 500 random kills and friends
 	CALLVAULT_TEST_SOAK=1 $(PYTHON) -m pytest -n 0 -m slow --timeout 7200 $(ARGS) $(TESTS)
 
-demo: venv-dev packages node  ## call, record, play, erase and verify in headless Chromium; one line per step
+demo: venv-dev packages node  ## call, record, play, erase, verify, then talk as two, in headless Chromium; one line per step
 	$(PYTHON) scripts/demo.py $(ARGS)
 
 bench: venv-dev  ## measure; NAME=seal|recorder|talk|playback|memory for one of them

@@ -13,8 +13,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.end_to_end.journey import Journey, describe, open_journey  # noqa: E402  # after the path
+from tests.end_to_end.fake_devices import AGENT, VISITOR, is_what_was_shown  # noqa: E402  # after the path
+from tests.end_to_end.journey import Journey, describe, open_journey, require  # noqa: E402  # after the path
 from tests.end_to_end.program import running_program  # noqa: E402  # after the path
+from tests.end_to_end.two_browsers import Talk, talking  # noqa: E402  # after the path
 
 TALK_S = 10.0
 
@@ -39,6 +41,41 @@ def steps(journey: Journey) -> list[tuple[str, Callable[[], Any]]]:
     ]
 
 
+def talk_steps(talk: Talk) -> list[tuple[str, Callable[[], Any]]]:
+    """A call of two, in two browsers."""
+    return [
+        ("an agent signs in and is available", talk.agent_is_there),
+        ("a visitor presses the button and accepts", talk.visitor_calls),
+        ("it rings at the agent, who takes the call", talk.agent_takes),
+        ("each sees and hears the other: colours and tones are the other's own", talk.both_see_and_hear),
+        ("the agent hangs up, and the visitor's call ends", talk.agent_hangs_up),
+        ("two recordings, each of one side", lambda: both_sides(talk)),
+    ]
+
+
+def both_sides(talk: Talk) -> None:
+    """Decode both recordings: the visitor is in one, the agent in the other."""
+    seen = [talk.decoded(item["id"]) for item in talk.recordings(2)]
+    for look in (VISITOR, AGENT):
+        require(
+            f"one recording is of the {look.name}", ok=sum(is_what_was_shown(one, look) for one in seen) == 1
+        )
+
+
+def run_steps(each: list[tuple[str, Callable[[], Any]]]) -> bool:
+    """Run the steps, a line for each; False after the first that fails."""
+    for what, step in each:
+        begun_s = time.monotonic()
+        try:
+            told = step()
+        except Exception as error:  # noqa: BLE001  # whatever a step meets is its failure
+            print(f"FAIL  {time.monotonic() - begun_s:6.2f} s  {what}: {error}", flush=True)
+            return False
+        extra = f"  {told}" if isinstance(told, str) and told.startswith("{") else ""
+        print(f"ok    {time.monotonic() - begun_s:6.2f} s  {what}{extra}", flush=True)
+    return True
+
+
 def main() -> int:
     """Run the steps; the first that fails ends the demo."""
     started_s = time.monotonic()
@@ -47,15 +84,12 @@ def main() -> int:
         print("starting callvault dev ...", flush=True)
         with running_program(folder / "vault") as program, open_journey(program, folder) as journey:
             print(f"ok    {time.monotonic() - started_s:6.2f} s  listening at {program.base}", flush=True)
-            for what, step in steps(journey):
-                begun_s = time.monotonic()
-                try:
-                    told = step()
-                except Exception as error:  # noqa: BLE001  # whatever a step meets is its failure
-                    print(f"FAIL  {time.monotonic() - begun_s:6.2f} s  {what}: {error}", flush=True)
-                    return 1
-                extra = f"  {told}" if isinstance(told, str) and told.startswith("{") else ""
-                print(f"ok    {time.monotonic() - begun_s:6.2f} s  {what}{extra}", flush=True)
+            if not run_steps(steps(journey)):
+                return 1
+        print("once more, for a call of two ...", flush=True)
+        with running_program(folder / "talk") as program, talking(program, folder) as talk:
+            if not run_steps(talk_steps(talk)):
+                return 1
     print(f"all steps verified in {time.monotonic() - started_s:.1f} s", flush=True)
     return 0
 
