@@ -56,5 +56,11 @@ def test_what_is_not_true_yet_is_said() -> None:
     text = tree.text(PAGE)
     assert "## What somebody can still do" in text
     assert "## Not true yet" in text
-    for missing in ("end-to-end", "Epochs do not turn", "restore fence", "No replicas", "Calls of two, as yet"):
+    for missing in (
+        "end-to-end",
+        "Epochs do not turn",
+        "restore fence",
+        "No replicas",
+        "Calls of two, as yet",
+    ):
         assert missing in text
