@@ -20,11 +20,20 @@ async def take_part(
 
 
 async def require_part(connection: AsyncConnection, call_id: str, by: Principal) -> None:
-    """Raise ConflictError for one of the tenant's people who has not taken this call; a visitor passes."""
+    """Raise ConflictError for one of the tenant's people who is not in this call; a visitor passes.
+
+    Who took it may come back after a lost connection; who gave it back may not.
+    """
     if by.role is Role.VISITOR:
         return
-    query = select(participants.c.person_id).where(
-        participants.c.call_id == call_id, participants.c.person_id == by.id
+    query = (
+        select(participants.c.person_id)
+        .join(calls, calls.c.id == participants.c.call_id)
+        .where(
+            participants.c.call_id == call_id,
+            participants.c.person_id == by.id,
+            participants.c.left_at.is_(None) | (calls.c.taken_by == by.id),
+        )
     )
     if (await connection.execute(query)).first() is None:
         raise ConflictError("you are not in this call; take it first")
@@ -36,6 +45,19 @@ async def came_back(connection: AsyncConnection, call_id: str, by: Principal) ->
         update(participants)
         .where(participants.c.call_id == call_id, participants.c.person_id == by.id)
         .values(left_at=None)
+    )
+
+
+async def left(connection: AsyncConnection, call_id: str, person_id: str, at: datetime) -> None:
+    """A person is in the call no longer."""
+    await connection.execute(
+        update(participants)
+        .where(
+            participants.c.call_id == call_id,
+            participants.c.person_id == person_id,
+            participants.c.left_at.is_(None),
+        )
+        .values(left_at=at)
     )
 
 

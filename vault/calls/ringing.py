@@ -18,6 +18,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls import rings
+from vault.calls.attendance import Attendance
 from vault.calls.calls import Calls, CallView
 from vault.calls.cards import Cards, LegView
 from vault.calls.participants import is_in_a_call, take_part
@@ -84,7 +85,9 @@ class Ringing:
         cards: Cards,
         hub: Hub,
         clock: Clock,
+        attendance: Attendance,
     ) -> None:
+        self._attendance = attendance
         self._database = database
         self._ledger = ledger
         self._calls = calls
@@ -139,6 +142,10 @@ class Ringing:
         async with self._turn:
             for call_id in sorted(self._new):
                 await self._begin(call_id)
+            async with self._database.read() as connection:
+                overdue = await self._attendance.overdue(connection, at=self._clock.now())
+            for call_id in overdue:
+                await self._give_back(call_id, reason="timed_out")
             async with self._database.read() as connection:
                 waiting = [queued.call_id for queued in await rings.queue(connection)]
                 waiting += await rings.orphaned(connection)
@@ -199,18 +206,23 @@ class Ringing:
     async def decline(self, call_id: str, *, by: Principal) -> None:
         """Decline a call that rings for ``by``: it rings on for others. Repeating it is harmless.
 
+        Who took it and was not heard in it yet gives it back: it rings again for the others.
         Raises ConflictError where it does not ring for them, NotFoundError for another tenant's call.
         """
         require(by, Permission.CALL_ANSWER)
         view = await self._calls.view(call_id, by=by)
         async with self._acting():
+            if await self._give_back(view.id, reason="declined", by=by.id):
+                await self._tell_places()
+                return
             async with self._database.write() as connection:
-                await rings.held(connection, view.id)
+                call = await rings.held(connection, view.id)
                 ended = await rings.end(
                     connection, view.id, RingState.DECLINED, at=self._clock.now(), people=[by.id]
                 )
-                declined = (await rings.states(connection, view.id))[RingState.DECLINED]
-            if by.id not in declined:
+                by_state = await rings.states(connection, view.id)
+            gave_back = by.id in by_state[RingState.TAKEN] and call.taken_by != by.id
+            if not gave_back and by.id not in by_state[RingState.DECLINED]:
                 raise ConflictError("this call does not ring for you")
             self._tell_gone(view.id, [(person_id, "declined") for person_id in ended])
             await self._settle(view.id)
@@ -267,6 +279,19 @@ class Ringing:
         if begun:
             await self._settle(call_id)
 
+    async def _give_back(self, call_id: Id, *, reason: str, by: Id | None = None) -> bool:
+        """Let a call ring again whose taker has not come; False where there is no such taker."""
+        async with self._database.write() as connection:
+            await rings.held(connection, call_id)
+            taker = await self._attendance.give_back(connection, call_id, at=self._clock.now(), by=by)
+        if taker is None:
+            return False
+        log.info("call.given_back", call=call_id, reason=reason)
+        self._tell_gone(call_id, [(taker, reason)])
+        await self._attendance.let_go(call_id, taker)
+        await self._settle(call_id)
+        return True
+
     async def _settle(self, call_id: Id) -> None:
         """Bring one call to what it should be, and tell it."""
         async with self._database.write() as connection:
@@ -298,7 +323,7 @@ class Ringing:
             routing,
             [agent for agent in available if agent.id in self._here or self._hub.online(agent.id)],
             ringing=ringing,
-            tried=by_state[RingState.DECLINED] | by_state[RingState.TIMED_OUT],
+            tried=by_state[RingState.DECLINED] | by_state[RingState.TIMED_OUT] | by_state[RingState.TAKEN],
         )
         dropped = await rings.end(connection, call.id, RingState.GONE, at=now, people=choice.drop)
         news.gone += [(person_id, "ended") for person_id in dropped]
@@ -349,6 +374,7 @@ class Ringing:
         async with self._database.read() as connection:
             queue = await rings.queue(connection)
             expiry = await rings.next_expiry(connection)
+            due = await self._attendance.next_due(connection, after=self._clock.now())
         for queued in queue:
             place = queued.position, queued.agents
             if self._told.get(queued.call_id) != place:
@@ -356,8 +382,11 @@ class Ringing:
                 self._hub.tell(queued.call_id, "call.ringing", told)
         self._told = {queued.call_id: (queued.position, queued.agents) for queued in queue}
         due_s = [LOOK_S] if any(queued.agents == 0 for queued in queue) else []
-        if expiry is not None:
-            due_s.append(max(0.0, (expiry - self._clock.now()).total_seconds()))
+        due_s += [
+            max(0.0, (moment - self._clock.now()).total_seconds())
+            for moment in (expiry, due)
+            if moment is not None
+        ]
         return min(due_s, default=None)
 
     async def _call_of_visitor(self, principal: Principal) -> dict[str, object] | None:

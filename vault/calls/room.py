@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vault.calls.attendance import Attendance
 from vault.calls.calls import Calls
 from vault.calls.cards import Cards
 from vault.calls.connections import Connections
@@ -60,7 +61,8 @@ def make_live_calls(
         limits=EventLimits(each=limits.event_sockets_each, total=limits.event_sockets),
     )
     cards = Cards(database, blobs, people)
-    ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock)
+    attendance = Attendance(floor, take_deadline_s=media.take_deadline_s)
+    ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock, attendance)
     stage = Stage(floor, Connections(media), Tellings(database, floor, events, ringing), Names(people))
     return LiveCalls(
         legs=Legs(calls, recorder, stage, media=media, limits=limits),

@@ -73,7 +73,7 @@ class Choice:
 def choose(
     routing: Routing, agents: Sequence[Agent], *, ringing: Collection[Id], tried: Collection[Id]
 ) -> Choice:
-    """Decide whom a call rings; ``tried`` have declined it or let it ring in vain.
+    """Decide whom a call rings; ``tried`` have declined it, let it ring in vain or gave it back.
 
     Who is in a call is not rung, but waited for. One after the other also means one call at a time: whoever
     is rung by an earlier call is waited for, too.

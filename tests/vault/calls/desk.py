@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from tests.vault.media.workshop import PAGE
+from vault.calls.attendance import Attendance
 from vault.calls.buttons import NewButton
 from vault.calls.cards import Cards
 from vault.calls.events import EventLimits, Events
+from vault.calls.floor import Floor
 from vault.calls.presence import Presence
 from vault.calls.ringing import Ringing
 from vault.calls.routing import EVERYONE, Routing
@@ -67,6 +69,8 @@ class Desk:
 
     work: Workshop
     open: AsyncExitStack
+    take_deadline_s: float = 3_600  # most takers of these tests have no leg
+    floor: Floor = field(default_factory=Floor)
     people: People = field(init=False)
     events: Events = field(init=False)
     ringing: Ringing = field(init=False)
@@ -78,7 +82,14 @@ class Desk:
         self.events = Events(work.clock, snapshots=self.snapshot, limits=EventLimits(grace_s=0.05))
         presence = Presence(work.database, work.clock)
         self.ringing = Ringing(
-            work.database, work.ledger, work.calls, presence, cards, self.events, work.clock
+            work.database,
+            work.ledger,
+            work.calls,
+            presence,
+            cards,
+            self.events,
+            work.clock,
+            Attendance(self.floor, take_deadline_s=self.take_deadline_s),
         )
 
     async def snapshot(self, who: Principal) -> Mapping[str, object]:
@@ -146,10 +157,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(work: Workshop) -> AsyncIterator[Desk]:
+async def open_desk(work: Workshop, **settings: float) -> AsyncIterator[Desk]:
     """A desk whose screens are closed at the end; nothing runs by itself until ``ringing.start``."""
     async with AsyncExitStack() as opened:
-        desk = Desk(work, opened)
+        desk = Desk(work, opened, **settings)
         try:
             yield desk
         finally:

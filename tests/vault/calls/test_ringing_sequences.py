@@ -35,6 +35,7 @@ class Play:
         self.agents: list[Screen] = []
         self.open: dict[Id, tuple[Any, Id, Screen]] = {}
         self.took: dict[Id, Id] = {}
+        self.gave_back: set[tuple[Id, Id]] = set()
 
     async def run(self) -> None:
         """Play, then let everything end."""
@@ -69,12 +70,17 @@ class Play:
         await self._taken(await asyncio.gather(*acts, return_exceptions=True))
 
     async def decline(self) -> None:
-        """Somebody declines some call."""
-        call_id = self._call()
-        if call_id is not None:
-            await asyncio.gather(
-                self.desk.ringing.decline(call_id, by=self._agent().who), return_exceptions=True
-            )
+        """Somebody declines some call; who has taken it gives it back."""
+        call_id, agent = self._call(), self._agent()
+        if call_id is None:
+            return
+        (refused,) = await asyncio.gather(
+            self.desk.ringing.decline(call_id, by=agent.who), return_exceptions=True
+        )
+        if self.took.get(call_id) == agent.who.id:
+            assert refused is None
+            del self.took[call_id]
+            self.gave_back.add((call_id, agent.who.id))
 
     async def turn(self) -> None:
         """Time passes."""
@@ -96,7 +102,11 @@ class Play:
     async def holds(self) -> None:
         """The rules that hold after every step."""
         rows = await self._rows()
-        takers = Counter(row.call_id for row in rows if row.state == RingState.TAKEN)
+        takers = Counter(
+            row.call_id
+            for row in rows
+            if row.state == RingState.TAKEN and (row.call_id, row.person_id) not in self.gave_back
+        )
         assert not takers or max(takers.values()) == 1
         ringing = [row for row in rows if row.state == RingState.RINGING]
         assert len({(row.call_id, row.person_id) for row in ringing}) == len(ringing)

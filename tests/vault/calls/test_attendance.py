@@ -1,0 +1,161 @@
+"""A call whose taker never comes goes back to the others: every rule, on real tables and with real legs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.vault.calls.desk import Desk, open_desk
+from tests.vault.calls.studio import Studio, open_studio, until
+from tests.vault.media.workshop import Workshop, open_workshop
+from tests.webrtc.publisher import Publisher, PublisherPlan
+from vault.calls.attendance import Attendance
+from vault.clock import TurnableClock
+from vault.db.tables import participants
+from vault.errors import ConflictError
+from vault.model import new_id
+
+DEADLINE = timedelta(seconds=20)
+SOUND_ONLY = PublisherPlan(video=False)
+
+
+@pytest.fixture
+async def turned(tmp_path: Path) -> AsyncIterator[tuple[Desk, TurnableClock]]:
+    """A desk with the usual deadline, whose time stands still until it is turned."""
+    clock = TurnableClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
+    async with open_workshop(tmp_path, clock=clock) as work, open_desk(work, take_deadline_s=20) as opened:
+        yield opened, clock
+
+
+async def part(work: Workshop, person_id: str) -> Any:
+    """Somebody's one participation."""
+    async with work.database.read() as connection:
+        query = select(participants).where(participants.c.person_id == person_id)
+        return (await connection.execute(query)).one()
+
+
+async def test_a_taker_who_never_comes_loses_the_call(
+    turned: tuple[Desk, TurnableClock],
+) -> None:
+    """Not a moment before the deadline; then the visitor is told its place again and another takes it."""
+    desk, clock = turned
+    ada, ben = await desk.agent("Ada"), await desk.agent("Ben")
+    call, visitor, _ = await desk.press()
+    await desk.ringing.take(call.id, by=ada.who)
+    clock.turn(DEADLINE - timedelta(seconds=1))
+    assert await desk.ringing.look() == 1.0
+    for screen in (ada, ben, visitor):
+        screen.heard()
+    clock.turn(timedelta(seconds=1))
+    await desk.ringing.look()
+    assert ada.heard() == [("call.gone", {"call_id": call.id, "reason": "timed_out"})]
+    assert ben.types() == ["call.ringing"]
+    assert visitor.heard() == [("call.ringing", {"position": 1, "agents": 1})]
+    assert (await part(desk.work, ada.who.id)).left_at == clock.now()
+    assert (await desk.ringing.snapshot(ada.who))["calls"] == []
+    with pytest.raises(ConflictError, match="take it first"):
+        await desk.join(call.id, ada.who)
+    with pytest.raises(ConflictError, match="does not ring for you"):
+        await desk.ringing.take(call.id, by=ada.who)
+    assert (await desk.ringing.take(call.id, by=ben.who)).call.taken_by == ben.who.id
+    await desk.join(call.id, ben.who)
+    clock.turn(DEADLINE)
+    assert await desk.ringing.look() is None
+    assert visitor.types() == ["call.taken"]
+
+
+async def test_when_nobody_is_left_the_visitor_is_told(turned: tuple[Desk, TurnableClock]) -> None:
+    """The only one there took it and did not come: the call goes on as a message."""
+    desk, clock = turned
+    ada = await desk.agent("Ada")
+    call, visitor, _ = await desk.press()
+    await desk.ringing.take(call.id, by=ada.who)
+    clock.turn(DEADLINE)
+    await desk.ringing.look()
+    assert visitor.types()[-1] == "call.nobody"
+    shown = (await desk.ringing.snapshot(visitor.who))["call"]
+    assert (shown["nobody"], shown["taken_by"]) == (True, None)  # type: ignore[index]
+
+
+async def test_a_taker_who_was_heard_keeps_the_call(turned: tuple[Desk, TurnableClock]) -> None:
+    """After a live leg the call is theirs, though the leg has ended; one that never came up is none."""
+    desk, clock = turned
+    ada = await desk.agent("Ada")
+    call, _, _ = await desk.press()
+    await desk.ringing.take(call.id, by=ada.who)
+    leg_id = await desk.join(call.id, ada.who)
+    with pytest.raises(ConflictError):
+        await desk.ringing.decline(call.id, by=ada.who)
+    await desk.work.calls.leg_ended(call.id, leg_id, reason="silent")
+    clock.turn(DEADLINE)
+    await desk.ringing.look()
+    assert (await desk.ringing.take(call.id, by=ada.who)).call.taken_by == ada.who.id
+    other, _, _ = await desk.press()
+    await desk.ringing.take(other.id, by=ada.who)
+    dead, view = new_id("leg"), await desk.work.calls.ready_for_leg(other.id, by=ada.who)
+    await desk.work.calls.leg_joined(view, dead, ada.who)
+    await desk.work.calls.leg_ended(other.id, dead, reason="setup_timeout")
+    await desk.work.calls.leg_joined(view, dead := new_id("leg"), ada.who)  # and may try again
+    clock.turn(DEADLINE)
+    await desk.ringing.look()
+    assert (await desk.work.calls.view(other.id, by=ada.who)).taken_by is None
+
+
+async def test_a_taker_gives_it_back_at_once_by_declining(any_work: Workshop) -> None:
+    """Declining twice is harmless; they are free for the next call, and not rung by this one again."""
+    async with open_desk(any_work) as desk:
+        ada, ben = await desk.agent("Ada"), await desk.agent("Ben")
+        call, visitor, _ = await desk.press()
+        await desk.ringing.take(call.id, by=ada.who)
+        ada.heard()
+        with pytest.raises(ConflictError):
+            await desk.ringing.decline(call.id, by=ben.who)
+        ben.heard()
+        for _ in range(2):
+            await desk.ringing.decline(call.id, by=ada.who)
+        assert ada.heard() == [("call.gone", {"call_id": call.id, "reason": "declined"})]
+        assert ben.types() == ["call.ringing"]
+        assert visitor.types()[-1] == "call.ringing"
+        await desk.press()
+        assert ada.types() == ["call.ringing"]
+
+
+async def test_the_deadline_stands_in_the_tables(any_work: Workshop) -> None:
+    """Another process gives back what this one let be taken; of two that look at once one tells it."""
+    async with (
+        open_desk(any_work) as desk,
+        open_desk(await any_work.reborn(), take_deadline_s=0.5) as other,
+    ):
+        ada = await desk.agent("Ada")
+        call, _, _ = await desk.press()
+        await desk.ringing.take(call.id, by=ada.who)
+        screen = other.screen(ada.who)
+        await asyncio.sleep(0.6)
+        await asyncio.gather(other.ringing.look(), other.ringing.look())
+        assert screen.types().count("call.gone") == 1
+        assert (await desk.work.calls.view(call.id, by=ada.who)).taken_by is None
+
+
+async def test_a_leg_that_comes_up_too_late_is_ended(work: Workshop) -> None:
+    """With what they watched; a leg that can be heard keeps the call, whatever its row says."""
+    async with open_desk(work) as desk, open_studio(work) as studio:
+        ada = await desk.agent("Ada")
+        call, _, _ = await desk.press()
+        await desk.ringing.take(call.id, by=ada.who)
+        attendance = Attendance(studio.stage.floor, take_deadline_s=0)
+        async with Publisher(SOUND_ONLY) as late, Publisher(SOUND_ONLY) as heard:
+            await studio.join(call, late, by=ada.who)
+            await attendance.let_go(call.id, ada.who.id)
+            await until(lambda: _is_empty(studio))
+            answered = await studio.live(call, heard, by=ada.who)
+            assert studio.stage.floor.legs[answered.leg_id].is_live
+            async with work.database.write() as connection:
+                assert await attendance.overdue(connection, at=work.clock.now()) == []
+
+
+async def _is_empty(studio: Studio) -> bool:
+    return not studio.legs.live

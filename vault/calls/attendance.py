@@ -1,0 +1,82 @@
+"""A call that was taken and that its taker never joined: whose it is, and how it is given back."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.calls.floor import Floor
+from vault.calls.participants import left
+from vault.db.tables import calls, legs
+from vault.model import CallState, Id
+from webrtc.lifecycle import CloseReason
+
+GIVEN_BACK: Final = "given_back"  # why a leg ended that came up too late
+
+UNTENDED: ColumnElement[bool] = and_(
+    calls.c.taken_by.is_not(None),
+    calls.c.state != CallState.ENDED.value,
+    ~select(legs.c.id)
+    .where(legs.c.call_id == calls.c.id, legs.c.person_id.is_not(None), legs.c.connected_at.is_not(None))
+    .exists(),
+)
+"""The condition under which nobody has come to a call that somebody took."""
+
+
+class Attendance:
+    """Finds calls whose taker did not come, and gives them back.
+
+    ``take_deadline_s`` is how long a taker has, from taking the call, to be heard.
+    """
+
+    def __init__(self, floor: Floor, *, take_deadline_s: float) -> None:
+        self._floor = floor
+        self._deadline = timedelta(seconds=take_deadline_s)
+
+    async def overdue(self, connection: AsyncConnection, *, at: datetime) -> Sequence[Id]:
+        """Name the calls whose taker had time enough."""
+        query = select(calls.c.id, calls.c.taken_by).where(UNTENDED, calls.c.taken_at <= at - self._deadline)
+        rows = await connection.execute(query.order_by(calls.c.taken_at, calls.c.id))
+        return [row.id for row in rows if not self._is_heard(row.id, row.taken_by)]
+
+    async def next_due(self, connection: AsyncConnection, *, after: datetime) -> datetime | None:
+        """Tell when the next taker has had time enough."""
+        query = select(func.min(calls.c.taken_at)).where(UNTENDED, calls.c.taken_at > after - self._deadline)
+        first: datetime | None = (await connection.execute(query)).scalar_one()
+        return None if first is None else first + self._deadline
+
+    async def give_back(
+        self, connection: AsyncConnection, call_id: Id, *, at: datetime, by: Id | None = None
+    ) -> Id | None:
+        """Let a call that is held ring again; returns whose it was.
+
+        None where it is nobody's, or ``by`` is named and it is another's, or its taker has been heard.
+        """
+        query = select(calls.c.taken_by).where(calls.c.id == call_id, UNTENDED)
+        taker: Id | None = (await connection.execute(query)).scalar_one_or_none()
+        if taker is None or by not in {None, taker} or self._is_heard(call_id, taker):
+            return None
+        nobodys = {"taken_by": None, "taken_at": None, "ringing_ended_at": None}
+        await connection.execute(update(calls).where(calls.c.id == call_id).values(nobodys))
+        await left(connection, call_id, taker, at)
+        return taker
+
+    async def let_go(self, call_id: Id, person_id: Id) -> None:
+        """End what somebody who gave a call back still has of it: feeds, a leg that comes up too late."""
+        closing = [
+            feed.viewer.close(CloseReason.HANGUP)
+            for feed in self._floor.feeds_of(call_id)
+            if feed.by.id == person_id
+        ]
+        for leg in self._floor.legs_of(call_id):
+            if leg.by.id == person_id:
+                leg.why = GIVEN_BACK
+                closing.append(leg.peer.close(CloseReason.HANGUP))
+        await asyncio.gather(*closing)
+
+    def _is_heard(self, call_id: Id, person_id: Id) -> bool:
+        # A live leg counts even where its row could not be marked.
+        return any(leg.is_live and leg.by.id == person_id for leg in self._floor.legs_of(call_id))
