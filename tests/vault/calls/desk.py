@@ -69,7 +69,7 @@ class Desk:
 
     work: Workshop
     open: AsyncExitStack
-    take_deadline_s: float = 3_600  # most takers of these tests have no leg
+    take_deadline_s: float
     floor: Floor = field(default_factory=Floor)
     people: People = field(init=False)
     events: Events = field(init=False)
@@ -157,10 +157,13 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(work: Workshop, **settings: float) -> AsyncIterator[Desk]:
-    """A desk whose screens are closed at the end; nothing runs by itself until ``ringing.start``."""
+async def open_desk(work: Workshop, *, take_deadline_s: float = 3_600) -> AsyncIterator[Desk]:
+    """A desk whose screens are closed at the end; nothing runs by itself until ``ringing.start``.
+
+    Most takers at a desk have no leg, so they have an hour unless a test says otherwise.
+    """
     async with AsyncExitStack() as opened:
-        desk = Desk(work, opened, **settings)
+        desk = Desk(work, opened, take_deadline_s)
         try:
             yield desk
         finally:

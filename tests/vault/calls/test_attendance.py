@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from tests.vault.calls.desk import Desk, open_desk
-from tests.vault.calls.studio import Studio, open_studio, until
+from tests.vault.calls.studio import SOUND_ONLY, Studio, open_studio, until
 from tests.vault.media.workshop import Workshop, open_workshop
-from tests.webrtc.publisher import Publisher, PublisherPlan
+from tests.webrtc.publisher import Publisher
 from vault.calls.attendance import Attendance
 from vault.clock import TurnableClock
 from vault.db.tables import participants
@@ -20,7 +20,6 @@ from vault.errors import ConflictError
 from vault.model import new_id
 
 DEADLINE = timedelta(seconds=20)
-SOUND_ONLY = PublisherPlan(video=False)
 
 
 @pytest.fixture
