@@ -37,6 +37,7 @@ from vault.model import Role
 pytestmark = pytest.mark.timeout(120)
 SETUP_DEADLINE_S = 2.0
 DEAD_AFTER_S = 2.0
+REJOIN_S = 1.0
 SLACK_S = 6.0  # a busy machine; without the deadline nothing would end for 15 s
 
 
@@ -48,6 +49,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         "MEDIA__SETUP_DEADLINE_S": str(SETUP_DEADLINE_S),
         "MEDIA__STALLED_AFTER_S": "1",
         "MEDIA__DEAD_AFTER_S": str(DEAD_AFTER_S),
+        "MEDIA__REJOIN_S": str(REJOIN_S),
     }
     with running_program(tmp_path_factory.mktemp("rules") / "vault", settings=settings) as running:
         yield running
@@ -178,7 +180,7 @@ async def test_a_visitor_who_vanishes_leaves_a_finished_recording(
         await asyncio.sleep(1.5)
         sent.note()
         await sent.publisher.vanish()
-        told = await until_ended(http, sent.call, within_s=DEAD_AFTER_S + SLACK_S)
+        told = await until_ended(http, sent.call, within_s=DEAD_AFTER_S + REJOIN_S + SLACK_S)
     assert told["end_reason"] in {"silent", "consent_lost"}
     async with signed_in(program, code=ours.code) as agent:
         item = await settled(agent, program.folder, sent)

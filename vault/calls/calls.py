@@ -44,6 +44,7 @@ from vault.policy import Permission, Principal, require, require_own_call, requi
 
 PERSONAL_PART: Final = "call-personal"
 DAY_MS: Final = 86_400_000
+INTERRUPTED: Final = "interrupted"  # why legs and calls ended that a crash left open
 UNJOINED_BATCH: Final = 500  # ended in one round; the next round comes within minutes
 
 
@@ -246,8 +247,11 @@ class Calls:
                 .values(state=CallState.LIVE.value)
             )
 
-    async def leg_ended(self, call_id: Id, leg_id: Id, *, reason: str) -> None:
-        """End a leg; with the visitor's last one the call ends too. Repeating it is harmless."""
+    async def leg_ended(self, call_id: Id, leg_id: Id, *, reason: str, call_goes_on: bool = False) -> None:
+        """End a leg; with the visitor's last one the call ends too. Repeating it is harmless.
+
+        ``call_goes_on`` keeps the call open: its visitor may come back, and ``end_left`` ends it if not.
+        """
         async with self._database.write() as connection:
             await _hold(connection, call_id)
             now = self._clock.now()
@@ -259,20 +263,27 @@ class Calls:
             whose = await connection.execute(select(legs.c.person_id).where(legs.c.id == leg_id))
             if (person_id := whose.scalar_one_or_none()) is not None:
                 await left_with_last_leg(connection, call_id, person_id, now)
-            await self._end_when_empty(connection, call_id, reason=reason)
+            if not call_goes_on:
+                await self._end_when_empty(connection, call_id, reason=reason)
+
+    async def end_left(self, call_id: Id, *, reason: str) -> bool:
+        """End a call whose visitor did not come back; False where there is a leg of theirs after all."""
+        async with self._database.write() as connection:
+            await _hold(connection, call_id)
+            return await self._end_when_empty(connection, call_id, reason=reason)
 
     async def end_unjoined(self, *, opened_before: datetime) -> None:
-        """End calls that nobody joined, once their visitor's token is over."""
-        joined = select(legs.c.call_id).where(legs.c.call_id == calls.c.id).exists()
+        """End calls that their visitor is not in, once the token is over with which they could join."""
+        there = select(legs.c.id).where(
+            legs.c.call_id == calls.c.id, legs.c.person_id.is_(None), legs.c.state != LegState.ENDED.value
+        )
         query = select(calls.c.id).where(
-            calls.c.state == CallState.OPEN.value, calls.c.created_at < opened_before, ~joined
+            calls.c.state != CallState.ENDED.value, calls.c.created_at < opened_before, ~there.exists()
         )
         async with self._database.read() as connection:
             waiting = [row.id for row in await connection.execute(query.limit(UNJOINED_BATCH))]
-        for call_id in waiting:
-            async with self._database.write() as connection:
-                await _hold(connection, call_id)  # and look again: somebody may have joined since
-                await self._end_when_empty(connection, call_id, reason="not_joined")
+        for call_id in waiting:  # looked at again, held: somebody may have joined since
+            await self.end_left(call_id, reason="not_joined")
 
     async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, Id]]:
         """Name ended calls, as (tenant, call), whose button's time is over and whose recordings are gone.
@@ -301,15 +312,24 @@ class Calls:
             return [(row.tenant_id, row.id) for row in await connection.execute(query)]
 
     async def end_interrupted(self) -> Sequence[Id]:
-        """At start: end every leg and call that a crash left open; returns the calls that were ended."""
+        """At start: end every leg and call that a crash left open; returns the calls that were ended.
+
+        Those too whose visitor was to come back: whoever took them is free again.
+        """
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(legs.c.id, legs.c.call_id).where(legs.c.state != LegState.ENDED.value)
             )
             open_legs = [(Id(row.id), Id(row.call_id)) for row in rows]
         for leg_id, call_id in open_legs:
-            await self.leg_ended(call_id, leg_id, reason="interrupted")
-        return [call_id for _, call_id in open_legs]
+            await self.leg_ended(call_id, leg_id, reason=INTERRUPTED)
+        begun = select(legs.c.id).where(legs.c.call_id == calls.c.id).exists()
+        async with self._database.read() as connection:
+            query = select(calls.c.id).where(calls.c.state != CallState.ENDED.value, begun)
+            left = [Id(row.id) for row in await connection.execute(query)]
+        for call_id in left:
+            await self.end_left(call_id, reason=INTERRUPTED)
+        return [*dict.fromkeys(call_id for _, call_id in open_legs), *left]
 
     async def _sealed(self, tenant_id: Id, call_id: Id, personal: Mapping[str, str]) -> dict[str, bytes]:
         if not personal:
@@ -395,8 +415,8 @@ class Calls:
             taken_by=call.taken_by,
         )
 
-    async def _end_when_empty(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> None:
-        """End a call that its visitor is not in; its row is held, so nobody joins meanwhile."""
+    async def _end_when_empty(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> bool:
+        """End a call that its visitor is not in, or say no; its row is held, so nobody joins meanwhile."""
         running = await connection.execute(
             select(legs.c.id)
             .where(
@@ -406,8 +426,10 @@ class Calls:
             )
             .limit(1)
         )
-        if running.first() is None:
-            await self._end(connection, call_id, reason=reason)
+        if running.first() is not None:
+            return False
+        await self._end(connection, call_id, reason=reason)
+        return True
 
     async def _end(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> None:
         call = (await connection.execute(select(calls).where(calls.c.id == call_id))).one()

@@ -13,6 +13,7 @@ import structlog
 from storage.errors import StorageError
 from vault.calls.calls import Calls
 from vault.calls.floor import Floor, LiveLeg
+from vault.calls.graces import Graces
 from vault.calls.recorder import Recorder
 from vault.calls.tellings import Tellings
 from vault.errors import VaultError
@@ -36,16 +37,22 @@ class Carrier:
         tellings: Tellings,
         *,
         max_call_s: float,
+        rejoin_s: float,
     ) -> None:
         self._calls = calls
         self._recorder = recorder
         self._floor = floor
         self._tellings = tellings
         self._max_call_s = max_call_s
+        self._graces = Graces(floor, self._end_call, rejoin_s=rejoin_s)
 
     def begin(self, leg: LiveLeg) -> None:
         """Carry a leg from now on."""
         leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg.id}")
+
+    async def aclose(self) -> None:
+        """End the calls whose visitors are waited for; legs are ended by whoever asks their peers to."""
+        await self._graces.aclose()
 
     async def _carry(self, leg: LiveLeg) -> None:
         """Carry one leg from its answer to its end."""
@@ -74,6 +81,8 @@ class Carrier:
             other.is_live and other.by.id == leg.by.id for other in self._floor.legs_of(leg.call.id)
         )
         leg.is_live = True
+        if leg.is_visitors:
+            self._graces.stop(leg.call.id)
         try:
             await self._calls.leg_connected(leg.call.id, leg.id)
         except VaultError as error:
@@ -84,31 +93,52 @@ class Carrier:
     async def _end(self, leg: LiveLeg, capturing: Awaitable[None] | None, reason: str) -> None:
         """End what hangs from a leg, then the leg: its recording and rows, whatever became of the rest."""
         is_last = self._floor.end(leg)
+        is_over = is_last and leg.is_visitors and self._graces.is_over(leg, reason)
+        if leg.is_visitors and not is_over:
+            self._graces.begin(leg.call.id, reason)
         people: frozenset[Id] = frozenset()
         try:
             people = await self._tellings.everybody(leg.call.id)
-            await self._tellings.left(leg, people, reason=reason, is_last=is_last)
-            await self._end_what_hangs_from(leg, is_last=is_last)
+            self._tellings.left(leg, people, reason=reason)
+            if is_over:
+                self._graces.stop(leg.call.id)
+                await self._tellings.rings_no_more(leg.call.id, reason=reason)
+                await self._end_others(leg.call.id)
+            elif is_last:
+                await self._end_feeds(leg)
         finally:
-            await self._finalise(leg, capturing, reason)
-        if is_last and leg.is_visitors:
+            await self._finalise(leg, capturing, reason, is_over=is_over)
+        if is_over:
             self._tellings.over(leg.call.id, people, reason=reason)
 
-    async def _end_what_hangs_from(self, leg: LiveLeg, *, is_last: bool) -> None:
-        """With the last leg of somebody end what they watch, with the visitor's last the whole call."""
-        floor, call_id = self._floor, leg.call.id
-        closing = [feed.viewer for feed in floor.feeds_of(call_id) if is_last and feed.by.id == leg.by.id]
-        others = list(floor.legs_of(call_id)) if is_last and leg.is_visitors else []
+    async def _end_call(self, call_id: Id, reason: str) -> bool:
+        """End a call whose visitor did not come back; False where there is a leg of theirs after all."""
+        people = await self._tellings.everybody(call_id)
+        is_over = bool(await _patiently(call_id, lambda: self._calls.end_left(call_id, reason=reason)))
+        if is_over:
+            await self._tellings.rings_no_more(call_id, reason=reason)
+            await self._end_others(call_id)
+            self._tellings.over(call_id, people, reason=reason)
+        return is_over
+
+    async def _end_feeds(self, leg: LiveLeg) -> None:
+        """With the last leg of somebody end what they watch."""
+        watched = [feed.viewer for feed in self._floor.feeds_of(leg.call.id) if feed.by.id == leg.by.id]
+        await asyncio.gather(*(viewer.close(CloseReason.HANGUP) for viewer in watched))
+
+    async def _end_others(self, call_id: Id) -> None:
+        """With its visitor gone end the whole call."""
+        others = list(self._floor.legs_of(call_id))
         for other in others:
             other.why = CALL_ENDED
-        if others:
-            closing = [feed.viewer for feed in floor.feeds_of(call_id)]
         await asyncio.gather(
-            *(viewer.close(CloseReason.HANGUP) for viewer in closing),
+            *(feed.viewer.close(CloseReason.HANGUP) for feed in self._floor.feeds_of(call_id)),
             *(other.peer.close(CloseReason.HANGUP) for other in others),
         )
 
-    async def _finalise(self, leg: LiveLeg, capturing: Awaitable[None] | None, reason: str) -> None:
+    async def _finalise(
+        self, leg: LiveLeg, capturing: Awaitable[None] | None, reason: str, *, is_over: bool
+    ) -> None:
         """End the recording, then the rows: the one is tried whatever became of the other."""
         try:
             if leg.capture is not None and capturing is not None:
@@ -118,13 +148,16 @@ class Carrier:
                 if broken is not None:
                     log.error("leg.capture_broken", leg=leg.id, error=type(broken).__name__)
                 await _patiently(leg.id, lambda: self._recorder.end(capture, reason=reason))
-            await _patiently(leg.id, lambda: self._calls.leg_ended(leg.call.id, leg.id, reason=reason))
+            await _patiently(
+                leg.id,
+                lambda: self._calls.leg_ended(leg.call.id, leg.id, reason=reason, call_goes_on=not is_over),
+            )
         finally:
             self._floor.legs.pop(leg.id, None)
 
 
-async def _patiently(leg_id: Id, step: Callable[[], Awaitable[None]]) -> None:
-    """Take a last step, again after a pause where a database or store does not answer.
+async def _patiently(subject: Id, step: Callable[[], Awaitable[object]]) -> object:
+    """Take a last step, again after a pause where a database or store does not answer; returns its result.
 
     After the last try the rows stay open, and the next start ends them, as after a crash.
     """
@@ -132,7 +165,7 @@ async def _patiently(leg_id: Id, step: Callable[[], Awaitable[None]]) -> None:
         try:
             return await step()
         except (VaultError, StorageError) as error:
-            log.error("leg.finalise_failed", leg=leg_id, error=type(error).__name__, again_in_s=pause_s)
+            log.error("leg.finalise_failed", subject=subject, error=type(error).__name__, again_in_s=pause_s)
             if pause_s is not None:
                 await asyncio.sleep(pause_s)
     return None

@@ -1,6 +1,7 @@
 """The legs this process carries: who may have one, what it records, and how it is asked to end."""
 
 import asyncio
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +9,7 @@ from vault.calls.calls import Calls, CallView
 from vault.calls.carrying import Carrier
 from vault.calls.connections import BUSY_RETRY_S, offers_judged, take_fragment
 from vault.calls.floor import Ends, Floor, LiveLeg
+from vault.calls.graces import REPLACED
 from vault.calls.recorder import Recorder
 from vault.calls.stage import Stage
 from vault.errors import BusyError, ConflictError, NotFoundError, TooManyLegsError
@@ -60,7 +62,14 @@ class Legs:
         self._floor = stage.floor
         self._media = media
         self._limits = limits
-        self._carrier = Carrier(calls, recorder, stage.floor, stage.tellings, max_call_s=media.max_call_s)
+        self._carrier = Carrier(
+            calls,
+            recorder,
+            stage.floor,
+            stage.tellings,
+            max_call_s=media.max_call_s,
+            rejoin_s=media.rejoin_s,
+        )
         self._draining = False
 
     @property
@@ -83,18 +92,20 @@ class Legs:
         """Answer an offer with a new leg; raises OfferRefusedError, BusyError and what the call says.
 
         ``address`` names where the offer came from; TooManyLegsError where too many legs came from there.
-        The order matters: the notice is answered, there is room, the offer is acceptable, the row is
-        written; only then does the other side learn where to send.
+        The order matters: the notice is answered, there is room, the offer is acceptable, a camera leg that
+        this one replaces is final, the row is written; only then does the other side learn where to send.
         """
         call = await self._calls.ready_for_leg(call_id, by=by)
         name = await self._stage.names.of(by)
-        self._require_room(call, address)
+        replaced = self._replaced_by(call, by, kind)
+        self._require_room(call, address, besides=replaced)
         leg = self._make(call, by, kind, name, address)
         self._floor.legs[leg.id] = leg  # counted before the first wait, so that a rush cannot pass the limit
         joined = False
         try:
             with offers_judged():
                 answer = await leg.peer.answer(offer)
+            await self._replace(replaced)
             joined = True  # from here on there may be a row, and whoever made it sees it ended
             await self._calls.leg_joined(call, leg.id, by, kind)
         except ConflictError:
@@ -127,9 +138,28 @@ class Legs:
             for leg in self._floor.legs_of(call_id)
         ]
 
-    def _require_room(self, call: CallView, address: str) -> None:
+    def _replaced_by(self, call: CallView, by: Principal, kind: LegKind) -> list[LiveLeg]:
+        """Find the camera that a new one takes the place of: its owner may not know yet that it is lost."""
+        return [
+            leg
+            for leg in self._floor.legs.values()
+            if kind is leg.kind is LegKind.CAMERA
+            and (leg.call.id, leg.by.id) == (call.id, by.id)
+            and leg.task is not None
+        ]
+
+    async def _replace(self, legs: Iterable[LiveLeg]) -> None:
+        """End legs for a new one, and wait until each is final."""
+        for leg in legs:
+            if not leg.is_ending:
+                leg.why = REPLACED
+                await leg.peer.close(CloseReason.HANGUP)
+            if leg.task is not None:
+                await asyncio.shield(leg.task)
+
+    def _require_room(self, call: CallView, address: str, *, besides: Collection[LiveLeg]) -> None:
         """Raise where one more leg may not be: no address, button or tenant fills the house alone."""
-        legs = self._floor.legs.values()
+        legs = [leg for leg in self._floor.legs.values() if leg not in besides]
         if sum(leg.address == address for leg in legs) >= self._limits.legs_per_address:
             raise TooManyLegsError("this address has its fill of calls", retry_after_s=BUSY_RETRY_S)
         if (
@@ -187,6 +217,7 @@ class Legs:
             tasks = [leg.task for leg in legs if leg.task is not None]
             await asyncio.gather(*tasks, return_exceptions=True)  # one that failed does not keep the others
             await asyncio.sleep(0.01)  # a leg without a task yet gets one, or goes
+        await self._carrier.aclose()
         while feeds := list(self._floor.feeds.values()):
             await asyncio.gather(*(feed.viewer.close(CloseReason.SHUTDOWN) for feed in feeds))
             await asyncio.sleep(0.01)

@@ -22,8 +22,13 @@ async def take_part(
 async def require_part(connection: AsyncConnection, call_id: str, by: Principal) -> None:
     """Raise ConflictError for one of the tenant's people who is not in this call; a visitor passes.
 
-    Who took it may come back after a lost connection; who gave it back may not.
+    Whose it is, and who was heard in it, may come back after a lost connection; who gave it back may not.
     """
+    heard = (
+        select(legs.c.id)
+        .where(legs.c.call_id == call_id, legs.c.person_id == by.id, legs.c.connected_at.is_not(None))
+        .exists()
+    )
     if by.role is Role.VISITOR:
         return
     query = (
@@ -32,7 +37,7 @@ async def require_part(connection: AsyncConnection, call_id: str, by: Principal)
         .where(
             participants.c.call_id == call_id,
             participants.c.person_id == by.id,
-            participants.c.left_at.is_(None) | (calls.c.taken_by == by.id),
+            participants.c.left_at.is_(None) | (calls.c.taken_by == by.id) | heard,
         )
     )
     if (await connection.execute(query)).first() is None:

@@ -71,14 +71,16 @@ class Tellings:
         }
         self._tell(await self.everybody(leg.call.id), LEG_JOINED, told)
         if is_first and leg.by.role is Role.VISITOR:
-            await _contained(leg, lambda: self._rings.visitor_joined(leg.call))
+            await _contained(leg.call.id, lambda: self._rings.visitor_joined(leg.call))
 
-    async def left(self, leg: LiveLeg, people: frozenset[Id], *, reason: str, is_last: bool) -> None:
-        """A leg has ended; with the visitor's last one the ringing does, if it still rang."""
+    def left(self, leg: LiveLeg, people: frozenset[Id], *, reason: str) -> None:
+        """A leg has ended."""
         if leg.is_live:
             self._tell(people, LEG_ENDED, {"call_id": leg.call.id, "leg_id": leg.id, "reason": reason})
-        if is_last and leg.by.role is Role.VISITOR:
-            await _contained(leg, lambda: self._rings.visitor_left(leg.call.id, reason))
+
+    async def rings_no_more(self, call_id: Id, *, reason: str) -> None:
+        """The visitor is gone for good: the ringing ends, if it still rang."""
+        await _contained(call_id, lambda: self._rings.visitor_left(call_id, reason))
 
     def over(self, call_id: Id, people: frozenset[Id], *, reason: str) -> None:
         """A call has ended, and its rows say so."""
@@ -89,8 +91,8 @@ class Tellings:
             self._events.tell(principal_id, type_, data)
 
 
-async def _contained(leg: LiveLeg, step: Callable[[], Awaitable[None]]) -> None:
+async def _contained(call_id: Id, step: Callable[[], Awaitable[None]]) -> None:
     try:
         await step()
     except VaultError as error:
-        log.error("leg.ringing_failed", leg=leg.id, error=type(error).__name__)
+        log.error("call.ringing_failed", call=call_id, error=type(error).__name__)

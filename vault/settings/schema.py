@@ -202,6 +202,9 @@ class MediaSettings(Section):
     max_call_s: Seconds = Field(
         4 * 3600, description="A call ends after this long; the recording is finished."
     )
+    rejoin_s: Seconds = Field(
+        30, description="A visitor whose connection was lost may come back to the call for this long."
+    )
     take_deadline_s: Seconds = Field(
         20, description="Who took a call and is not heard in it by then gives it back: it rings again."
     )

@@ -192,7 +192,7 @@ async def open_studio(
     """Legs on loopback; every one is closed at the end."""
     ended: list[Id] = []
     told: list[Told] = []
-    settings = MediaSettings(addresses=("127.0.0.1",), **media)
+    settings = MediaSettings(addresses=("127.0.0.1",), **{"rejoin_s": 0.2, **media})
     floor = Floor()
     stage = Stage(
         floor,
