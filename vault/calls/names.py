@@ -23,6 +23,6 @@ class Names:
         try:
             person = await self._people.one(who.id, tenant_id=who.tenant_id)
         except VaultError as error:
-            log.warning("leg.without_name", person=who.id, error=type(error).__name__)
+            log.warning("leg.without_name", principal_id=who.id, error=type(error).__name__)
             return ""
         return person.name

@@ -51,7 +51,7 @@ class Rechecks:
             now = await self._may_go_on(replace(who, session_id=None, until=None))
         except VaultError as error:
             # A database that does not answer must not end every call of the house.
-            log.error("legs.not_rechecked", person=who.id, error=type(error).__name__)
+            log.error("legs.not_rechecked", principal_id=who.id, error=type(error).__name__)
             return True
         return now is not None and now.may(Permission.CALL_JOIN)
 
@@ -63,5 +63,5 @@ class Rechecks:
             if leg.by == who and not leg.is_ending:
                 leg.why = TURNED_OUT
                 closing.append(leg.peer.close(CloseReason.HANGUP))
-        log.info("legs.turned_out", person=who.id, ended=len(closing))
+        log.info("legs.turned_out", principal_id=who.id, ended=len(closing))
         await asyncio.gather(*closing)

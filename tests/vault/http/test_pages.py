@@ -47,6 +47,9 @@ class _References(HTMLParser):
             self.inline.append("style")
 
 
+TALKING = {"/demo", "/console", f"/console/recordings/{RECORDING}"}
+
+
 async def _pages(house: House) -> dict[str, tuple[str, Any]]:
     """Each page's text and response, the console's as somebody signed in."""
     house.services.demo_button_id = (await a_button(house)).id
@@ -155,12 +158,13 @@ async def test_pages_run_our_own_code_only_and_fit_in_no_frame(shared_house: Hou
     assert len(nonces) == 6
 
 
-async def test_only_the_page_with_the_button_may_use_camera_and_microphone(shared_house: House) -> None:
-    """Permissions-Policy: the demo page may ask, no other page of ours."""
+async def test_only_pages_on_which_people_talk_may_use_camera_and_microphone(shared_house: House) -> None:
+    """Permissions-Policy: the demo page and the console's own may ask, no other page of ours."""
     for path, (_, response) in (await _pages(shared_house)).items():
         policy = response.headers["Permissions-Policy"]
-        assert ("camera=(self)" in policy and "microphone=(self)" in policy) == (path == "/demo"), path
-        if path != "/demo":
+        talks = path in TALKING
+        assert ("camera=(self)" in policy and "microphone=(self)" in policy) == talks, path
+        if not talks:
             assert "camera=()" in policy, path
             assert "microphone=()" in policy, path
 

@@ -18,7 +18,10 @@ from tests.vault.http.players import sign_in
 from tests.vault.http.recordings import a_call, erase_now, publishing, record, visitor_headers
 from tests.vault.http.samples import sample_of
 from tests.vault.http.visitors import PAGE
-from tests.webrtc.publisher import PublisherPlan
+from tests.webrtc.publisher import PublisherPlan, WhipPublisher
+from tests.webrtc.spectator import Spectator
+from vault.calls.calls import OpenedCall
+from vault.calls.participants import take_part
 from vault.http.route import PATH_IDS, Route
 from vault.http.routes import ROUTES
 from vault.http.wire import JSON_TYPE
@@ -46,6 +49,19 @@ class Foreign:
     erased_media_id: str
 
 
+async def _feed(house: House, call: OpenedCall, publisher: WhipPublisher, spectator: Spectator) -> str:
+    """What tenant B's agent, who took the call, sees of its visitor."""
+    agent = house.people["b", Role.AGENT]
+    async with house.services.database.write() as connection:
+        now = house.services.clock.now()
+        await take_part(connection, tenant_id=call.tenant_id, call_id=call.id, person_id=agent.id, at=now)
+    path = f"{publisher.location.removeprefix(house.url)}/feeds"
+    offer = {"data": await spectator.offer(), "headers": {"Content-Type": "application/sdp"}}
+    status, _, response = await house.ask("POST", path, role=Role.AGENT, tenant="b", **offer)
+    assert status == 201
+    return str(response.headers["Location"]).rsplit("/", 1)[1]
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
     """Real things of tenant B, one of each kind, with a call that goes on meanwhile."""
@@ -57,9 +73,13 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
     await erase_now(house)
     made = await (await sign_in(house, tenant="b")).link(recorded.id)
     call = await a_call(house, "b")
-    async with publishing(house, call, PublisherPlan(video=None)) as publisher:
+    async with (
+        publishing(house, call, PublisherPlan(video=None)) as publisher,
+        Spectator(("audio",)) as spectator,
+    ):
         yield Foreign(
             ids={
+                "feed_id": await _feed(house, call, publisher, spectator),
                 "button_id": recorded.button_id,
                 "call_id": call.id,
                 "deletion_id": deletion.id,
