@@ -219,14 +219,18 @@ async def test_candidates_come_with_the_answer_s_tag(shared_house: House) -> Non
         assert await send(done, If_Match=tag) == (404, "not_found")
 
 
-async def test_a_call_has_one_leg_at_a_time_and_none_after_its_end(shared_house: House, offer: str) -> None:
-    """409 for the second, 409 for one that comes too late."""
+async def test_a_new_leg_takes_the_place_of_the_old_one_and_none_comes_after_the_end(
+    shared_house: House, offer: str
+) -> None:
+    """One leg at a time: a second offer replaces the first leg, whose address is gone; too late is 409."""
     visitor = await _visitor(shared_house)
     async with publishing(shared_house, visitor.call, SOUND) as publisher:
-        status, problem, _ = await visitor.offer(offer)
-        assert (status, problem["code"]) == (409, "conflict")
+        status, _, response = await visitor.offer(offer)
+        assert status == 201
         assert shared_house.rooms.legs.live == 1
-        assert await publisher.unpublish() == 200
+        assert await publisher.unpublish() == 404
+    assert (await visitor.ask("DELETE", response.headers["Location"].partition(visitor.call.id)[2]))[0] == 200
+    assert shared_house.rooms.legs.live == 0
     status, problem, _ = await visitor.offer(offer)
     assert (status, problem["code"]) == (409, "conflict")
 
