@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from webrtc.media_index import ContainerError, IndexedTrack, MediaIndex
@@ -55,7 +56,7 @@ class TrackCheck:
         require("the bytes of a track", ok=self.digest.digest() == self.track.digest.digest())
 
 
-class FileCheck:
+class FileCheck(ABC):
     """A structural read-back: `feed` every chunk, then `finish`. Both raise `FileMismatchError`.
 
     `steps` is the parser: a generator that yields how many bytes it needs next and gets exactly so many; when
@@ -69,9 +70,9 @@ class FileCheck:
         self._steps = self.steps()
         self._wanted: int | None = next(self._steps)
 
+    @abstractmethod
     def steps(self) -> Steps:
         """The parser of one container."""
-        raise NotImplementedError
 
     def ended(self) -> None:
         """What must hold at the end of the file."""

@@ -15,6 +15,7 @@ from tests.webrtc.media import video_clip
 from tests.webrtc.packets import packetized
 from webrtc.frames import TrackEnd
 from webrtc.limits import OfferLimits, TapLimits
+from webrtc.rtcp_feedback import Estimate, read_viewer
 from webrtc.sdp import read_offer
 from webrtc.tap import Tap
 
@@ -123,6 +124,41 @@ async def test_a_hole_does_not_turn_the_order_round() -> None:
     assert [packets for _, packets, _ in keyed.memory.losses] == [1]
     keyed.tap.send_feedback()
     assert [frame.rtp_timestamp for frame in keyed.memory.of_kind("audio")] == [0, 960, 2880, 3840]
+
+
+class Viewer:
+    """Somebody who watches and has told what its way can carry."""
+
+    def __init__(self, estimate_bps: int | None) -> None:
+        self.estimate_bps = estimate_bps
+
+    def packet(self, *_: object) -> None:
+        """Take no notice."""
+
+    def sender_report(self, *_: object) -> None:
+        """Take no notice."""
+
+    def source_ended(self) -> None:
+        """Take no notice."""
+
+
+async def test_the_sender_is_told_what_the_weakest_viewer_can_take() -> None:
+    """REMB: the least of the estimates, of those who told one; nobody told any: no word of it."""
+    keyed = KeyedTap()
+    keyed.take(with_mid(rtp(VIDEO_TYPE, 1, 900, b"\x10\x00"), keyed.offer.accepted[1].mid.encode()))
+
+    def told() -> list[int]:
+        keyed.sent.clear()
+        keyed.tap.send_report(2.0)
+        words = [word for plain in keyed.sent for word in read_viewer(plain)]
+        return [word.bps for word in words if isinstance(word, Estimate)]
+
+    viewers = [Viewer(None), Viewer(700_000), Viewer(300_000)]
+    for viewer, expected in zip(viewers, ([], [700_000], [300_000]), strict=True):
+        keyed.tap.forward_to(viewer)
+        assert told() == pytest.approx(expected, rel=0.01)
+    keyed.tap.forget(viewers[2])
+    assert told() == pytest.approx([700_000], rel=0.01)
 
 
 async def test_an_undeclared_source_is_routed_by_its_mid_then_by_payload_type() -> None:
