@@ -30,6 +30,7 @@ from vault.calls.rechecks import Rechecks
 from vault.calls.recorder import Recorder
 from vault.calls.ringing import Ringing
 from vault.calls.room import LiveCalls, make_live_calls
+from vault.calls.teams import Teams
 from vault.calls.tickets import Tickets
 from vault.clock import Clock, SystemClock
 from vault.db.engine import Database, open_database
@@ -95,6 +96,7 @@ class Ground:
 class Rooms(Ground):
     """The program without its doors."""
 
+    teams: Teams
     buttons: Buttons
     calls: Calls
     recordings: Recordings
@@ -283,6 +285,7 @@ def _rooms(ground: Ground) -> Rooms:
     named = {field.name: getattr(ground, field.name) for field in fields(ground)}
     return Rooms(
         **named,
+        teams=Teams(database, ledger, clock),
         buttons=buttons,
         calls=calls,
         recordings=recordings,
@@ -400,6 +403,7 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
         ledger=rooms.ledger,
         checkpoints=rooms.checkpoints,
         identity=rooms.identity,
+        teams=rooms.teams,
         buttons=rooms.buttons,
         calls=rooms.calls,
         legs=rooms.legs,

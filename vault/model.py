@@ -18,6 +18,7 @@ PREFIXES: Final = {
     "per": "person",
     "iss": "issuer",
     "ses": "browser session",
+    "team": "team",
     "btn": "button",
     "call": "call",
     "leg": "leg",

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.notice import Language, Notice, make_notice
 from vault.calls.routing import EVERYONE, Routing
+from vault.calls.teams import require_teams
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, people, tenants
@@ -203,9 +204,18 @@ def _require_origins(origins: Sequence[str]) -> None:
 
 
 async def _require_answering(connection: AsyncConnection, routing: Routing, tenant_id: Id) -> None:
-    """Raise InvalidError for a person who is not the tenant's or whose role answers no calls."""
-    if routing.to == "everyone":
-        return
+    """Raise InvalidError for people or teams that are not the tenant's, or whose role answers no calls."""
+    if routing.to == "teams":
+        if not routing.team_ids:
+            raise InvalidError(
+                "a button for teams names none", [Fault("#/routing/team_ids", "too_short", "name a team")]
+            )
+        await require_teams(connection, routing.team_ids, tenant_id)
+    if routing.to == "people":
+        await _require_people(connection, routing, tenant_id)
+
+
+async def _require_people(connection: AsyncConnection, routing: Routing, tenant_id: Id) -> None:
     if not routing.person_ids:
         raise InvalidError(
             "a button for people names none", [Fault("#/routing/person_ids", "too_short", "name a person")]

@@ -24,6 +24,7 @@ from vault.calls.cards import Cards, LegView
 from vault.calls.participants import is_in_a_call, take_part
 from vault.calls.presence import Presence, PresenceView, available_agents
 from vault.calls.routing import Routing, choose
+from vault.calls.teams import members
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.errors import ConflictError, NotFoundError, TakenError, VaultError
@@ -38,6 +39,10 @@ WAIT: Final = timedelta(minutes=5)  # for people who are all in calls; then the 
 LOOK_S: Final = 1.0  # a call that waits for somebody to be free is looked at this often
 AGAIN_S: Final = 1.0  # after a look that failed
 SHUTDOWN: Final = "shutdown"
+WHO_MAY_BE_RUNG: Final = frozenset(
+    {EntryType.PERSON_CHANGED, EntryType.TEAM_JOINED, EntryType.TEAM_LEFT, EntryType.TEAM_DELETED}
+)
+"""What is written when somebody may be rung from now on, or may not any more."""
 
 
 class Hub(Protocol):
@@ -102,6 +107,7 @@ class Ringing:
         self._told: dict[Id, tuple[int, int]] = {}  # what each ringing call's visitor was told last
         self._task: asyncio.Task[None] | None = None
         hub.watch(self._came_or_went)
+        ledger.watch(self._noted)
 
     async def start(self) -> None:
         """End what the process before left ringing, and begin to watch the time."""
@@ -263,6 +269,10 @@ class Ringing:
             self._here.discard(person_id)
         self._wake.set()
 
+    def _noted(self, entry: Entry) -> None:
+        if entry.type in WHO_MAY_BE_RUNG:
+            self._wake.set()
+
     @asynccontextmanager
     async def _acting(self) -> AsyncIterator[None]:
         """Take a turn; whatever becomes of it, the task looks what time brings now."""
@@ -318,6 +328,7 @@ class Ringing:
         by_state = await rings.states(connection, call.id)
         ringing = by_state[RingState.RINGING]
         routing = Routing.from_json(call.routing)
+        routing = routing.of_people(await members(connection, routing.team_ids))
         available = await available_agents(connection, tenant_id=call.tenant_id, call_id=call.id)
         choice = choose(
             routing,

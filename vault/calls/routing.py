@@ -1,33 +1,38 @@
 """Whom a button rings and in which order: a pure decision about people, rings and time."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, Self
 
 from vault.model import Id
 
-To = Literal["everyone", "people"]
+To = Literal["everyone", "people", "teams"]
 Strategy = Literal["all", "longest_idle"]
 
 RING_S: Final = 30  # about six tones: long enough to reach for a headset, short enough to wait for the next
 RING_S_MIN: Final = 5
 RING_S_MAX: Final = 300
-MAX_NAMED: Final = 200  # people named by one button; more than that is everyone
+MAX_NAMED: Final = 200  # people or teams named by one button; more than that is everyone
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """A button's setting. ``person_ids`` counts only where ``to`` is ``people``."""
+    """A button's setting. ``person_ids`` counts for ``people`` only, ``team_ids`` for ``teams`` only."""
 
     to: To = "everyone"
     person_ids: tuple[Id, ...] = ()
     strategy: Strategy = "all"
     ring_s: int = RING_S
+    team_ids: tuple[Id, ...] = ()
 
     def names(self, person_id: str) -> bool:
-        """Tell whether calls of the button may ring this person."""
+        """Tell whether calls of the button may ring this person; teams are people by then (``of_people``)."""
         return self.to == "everyone" or person_id in self.person_ids
+
+    def of_people(self, members: Collection[Id]) -> Self:
+        """Name the people who are in its teams now; any other setting stays as it is."""
+        return replace(self, to="people", person_ids=tuple(sorted(members))) if self.to == "teams" else self
 
     def to_json(self) -> dict[str, Any]:
         """Write the setting as the table keeps it."""
@@ -36,12 +41,19 @@ class Routing:
             "person_ids": list(self.person_ids),
             "strategy": self.strategy,
             "ring_s": self.ring_s,
+            "team_ids": list(self.team_ids),
         }
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        """Read what ``to_json`` wrote."""
-        return cls(kept["to"], tuple(kept["person_ids"]), kept["strategy"], kept["ring_s"])
+        """Read what ``to_json`` wrote; a button from before there were teams names none."""
+        return cls(
+            kept["to"],
+            tuple(kept["person_ids"]),
+            kept["strategy"],
+            kept["ring_s"],
+            tuple(kept.get("team_ids", ())),
+        )
 
 
 EVERYONE: Final = Routing()

@@ -21,6 +21,7 @@ from vault.cli import (
     options,
     receipts,
     storage,
+    teams,
     tenants,
 )
 from vault.cli.dev import dev
@@ -30,7 +31,7 @@ from vault.cli.migrate import migrate
 from vault.cli.output import note, say, show
 from vault.cli.serve import serve
 
-GROUPS: Final = (config, keys, tenants, agents, issuers, buttons, media, receipts, ledger, storage)
+GROUPS: Final = (config, keys, tenants, agents, teams, issuers, buttons, media, receipts, ledger, storage)
 
 app: Final = typer.Typer(
     name="callvault",

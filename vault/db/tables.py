@@ -70,6 +70,26 @@ people: Final = Table(
     UniqueConstraint("issuer_id", "subject_index"),
 )
 
+teams: Final = Table(
+    "teams",
+    metadata,
+    _id(),
+    _tenant(),
+    Column("name", String(100), nullable=False),  # of a group, never of a person
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("tenant_id", "name"),
+)
+
+team_members: Final = Table(
+    "team_members",
+    metadata,
+    Column("team_id", String(ID_LENGTH), ForeignKey("teams.id"), primary_key=True),
+    Column("person_id", String(ID_LENGTH), ForeignKey("people.id"), primary_key=True),
+    _tenant(),
+    Column("since", Moment, nullable=False),
+    Index(None, "person_id"),
+)
+
 issuers: Final = Table(
     "issuers",
     metadata,

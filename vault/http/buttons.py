@@ -24,19 +24,29 @@ class TwoLanguages(In):
 
 
 class RoutingIn(In):
-    """Whom a button rings; ``person_ids`` counts only for ``people``."""
+    """Whom a button rings; ``person_ids`` counts only for ``people``, ``team_ids`` only for ``teams``."""
 
-    to: Literal["everyone", "people"] = Field("everyone", description="Everyone who may answer, or some.")
+    to: Literal["everyone", "people", "teams"] = Field(
+        "everyone", description="Everyone who may answer, or some."
+    )
     person_ids: list[Text] = Field(default_factory=list, max_length=MAX_NAMED)
+    team_ids: list[Text] = Field(default_factory=list, max_length=MAX_NAMED)
     strategy: Literal["all", "longest_idle"] = Field(
         "all", description="All at once, or one after the other, the one idle longest first."
     )
     ring_s: Integer = Field(RING_S, ge=RING_S_MIN, le=RING_S_MAX, description="Seconds until the next.")
 
     def routing(self) -> Routing:
-        """Give the setting without repeated people."""
+        """Give the setting without repeated people or teams."""
         named = tuple(Id(person_id) for person_id in dict.fromkeys(self.person_ids))
-        return Routing(self.to, named if self.to == "people" else (), self.strategy, self.ring_s)
+        teams = tuple(Id(team_id) for team_id in dict.fromkeys(self.team_ids))
+        return Routing(
+            self.to,
+            named if self.to == "people" else (),
+            self.strategy,
+            self.ring_s,
+            teams if self.to == "teams" else (),
+        )
 
 
 class RoutingOut(Out):
@@ -44,6 +54,7 @@ class RoutingOut(Out):
 
     to: str
     person_ids: list[str]
+    team_ids: list[str]
     strategy: str
     ring_s: int
 

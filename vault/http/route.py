@@ -47,6 +47,7 @@ PATH_IDS: Final = {
     "media_id": "rec",
     "person_id": "per",
     "session_id": "ses",
+    "team_id": "team",
 }
 """Path parameters that hold an identifier of that kind; anything else in their place is a 404."""
 

@@ -35,6 +35,7 @@ from vault.http import (
     playback,
     ringing,
     sessions,
+    teams,
 )
 from vault.http.route import RouteTable
 
@@ -45,6 +46,7 @@ ROUTES: Final = RouteTable(
         *pages.ROUTES,
         *sessions.ROUTES,
         *people.ROUTES,
+        *teams.ROUTES,
         *issuers.ROUTES,
         *buttons.ROUTES,
         *calls.ROUTES,

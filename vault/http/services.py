@@ -14,6 +14,7 @@ from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
 from vault.calls.ringing import Ringing
+from vault.calls.teams import Teams
 from vault.calls.tickets import Tickets
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -47,6 +48,7 @@ class Services:
     ledger: Ledger
     checkpoints: Checkpoints
     identity: Identity
+    teams: Teams
     buttons: Buttons
     calls: Calls
     legs: Legs

@@ -83,4 +83,27 @@ def test_a_setting_is_read_as_it_was_written(routing: Routing) -> None:
 
 def test_a_button_that_says_nothing_rings_everyone_at_once() -> None:
     """Thirty seconds, all of them."""
-    assert EVERYONE.to_json() == {"to": "everyone", "person_ids": [], "strategy": "all", "ring_s": 30}
+    setting = {"to": "everyone", "person_ids": [], "strategy": "all", "ring_s": 30, "team_ids": []}
+    assert EVERYONE.to_json() == setting
+
+
+@given(routings, some)
+def test_teams_are_the_people_who_are_in_them_and_nothing_else_changes(
+    routing: Routing, members: set[Id]
+) -> None:
+    """The decision knows people only; a setting that names no teams is left as it is."""
+    assert routing.of_people(members) is routing
+    of_teams = Routing("teams", (), routing.strategy, routing.ring_s, (Id("t"),))
+    assert not any(of_teams.names(name) for name in NAMES)
+    found = of_teams.of_people(members)
+    assert {name for name in NAMES if found.names(name)} == members
+    assert (found.strategy, found.ring_s) == (routing.strategy, routing.ring_s)
+
+
+def test_a_setting_is_read_as_it_was_written_and_one_without_teams_too() -> None:
+    """Buttons from before there were teams keep their setting."""
+    kept = Routing("teams", (), "longest_idle", 20, (Id("t"),))
+    assert Routing.from_json(kept.to_json()) == kept
+    old = EVERYONE.to_json()
+    del old["team_ids"]
+    assert Routing.from_json(old) == EVERYONE

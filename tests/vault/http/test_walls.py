@@ -88,6 +88,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "link_id": made["id"],
                 "media_id": recorded.id,
                 "person_id": house.people["b", Role.AGENT].id,
+                "team_id": (await house.rooms.teams.create("Theirs", by=house.by(Role.ADMIN, "b"))).id,
             },
             etag=publisher.etag,
             link_path=made["urls"]["media"],
