@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -16,7 +17,7 @@ import pylibsrtp
 
 from webrtc import rtcp
 from webrtc.frames import MediaKind
-from webrtc.guard import Budget
+from webrtc.guard import Budget, KnownSources, Pace
 from webrtc.keyframes import starts_keyframe
 from webrtc.outgoing import OutTrack
 from webrtc.rtcp_feedback import Estimate, KeyframeWanted, Nacked, read_viewer, sender_report
@@ -81,6 +82,7 @@ class ForwardCounts:
     unsent: int = 0
     early: int = 0
     forged: int = 0
+    excess: int = 0  # over the pace, or of one source more than is kept
     raised: int = 0
     round_trip_s: float | None = None
     heard: dict[MediaKind, Heard] = field(default_factory=dict)
@@ -108,6 +110,9 @@ class Forwarder:
         self._on_source_ended = on_source_ended
         self._limits = limits
         self._again = Budget(limits.resends_per_s, limits.resends_burst)
+        self._pace = Pace(limits.words_per_s, limits.words_burst)
+        self._known = KnownSources(limits.known_ssrcs)
+        self._keyframes = Budget(limits.keyframes_per_s, limits.keyframes_burst)
         self._inbound: pylibsrtp.Session | None = None
         self._outbound: pylibsrtp.Session | None = None
         self.tracks: dict[MediaKind, OutTrack] = {
@@ -155,9 +160,11 @@ class Forwarder:
             self._ask_for_keyframe(now_s)
 
     def _ask_for_keyframe(self, now_s: float) -> None:
+        """Ask within this viewer's share: each keyframe costs the sender a burst, and all others a picture."""
         self._wants_keyframe = True
-        self._keyframe_asked_s = now_s
-        self._source.request_keyframe()
+        if self._keyframes.take(now_s):
+            self._keyframe_asked_s = now_s
+            self._source.request_keyframe()
 
     def sender_report(self, info: TrackInfo, clock: SenderClock, now_s: float) -> None:
         """Pass the source's clock on, with the shift of its packets."""
@@ -189,11 +196,17 @@ class Forwarder:
             return
         if not rtcp.is_rtcp(datagram):
             return
+        ssrc = datagram[4:8]
+        if self._pace.room < 1 or not self._known.admits(ssrc):
+            self.counts.excess += 1
+            return
         try:
             plain = self._inbound.unprotect_rtcp(datagram)
         except pylibsrtp.Error:
             self.counts.forged += 1
             return
+        self._pace.room -= 1
+        self._known.add(ssrc)
         for word in read_viewer(plain):
             if isinstance(word, Nacked):
                 self._send_again(word, now_s)
@@ -233,7 +246,8 @@ class Forwarder:
     # the rhythm and the end
 
     def send_feedback(self) -> None:
-        """Nothing is due more often than the source reports."""
+        """Nothing is due more often than the source reports; time passes for the viewer's share."""
+        self._pace.top_up(time.monotonic())
 
     def send_report(self, now_s: float) -> None:
         """Nothing of our own is due: reports are passed on as the source makes them."""

@@ -52,6 +52,9 @@ class TapLimits:
     source_changes: int = 256  # of one track: a camera switched each minute for four hours
     gathered_packets: int = 48  # put into frames at once; between two beats a usual call has less than half
     frame_bytes: int = 4 * 1024 * 1024  # a 1080p keyframe is 300 kB; larger is an attack on memory
+    packets_per_s: float = 2000.0  # 20 Mbit/s; a call's picture and sound are 180, more costs the other calls
+    packets_burst: int = 2000  # keyframes of a large screen come at once
+    known_ssrcs: int = 48  # libsrtp keeps a state for each, and looks through them all for each packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,11 @@ class ForwardLimits:
     history_packets: int = 512  # each of sound and picture: four seconds at 1.2 Mbit/s, 600 kB
     resends_per_s: float = 600.0  # what is lost at 20 % of 3 Mbit/s, ten times over
     resends_burst: int = 300
+    words_per_s: float = 300.0  # RTCP of a viewer that loses much is a third of it
+    words_burst: int = 300
+    known_ssrcs: int = 48  # as of a leg
+    keyframes_per_s: float = 1.0  # whoever cannot decode a keyframe a second has no use for five
+    keyframes_burst: int = 4  # the first may be lost, and so may the second
     least_bps: int = 50_000  # no viewer may starve the sender for all
     keyframe_retry_s: float = 0.3  # a picture starts within a second even if two requests are lost
 

@@ -38,7 +38,7 @@ NACK_PAIR: Final = struct.Struct("!HH")
 SENDER_REPORT_BYTES: Final = 24  # source, clock, packets and bytes; the blocks follow
 SSRC_BYTES: Final = 4
 REMB_HEADER_BYTES: Final = 16  # both sources, the name, count and estimate
-MAX_NACKED: Final = 1024  # of one packet: what it may make us do
+MAX_NACKED: Final = 256  # of one packet: what it may make us do; a second of picture has 130
 MANTISSA_BITS: Final = 18
 
 

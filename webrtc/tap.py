@@ -18,6 +18,7 @@ import pylibsrtp
 from webrtc import rtcp
 from webrtc.feedback import TransportFeedback
 from webrtc.frames import MediaKind, TrackEnd, TrackInfo
+from webrtc.guard import KnownSources, Pace
 from webrtc.outlet import Outlet
 from webrtc.receiver import PassthroughReceiver
 from webrtc.rtcp_feedback import remb
@@ -43,6 +44,7 @@ class TapCounts:
     forged: int = 0  # not authentic under the media keys, or replayed
     malformed: int = 0
     unrouted: int = 0  # of no m-line, or one source too many
+    excess: int = 0  # over the pace, or of one source more than is kept
     raised: int = 0  # defects of ours, contained
 
 
@@ -58,6 +60,8 @@ class Tap:
         self._ssrc = secrets.randbits(32)
         self._inbound: pylibsrtp.Session | None = None
         self._outbound: pylibsrtp.Session | None = None
+        self._pace = Pace(limits.packets_per_s, limits.packets_burst)
+        self._known = KnownSources(limits.known_ssrcs)
         self._feedback = TransportFeedback(self._ssrc)
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
@@ -89,14 +93,24 @@ class Tap:
         if self._inbound is None or self._ended:
             self.counts.early += 1
             return
+        is_rtcp = rtcp.is_rtcp(datagram)
+        ssrc = datagram[4:8] if is_rtcp else datagram[8:12]
+        if self._pace.room < 1 or not self._known.admits(ssrc):
+            self.counts.excess += 1
+            return
         try:
-            if rtcp.is_rtcp(datagram):
-                self._take_rtcp(self._inbound.unprotect_rtcp(datagram), now_s)
-                return
-            plain = self._inbound.unprotect(datagram)
+            plain = self._inbound.unprotect_rtcp(datagram) if is_rtcp else self._inbound.unprotect(datagram)
         except pylibsrtp.Error:
             self.counts.forged += 1
             return
+        self._pace.room -= 1
+        self._known.add(ssrc)
+        if is_rtcp:
+            self._take_rtcp(plain, now_s)
+        else:
+            self._take_rtp(plain, now_s)
+
+    def _take_rtp(self, plain: bytes, now_s: float) -> None:
         packet = parse_rtp(plain, self._ids)
         if packet is None:
             self.counts.malformed += 1
@@ -147,6 +161,7 @@ class Tap:
 
     def send_feedback(self) -> None:
         """Give out the frames so far; send the arrivals since the last call, for the sender's estimate."""
+        self._pace.top_up(time.monotonic())
         for receiver in self.receivers:
             receiver.assemble()
         packet = self._feedback.take(self._main_source())

@@ -336,7 +336,7 @@ def test_a_viewer_that_cannot_be_reached_costs_nobody_else(offer: Offer) -> None
 def test_bad_feedback_by_the_thousand_changes_nothing(offer: Offer) -> None:
     """F-class: what is not under the keys is dropped, what is under them and broken is left."""
     dice = random.Random(11)
-    keyed = Keyed(offer)
+    keyed = Keyed(offer, ForwardLimits(words_burst=20_000))
     keyed.forwarder.packet(AUDIO, packet(1), 1.0)
     keyed.sent()
     for number in range(10_000):
