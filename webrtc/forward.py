@@ -50,6 +50,9 @@ class PacketSink(Protocol):
     def sender_report(self, info: TrackInfo, clock: SenderClock, now_s: float) -> None:
         """The clock of the track's source."""
 
+    def catch_up(self, info: TrackInfo, clock: SenderClock, now_s: float) -> None:
+        """The clock as it was told before; only for one who has not heard of the track's yet."""
+
     def source_ended(self) -> None:
         """Nothing more will come."""
 
@@ -160,7 +163,7 @@ class Forwarder:
             self._ask_for_keyframe(now_s)
 
     def _ask_for_keyframe(self, now_s: float) -> None:
-        """Ask within this viewer's share: each keyframe costs the sender a burst, and all others a picture."""
+        """Ask within this viewer's share: each keyframe costs the sender a burst."""
         self._wants_keyframe = True
         if self._keyframes.take(now_s):
             self._keyframe_asked_s = now_s
@@ -182,6 +185,12 @@ class Forwarder:
             self._contain(error)
             return
         self._send(datagram)
+
+    def catch_up(self, info: TrackInfo, clock: SenderClock, now_s: float) -> None:
+        """Pass on a clock of before this viewer came, so that sound and picture are in sync at once."""
+        track = self.tracks.get(info.kind)
+        if track is not None and track.report_sent is None:
+            self.sender_report(info, clock, now_s)
 
     def source_ended(self) -> None:
         """Tell that there is nothing more to see."""

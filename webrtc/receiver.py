@@ -283,6 +283,11 @@ class PassthroughReceiver:
 
     # reports
 
+    @property
+    def clock(self) -> SenderClock | None:
+        """What the current source told last of its clock."""
+        return self._report
+
     def sender_report(self, report: SenderClock, now_s: float) -> None:
         """Take the sender's clock; told on if it is the current source's."""
         if self._reception is None or report.ssrc != self._reception.ssrc:

@@ -85,7 +85,7 @@ def read_offer(
     media = _sort_media(sections, terms)
     accepted = [(s, m) for s, m in zip(sections, media, strict=True) if isinstance(m, AcceptedMedia)]
     if not any(each.is_used for _, each in accepted):
-        raise _no_media(sections, terms)
+        raise _no_media(sections, terms, media)
     group = _bundle(session)
     _check_bundle(group, [each for _, each in accepted])
     tagged = next((s for s in sections if s.first("mid") == group[0]), None) if group else None
@@ -119,8 +119,13 @@ def _count_candidates(sections: list[Section], limits: OfferLimits) -> int:
 # the m-lines
 
 
-def _no_media(sections: list[Section], terms: _Terms) -> OfferRefusedError:
-    """Tell whether nothing is sent at all, or nothing that this leg may carry."""
+def _no_media(
+    sections: list[Section], terms: _Terms, media: list[AcceptedMedia | RefusedMedia]
+) -> OfferRefusedError:
+    """Tell whether nothing is sent, nothing that this leg may carry, or nothing in the call's codec."""
+    for section, each in zip(sections, media, strict=True):
+        if isinstance(each, RefusedMedia) and each.kind in terms.codecs and not _is_off(section):
+            return _unsupported(section, terms)
     if {section.kind for section in sections} & (BOTH_KINDS - terms.kinds):
         taken = " and ".join(sorted(terms.kinds)) or "nothing"
         return OfferRefusedError(OfferFault.KIND_REFUSED, f"this leg takes {taken} only: offer that")
@@ -129,7 +134,10 @@ def _no_media(sections: list[Section], terms: _Terms) -> OfferRefusedError:
 
 
 def _sort_media(sections: list[Section], terms: _Terms) -> list[AcceptedMedia | RefusedMedia]:
-    """Take the first m-line of each of the kinds; all others are answered with port 0."""
+    """Take the first m-line of each of the kinds; all others are answered with port 0.
+
+    So is one that has not the call's codec: who cannot show the call's pictures can still listen and speak.
+    """
     media: list[AcceptedMedia | RefusedMedia] = []
     taken: set[str] = set()
     mids: set[str] = set()
@@ -137,17 +145,29 @@ def _sort_media(sections: list[Section], terms: _Terms) -> list[AcceptedMedia | 
         mid = section.first("mid")
         if mid is not None and (not TOKEN.fullmatch(mid) or mid in mids):
             raise malformed("the offer's mids must be short tokens and differ from one another")
-        is_off = section.port == 0 and not section.has("bundle-only")
-        if section.kind in taken or section.kind not in terms.kinds or is_off:
-            media.append(RefusedMedia(section.kind, section.protocol, section.formats, mid))
-        else:
+        found = None
+        if section.kind not in taken and section.kind in terms.kinds and not _is_off(section):
             taken.add(section.kind)
-            media.append(_accept(section, mid or str(number), terms))
+            found = _accept(section, mid or str(number), terms)
+        media.append(found or RefusedMedia(section.kind, section.protocol, section.formats, mid))
         mids.add(mid or str(number))
     return media
 
 
-def _accept(section: Section, mid: str, terms: _Terms) -> AcceptedMedia:
+def _is_off(section: Section) -> bool:
+    return section.port == 0 and not section.has("bundle-only")
+
+
+def _unsupported(section: Section, terms: _Terms) -> OfferRefusedError:
+    only = terms.codecs.get(MediaKind(section.kind))
+    wanted = WORDS[only] if only is not None else KIND_WORDS[section.kind]
+    return OfferRefusedError(
+        OfferFault.UNSUPPORTED_CODEC, f"no {section.kind} codec of the offer is supported: offer {wanted}"
+    )
+
+
+def _accept(section: Section, mid: str, terms: _Terms) -> AcceptedMedia | None:
+    """Read an m-line; None for one that has not the codec the call is in."""
     if section.protocol not in MEDIA_PROTOCOLS:
         raise malformed("audio and video must be offered as UDP/TLS/RTP/SAVPF")
     if not section.has("rtcp-mux"):
@@ -156,11 +176,10 @@ def _accept(section: Section, mid: str, terms: _Terms) -> AcceptedMedia:
         )
     only = terms.codecs.get(MediaKind(section.kind))
     choice = choose(section, terms.side, only)
+    if choice is None and only is not None:
+        return None
     if choice is None:
-        wanted = WORDS[only] if only is not None else KIND_WORDS[section.kind]
-        raise OfferRefusedError(
-            OfferFault.UNSUPPORTED_CODEC, f"no {section.kind} codec of the offer is supported: offer {wanted}"
-        )
+        raise _unsupported(section, terms)
     directions = [name for name, _ in section.attributes if name in DIRECTIONS]
     if len(directions) > 1:
         raise malformed("an m-line of the offer has more than one direction")

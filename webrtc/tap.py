@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pylibsrtp
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from webrtc.rtp import RtpPacket
 
 logger = logging.getLogger(__name__)
+
+UNLIMITED_BPS: Final = 1_000_000_000
+LIFTS: Final = 3  # a limit holds in a browser until it is told another; one word may be lost
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class Tap:
         self._timer: asyncio.TimerHandle | None = None
         self._ended = False
         self._viewers: tuple[PacketSink, ...] = ()
+        self._lifts = 0  # how often the sender is still told that its last limit is gone
         self.receivers = [
             PassthroughReceiver(
                 media,
@@ -173,9 +177,22 @@ class Tap:
         blocks = [block for receiver in self.receivers if (block := receiver.report(now_s)) is not None]
         if blocks:
             self._send_rtcp(rtcp.receiver_report(self._ssrc, blocks))
+        self._catch_up(now_s)
         estimates = [each.estimate_bps for each in self._viewers if each.estimate_bps is not None]
+        if estimates:
+            self._lifts = LIFTS
+        elif self._lifts:
+            self._lifts -= 1
+            estimates.append(UNLIMITED_BPS)
         if estimates and (sources := self._pictures()):
             self._send_rtcp(remb(self._ssrc, sources, min(estimates)))
+
+    def _catch_up(self, now_s: float) -> None:
+        """Tell viewers who came later the clocks told before them: a sound's next report is seconds away."""
+        for receiver in self.receivers:
+            if (clock := receiver.clock) is not None:
+                for viewer in self._viewers:
+                    viewer.catch_up(receiver.info, clock, now_s)
 
     def _pictures(self) -> list[int]:
         """The sources that a bandwidth estimate is about."""

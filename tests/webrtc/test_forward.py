@@ -257,6 +257,55 @@ def test_a_picture_is_asked_for_until_it_begins(offer: Offer) -> None:
     assert keyed.forwarder.counts.keyframe_requests == 1
 
 
+def test_a_viewer_that_asks_without_end_gets_a_keyframe_a_second(offer: Offer) -> None:
+    """PLI storm: the sender is asked for the burst, then at the pace, whoever asks how often."""
+    keyed = Keyed(offer)
+    limits = ForwardLimits()
+    keyed.forwarder.packet(VIDEO, packet(0, KEYFRAME), 1.0)
+    keyed.source.asked = 0
+    ssrc = keyed.forwarder.tracks[MediaKind.VIDEO].ssrc
+    for number in range(1, 200):
+        keyed.says(picture_loss(1, ssrc), 1.0 + number / 20)
+        keyed.forwarder.packet(VIDEO, packet(number, KEYFRAME), 1.0 + number / 20)
+    assert limits.keyframes_burst <= keyed.source.asked <= limits.keyframes_burst + 10
+
+
+def test_a_viewer_that_says_too_much_is_not_listened_to(offer: Offer) -> None:
+    """RTCP by the thousand: what is over the pace is dropped undecrypted, and time gives the pace back."""
+    keyed = Keyed(offer)
+    limits = ForwardLimits()
+    for _ in range(2 * limits.words_burst):
+        keyed.says(remb(1, [2], 400_000))
+    counts = keyed.forwarder.counts
+    assert counts.excess == limits.words_burst
+    keyed.forwarder._pace.top_up(10.0)
+    keyed.forwarder._pace.top_up(11.0)
+    keyed.says(remb(1, [2], 500_000))
+    assert keyed.forwarder.estimate_bps == pytest.approx(500_000, rel=0.01)
+
+
+def test_a_viewer_under_many_names_costs_no_more(offer: Offer) -> None:
+    """Each name would be a state of libsrtp's, and a step more for each packet."""
+    keyed = Keyed(offer)
+    for name in range(1, 200):
+        keyed.says(remb(name, [2], 400_000))
+    assert len(keyed.forwarder._known._known) == ForwardLimits().known_ssrcs
+
+
+def test_a_viewer_who_comes_late_learns_the_clocks_at_once(offer: Offer) -> None:
+    """A sound's next report may be five seconds away; the last one says the same. Once told, no more."""
+    keyed = Keyed(offer)
+    clock = SenderClock(9, 3_900_000_000.25, 77, 5_960)
+    keyed.forwarder.catch_up(AUDIO, clock, 1.0)  # nothing of the track has passed yet
+    assert keyed.reports() == []
+    keyed.forwarder.packet(AUDIO, packet(1, timestamp=5_000, ssrc=9), 1.0)
+    (sent,) = keyed.sent()
+    for _ in range(2):
+        keyed.forwarder.catch_up(AUDIO, clock, 1.5)
+    (report,) = keyed.reports()
+    assert report.sender_info.rtp_timestamp - sent.timestamp & 0xFFFFFFFF == 960
+
+
 def test_the_clock_of_the_source_is_passed_on_with_its_shift(offer: Offer) -> None:
     """The same instant on our stamps: sound and picture stay together, however late either came."""
     keyed = Keyed(offer)

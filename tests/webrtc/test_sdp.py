@@ -15,7 +15,7 @@ from webrtc.answer import HostCandidate, LocalTransport, write_answer
 from webrtc.errors import OfferFault, OfferRefusedError
 from webrtc.frames import Codec, MediaKind
 from webrtc.limits import OfferLimits
-from webrtc.offer import DtlsRole, Fingerprint, Offer, RefusedMedia
+from webrtc.offer import AcceptedMedia, DtlsRole, Fingerprint, Offer, RefusedMedia
 from webrtc.sdp import read_offer
 
 if TYPE_CHECKING:
@@ -159,6 +159,22 @@ def test_an_offer_of_refused_kinds_only_is_refused() -> None:
         with pytest.raises(OfferRefusedError, match="takes video only") as refused:
             read_offer(text, LIMITS, kinds={MediaKind.VIDEO})
         assert refused.value.code is OfferFault.KIND_REFUSED
+
+
+def test_who_cannot_take_the_calls_picture_still_speaks_and_listens() -> None:
+    """A browser without H.264 in a call of H.264: port 0 for the picture; with nothing else, a refusal."""
+    codecs = {MediaKind.VIDEO: Codec.H264}
+    offer = read_offer(OFFERS["firefox"].replace("H264/90000", "H266/90000"), LIMITS, codecs=codecs)
+    assert [type(each) for each in offer.media] == [AcceptedMedia, RefusedMedia]
+    assert [each.codec for each in offer.accepted] == [Codec.OPUS]
+    with pytest.raises(OfferRefusedError, match=r"H\.264") as refused:
+        read_offer(
+            OFFERS["firefox"].replace("H264/90000", "H266/90000"),
+            LIMITS,
+            kinds=frozenset({MediaKind.VIDEO}),
+            codecs=codecs,
+        )
+    assert refused.value.code is OfferFault.UNSUPPORTED_CODEC
 
 
 def test_simulcast_is_not_answered() -> None:

@@ -17,7 +17,7 @@ from webrtc.frames import TrackEnd
 from webrtc.limits import OfferLimits, TapLimits
 from webrtc.rtcp_feedback import Estimate, read_viewer
 from webrtc.sdp import read_offer
-from webrtc.tap import Tap
+from webrtc.tap import LIFTS, UNLIMITED_BPS, Tap
 
 OFFER = (Path(__file__).parent / "offers" / "chromium.sdp").read_text().replace("\n", "\r\n")
 VIDEO_TYPE, RTX_TYPE, AUDIO_TYPE = 96, 97, 111
@@ -138,6 +138,9 @@ class Viewer:
     def sender_report(self, *_: object) -> None:
         """Take no notice."""
 
+    def catch_up(self, *_: object) -> None:
+        """Take no notice."""
+
     def source_ended(self) -> None:
         """Take no notice."""
 
@@ -159,6 +162,12 @@ async def test_the_sender_is_told_what_the_weakest_viewer_can_take() -> None:
         assert told() == pytest.approx(expected, rel=0.01)
     keyed.tap.forget(viewers[2])
     assert told() == pytest.approx([700_000], rel=0.01)
+    keyed.tap.forget(viewers[1])
+    lifted = [told() for _ in range(LIFTS + 1)]
+    assert lifted == [
+        *[pytest.approx([UNLIMITED_BPS], rel=0.01)] * LIFTS,
+        [],
+    ]  # else the recording stays small
 
 
 async def test_an_undeclared_source_is_routed_by_its_mid_then_by_payload_type() -> None:
@@ -198,6 +207,36 @@ async def test_sources_beyond_the_limit_are_not_followed() -> None:
         keyed.take(rtp(AUDIO_TYPE, 1, ssrc, b"opus"))
     assert len(keyed.tap._by_ssrc) <= TapLimits().sources_per_leg
     assert keyed.tap.counts.unrouted + keyed.tap.counts.excess >= 80
+
+
+async def test_sources_by_the_thousand_do_not_make_each_packet_dearer() -> None:
+    """The cipher library looks through every source it ever saw: only a few are ever shown to it."""
+    keyed = KeyedTap()
+    keyed.take(voice(0))
+    for ssrc in range(10_000, 11_000):
+        keyed.take(rtp(AUDIO_TYPE, 1, ssrc, b"opus"))
+        keyed.take(b"\x80\xc9\x00\x01" + ssrc.to_bytes(4, "big"))
+    assert len(keyed.tap._known._known) == TapLimits().known_ssrcs
+    keyed.take(voice(1))
+    assert len(keyed.memory.of_kind("audio")) >= 2
+
+
+async def test_more_than_a_leg_needs_is_dropped_before_it_costs() -> None:
+    """An authentic flood: the burst passes, then the pace; what is forged in a peer's name takes no share."""
+    keyed = KeyedTap(in_turn=False)
+    limits = TapLimits()
+    for _ in range(3 * limits.packets_burst):
+        keyed.tap.take(b"\x80\x6f" + os.urandom(40), 1.0)
+    assert keyed.tap.counts.excess == 0
+    for number in range(2 * limits.packets_burst):
+        keyed.take(voice(number), 1.0)
+    assert keyed.tap.counts.excess == limits.packets_burst
+    keyed.tap._pace.top_up(10.0)
+    keyed.tap._pace.top_up(10.1)
+    for number in range(limits.packets_burst):
+        keyed.take(voice(2 * limits.packets_burst + number), 1.1)
+    passed = 2 * limits.packets_burst - keyed.tap.counts.excess
+    assert passed == pytest.approx(limits.packets_per_s / 10, abs=2)
 
 
 async def test_a_source_that_returns_is_heard_again() -> None:
