@@ -12,7 +12,7 @@ from tests.servers.postgres import Postgres, postgres_server
 
 # Tests of one heavy part share a server and a core: they stay together on one worker (xdist's loadgroup).
 HEAVY_PARTS = ("browser", "ceph")
-# What takes minutes begins first, so that two workers end together: a group that begins last is waited for alone.
+# What takes minutes begins first: a group that begins last is waited for by an idle worker.
 LONGEST_FIRST = ("test_kill_loop", "browser", "test_kill_steps", "ceph", "test_canary")
 
 # How long an example takes says nothing on a machine that does other things as well.
