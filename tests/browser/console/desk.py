@@ -1,6 +1,6 @@
 """A call centre in a browser: the real program, agents at their consoles, visitors at the demo's button."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,13 +52,21 @@ class CallCentre:
         expect(page.locator("#presence")).to_have_attribute("aria-checked", "true")
         return page
 
-    def visitor(self, *, choice: str = "accepted") -> Page:
-        """Press the demo's button, answer the notice, and wait to be answered."""
+    def visitor(self, *, choice: str = "accepted", script: str = "") -> Page:
+        """Press the demo's button, answer the notice, and wait to be answered; ``script`` runs before the page."""
         page = self._page(self._context(permissions=MEDIA))
+        page.add_init_script(script)
         page.goto(f"{self.program.demo}?lang=en")
         page.locator(".call").first.click()
         page.locator(f"button[value={choice}]").click()
         return page
+
+    def fetched(self, page: Page, media_id: str) -> bytes:
+        """Fetch a recording through a link of whoever is signed in on that page."""
+        request, same_origin = page.context.request, self.same_origin()
+        path = f"{self.program.base}/v1/media/{media_id}/links"
+        link = request.post(path, data={"purpose": "quality"}, headers=same_origin).json()
+        return request.get(self.program.base + link["urls"]["media"], headers=same_origin).body()
 
     def same_origin(self) -> dict[str, str]:
         """What a browser says of a request of the console's own."""
@@ -94,11 +102,11 @@ class CallCentre:
 
 
 @contextmanager
-def call_centre(folder: Path) -> Iterator[CallCentre]:
+def call_centre(folder: Path, arguments: Sequence[str] = ()) -> Iterator[CallCentre]:
     """Run the program, and a Chromium whose devices are always there but have to be allowed."""
     program = need("chromium")["chromium"]
     with running_program(folder) as running, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *DEVICES])
+        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *DEVICES, *arguments])
         yield CallCentre(running, browser)
         browser.close()
 

@@ -120,6 +120,7 @@ class Double:
         leg_id, peer = f"leg_{uuid4().hex}", RTCPeerConnection()
         fact: dict[str, Any] = {
             "id": leg_id,
+            "kind": request.query.get("kind", "camera"),
             "offer": offer,
             "frames": {"audio": 0, "video": 0},
             "deleted": False,

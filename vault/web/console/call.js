@@ -5,6 +5,7 @@ import { preferCodecs } from "../shared/rtc.js";
 import { Problem, api } from "./api.js";
 import { DeviceFailure, openDevices } from "./devices.js";
 import { Feed } from "./feed.js";
+import { ScreenShare } from "./share.js";
 import { Wire } from "./wire.js";
 
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000]; // between attempts to send again; then the last of them
@@ -37,6 +38,8 @@ export class Call extends EventTarget {
     this.call = call;
     this.card = card;
     this.iceServers = ice_servers;
+    this.share = new ScreenShare(this.id, ice_servers);
+    this.share.addEventListener("change", () => this.changed());
     this.wantsVideo = (card?.media ?? call.media ?? []).includes("video");
   }
 
@@ -66,7 +69,7 @@ export class Call extends EventTarget {
       this.#closeDevices();
       return;
     }
-    for (const track of this.stream.getTracks()) track.addEventListener("ended", () => this.#changed());
+    for (const track of this.stream.getTracks()) track.addEventListener("ended", () => this.changed());
     this.#turn("connecting");
     await this.#join();
   }
@@ -133,22 +136,27 @@ export class Call extends EventTarget {
 
   /** @param {Leg} leg */
   legJoined(leg) {
-    if (this.isOver || !this.#wire || leg.id === this.#wire.id || this.feeds.has(leg.id)) return;
-    this.feeds.set(leg.id, new Feed(this.id, leg, this.iceServers, () => this.#changed()));
-    this.#changed();
+    if (this.isOver || !this.#wire || this.#isMine(leg) || this.feeds.has(leg.id)) return;
+    this.feeds.set(leg.id, new Feed(this.id, leg, this.iceServers, () => this.changed()));
+    this.changed();
+  }
+
+  /** @param {Leg} leg */
+  #isMine({ id }) {
+    return id === this.#wire?.id || id === this.share.legId;
   }
 
   /** @param {string} legId */
   legEnded(legId) {
     this.feeds.get(legId)?.close();
-    if (this.feeds.delete(legId)) this.#changed();
+    if (this.feeds.delete(legId)) this.changed();
   }
 
   /** @param {boolean} isMuted */
   mute(isMuted) {
     this.isMuted = isMuted;
     for (const track of this.stream.getAudioTracks()) track.enabled = !isMuted;
-    this.#changed();
+    this.changed();
   }
 
   /** Off ends the track, so that the camera's light goes out. @param {boolean} on */
@@ -179,12 +187,12 @@ export class Call extends EventTarget {
     }
     if (track) {
       if (kind === "audio") track.enabled = !this.isMuted;
-      track.addEventListener("ended", () => this.#changed());
+      track.addEventListener("ended", () => this.changed());
       this.stream.addTrack(track);
     }
     const isKind = (/** @type {RTCRtpTransceiver} */ one) => one.receiver.track.kind === kind;
     await this.#wire?.connection.getTransceivers().find(isKind)?.sender.replaceTrack(track);
-    this.#changed();
+    this.changed();
   }
 
   hangUp() {
@@ -195,6 +203,7 @@ export class Call extends EventTarget {
   finish(reason) {
     if (this.isOver) return;
     this.lastedMs = this.liveSince ? performance.now() - this.liveSince : 0;
+    this.share.stop();
     this.#wire?.close();
     for (const feed of this.feeds.values()) feed.close();
     this.feeds.clear();
@@ -210,10 +219,11 @@ export class Call extends EventTarget {
   #turn(phase, reason = "") {
     this.phase = phase;
     this.reason = reason;
-    this.#changed();
+    this.changed();
   }
 
-  #changed() {
+  /** Tell whoever shows it. */
+  changed() {
     this.dispatchEvent(new Event("change"));
   }
 }

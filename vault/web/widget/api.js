@@ -82,9 +82,10 @@ export class VaultApi {
    * @param {string} callId
    * @param {string} offer
    * @param {AbortSignal} signal
+   * @param {"camera" | "screen"} [kind]
    */
-  createLeg(callId, offer, signal) {
-    return this.#exchange(`v1/calls/${callId}/legs`, offer, signal);
+  createLeg(callId, offer, signal, kind = "camera") {
+    return this.#exchange(`v1/calls/${callId}/legs?kind=${kind}`, offer, signal);
   }
 
   /**

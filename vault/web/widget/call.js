@@ -7,60 +7,15 @@ import { EventStream } from "./events.js";
 import { Line } from "./line.js";
 import { Loudspeaker } from "./loudspeaker.js";
 import { closeDevices, DEVICE_FAILURES, openDevices } from "./media.js";
+import { BEGINNING } from "./model.js";
 import { OwnDevices } from "./own.js";
-import { NOBODY_YET, Room } from "./room.js";
+import { Room } from "./room.js";
+import { ScreenShare } from "./share.js";
 import { move } from "./states.js";
 
-/** @typedef {import("./states.js").State} State */
-/** @typedef {import("./api.js").Notice} Notice */
 /** @typedef {import("./api.js").CreatedCall} CreatedCall */
 /** @typedef {import("./api.js").CallWish} CallWish */
-/**
- * Everything a view may show.
- * @typedef {object} Model
- * @property {State} state
- * @property {string | null} callId
- * @property {Notice | null} notice null while the vault has not answered yet
- * @property {boolean} canBeSeen the button takes video
- * @property {boolean} video the visitor wants to be seen
- * @property {"accepted" | "refused" | null} choice about recording
- * @property {boolean} deciding a consent is on its way
- * @property {string | null} deviceFailure why microphone or camera did not open, while in `permission`
- * @property {MediaStream | null} stream what is sent, for the self-view
- * @property {boolean} muted
- * @property {boolean} cameraOn
- * @property {import("./media.js").Facing} facing
- * @property {import("./line.js").Health} health of the connection
- * @property {import("./room.js").Party} party the other side
- * @property {boolean} soundBlocked the browser plays the other side only after a press
- * @property {"visitor" | "other" | null} endedBy
- * @property {number | null} startedAt milliseconds since the epoch
- * @property {number} lastedMs
- * @property {string | null} failure a code of strings.js
- */
-
-/** @type {Readonly<Model>} */
-const BEGINNING = Object.freeze({
-  state: "idle",
-  callId: null,
-  notice: null,
-  canBeSeen: false,
-  video: false,
-  choice: null,
-  deciding: false,
-  deviceFailure: null,
-  stream: null,
-  muted: false,
-  cameraOn: false,
-  facing: "user",
-  health: "good",
-  party: NOBODY_YET,
-  soundBlocked: false,
-  endedBy: null,
-  startedAt: null,
-  lastedMs: 0,
-  failure: null,
-});
+/** @typedef {import("./model.js").Model} Model */
 
 export class Call {
   /** @type {Model} */
@@ -84,6 +39,7 @@ export class Call {
     (state) => this.#update(state),
     async (kind, track) => this.#line?.replace(kind, track),
   );
+  #share = new ScreenShare((state) => this.#update(state));
   /** @type {(model: Model) => void} */
   #changed;
 
@@ -159,6 +115,16 @@ export class Call {
   /** @param {string} deviceId */
   useSpeaker(deviceId) {
     void this.#loudspeaker.use(deviceId);
+  }
+
+  /** Shows the visitor's screen; to be called from a press. */
+  share() {
+    const { callId } = this.model;
+    if (callId) void this.#share.start({ api: this.#api, iceServers: this.#iceServers, callId });
+  }
+
+  stopSharing() {
+    this.#share.stop();
   }
 
   /** Hangs up, or leaves the question: whatever was begun stops, devices first. */
@@ -242,12 +208,13 @@ export class Call {
     const { startedAt } = this.model;
     this.#stop();
     const lastedMs = startedAt === null ? 0 : Date.now() - startedAt;
-    this.#update({ stream: null, deciding: false, lastedMs, failure, state: move(this.model.state, state) });
+    this.#update({ stream: null, sharing: "off", deciding: false, lastedMs, failure, state: move(this.model.state, state) });
   }
 
   /** Lets go of everything. The order matters: the camera's light must not outlive the decision. */
   #stop() {
     this.own.close();
+    this.#share.close();
     this.#attempt.abort();
     this.#loudspeaker.close();
     this.#events?.close();

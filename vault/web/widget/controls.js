@@ -8,11 +8,12 @@ import { h, icon } from "./dom.js";
 /** @typedef {import("./dom.js").IconName} IconName */
 
 /**
- * Microphone, camera, hang up: round, with a word below.
+ * Microphone, camera, what features add, hang up: round, with a word below.
  * @param {Model} model
  * @param {Scene} scene
+ * @param {HTMLElement[]} more
  */
-export function controlsOf(model, { t, actions, say }) {
+export function controlsOf(model, { t, actions, say }, more) {
   const microphone = toggle("mic", "micOff", t("live.microphone"), (muted) => {
     actions.mute(muted);
     say(t(muted ? "live.muted" : "live.unmuted"));
@@ -32,7 +33,7 @@ export function controlsOf(model, { t, actions, say }) {
     flip.disabled = !now.cameraOn;
   };
   const pictures = model.video ? [camera.node, flip] : [];
-  return { node: h("div", { class: "controls" }, microphone.node, ...pictures, hangUp), show };
+  return { node: h("div", { class: "controls" }, microphone.node, ...pictures, ...more, hangUp), show };
 }
 
 /** Something held in the hand, with more than one camera. */
@@ -63,7 +64,7 @@ export function small(name, label, act) {
  * @param {string} word
  * @param {() => void} act
  */
-function control(name, pictures, word, act) {
+export function control(name, pictures, word, act) {
   const round = h("span", { class: "round" }, ...pictures);
   return h("button", { type: "button", class: `control ${name}`, click: act }, round, word);
 }

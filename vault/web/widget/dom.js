@@ -54,6 +54,9 @@ const ICONS = Object.freeze({
   smaller: "M19.5 10H14V4.5M4.5 14H10v5.5M14 10l6-6M10 14l-6 6",
   minimise: "M6 15h12",
   restore: "M6 15l6-6 6 6",
+  screen: "M3.5 5h17v11h-17ZM8.5 20h7M12 16v4M12 13.2V8.5M9.5 10.7 12 8.2l2.5 2.5",
+  screenOff: "M3.5 5h17v11h-17ZM8.5 20h7M12 16v4M9.5 8.2l5 4.6M14.5 8.2l-5 4.6",
+  more: "M5.5 12h.01M12 12h.01M18.5 12h.01",
   lock: "M6 11h12v9H6ZM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
   close: "M6 6l12 12M18 6 6 18",
 });

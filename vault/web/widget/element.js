@@ -131,6 +131,8 @@ export class CallButton extends HTMLElement {
       useCamera: (id) => void call.own.useCamera(id),
       useSpeaker: (id) => call.useSpeaker(id),
       unblockSound: () => call.unblockSound(),
+      share: () => call.share(),
+      stopSharing: () => call.stopSharing(),
     };
     const t = translator(SENTENCES, this.#language);
     return { language: this.#language, t, contact: this.#contact(), actions };

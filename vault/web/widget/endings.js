@@ -3,7 +3,7 @@
 
 import { clock, spokenDuration } from "../shared/i18n.js";
 import { h, icon } from "./dom.js";
-import { isMessage } from "./live.js";
+import { isMessage } from "./live_words.js";
 import { facts, mainButton, plainButton, said, title } from "./parts.js";
 import { sentenceOfCode } from "./strings.js";
 

@@ -105,6 +105,27 @@ export const ENGLISH = {
   "live.unstable": "The connection is interrupted. We are trying to restore it…",
   "live.stable": "Connection restored",
 
+  "live.more": "More",
+
+  "share.short": "Share",
+  "share.start": "Share your screen",
+  "share.stop": "Stop sharing your screen",
+  "share.choose": "Choose what to show",
+  "share.question": "{name} will see the tab, window or screen that you choose.",
+  "share.will_be_kept": "It will be recorded, like the rest of the call.",
+  "share.kept": "It is recorded.",
+  "share.not_kept": "It is not recorded.",
+  "share.asking": "Your browser asks what to show.",
+  "share.joining": "One moment: your screen is about to be shown.",
+  "share.on": "{name} sees what you share.",
+  "share.nobody": "You are sharing your screen. Nobody is there to see it at the moment.",
+  "share.unsupported": "This browser cannot share a screen. On a computer it is possible.",
+  "share.refused": "Nothing was chosen: your screen is not shown.",
+  "share.blocked":
+    "Your system or this page does not let the browser show your screen. Look for “screen recording” in the system’s privacy settings.",
+  "share.failed": "That could not be shown. Try again with another window or tab.",
+  "share.lost": "Your screen is no longer shown: the connection was lost.",
+
   "ended.title": "Call ended",
   "ended.by_other": "{name} hung up.",
   "ended.message_title": "Your message is left",

@@ -108,6 +108,27 @@ export const FRENCH = {
   "live.unstable": "La connexion est interrompue. Nous essayons de la rétablir…",
   "live.stable": "Connexion rétablie",
 
+  "live.more": "Plus",
+
+  "share.short": "Partager",
+  "share.start": "Partager votre écran",
+  "share.stop": "Ne plus partager votre écran",
+  "share.choose": "Choisir quoi montrer",
+  "share.question": "{name} verra l’onglet, la fenêtre ou l’écran que vous choisirez.",
+  "share.will_be_kept": "Ce sera enregistré, comme le reste de l’appel.",
+  "share.kept": "C’est enregistré.",
+  "share.not_kept": "Ce n’est pas enregistré.",
+  "share.asking": "Votre navigateur vous demande quoi montrer.",
+  "share.joining": "Un instant : votre écran va être montré.",
+  "share.on": "{name} voit ce que vous partagez.",
+  "share.nobody": "Vous partagez votre écran. Personne n’est là pour le voir en ce moment.",
+  "share.unsupported": "Ce navigateur ne sait pas partager un écran. Sur un ordinateur, c’est possible.",
+  "share.refused": "Rien n’a été choisi : votre écran n’est pas montré.",
+  "share.blocked":
+    "Votre système ou cette page empêche le navigateur de montrer votre écran. Cherchez « enregistrement de l’écran » dans les réglages de confidentialité du système.",
+  "share.failed": "Cela n’a pas pu être montré. Réessayez avec une autre fenêtre ou un autre onglet.",
+  "share.lost": "Votre écran n’est plus montré : la connexion a été perdue.",
+
   "ended.title": "Appel terminé",
   "ended.by_other": "{name} a raccroché.",
   "ended.message_title": "Votre message est laissé",

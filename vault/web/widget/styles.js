@@ -141,6 +141,10 @@ const CIRCUMSTANCES = `
   .bar .larger, .bar .smaller { display: none; }
   .folded { padding: 8px 8px 10px 16px; }
 }
+@media (max-width: 360px) {
+  .round { inline-size: 46px; block-size: 46px; }
+  .hang-up .round { inline-size: 56px; }
+}
 @media (prefers-reduced-motion: no-preference) {
   .surface { animation: rise 220ms cubic-bezier(0.2, 0, 0, 1); }
   @keyframes rise { from { transform: translateY(16px); opacity: 0; } }

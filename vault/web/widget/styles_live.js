@@ -96,14 +96,29 @@ export const LIVE = `
 }
 .sharing .initial { inline-size: 48px; block-size: 48px; font-size: 20px; }
 
+.share {
+  display: grid; grid-template-columns: auto 1fr; gap: 10px 12px; align-items: start; padding: 12px 14px; border-radius: 12px;
+  font-size: 14px; background: var(--cv-sunken);
+}
+.share .icon { inline-size: 20px; block-size: 20px; color: var(--cv-brand-text); }
+.share.on { background: var(--cv-brand-soft); box-shadow: inset 0 0 0 1.5px var(--cv-brand); }
+.share-buttons { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 8px; }
+.share-buttons > * { flex: 1 1 auto; min-block-size: 44px; padding-block: 8px; }
+.share.on .plain { color: var(--cv-brand-text); font-weight: 600; background: var(--cv-surface); box-shadow: inset 0 0 0 1px var(--cv-brand); }
+
+.more-list { display: grid; padding: 6px; border-radius: 12px; background: var(--cv-sunken); }
+.item { justify-content: flex-start; padding-inline: 12px; font-weight: 500; text-align: start; }
+.item:hover { background: var(--cv-line); }
+.item .icon { color: var(--cv-brand-text); }
+
 .hear { align-self: stretch; }
 .trouble {
   display: flex; align-items: start; gap: 10px; padding: 10px 12px; border-radius: 10px; font-size: 14px;
   color: var(--cv-warn-text); background: var(--cv-warn-soft);
 }
-.controls { display: flex; justify-content: center; gap: 4px; }
+.controls { display: flex; justify-content: center; gap: 4px; margin-inline: -10px; }
 .control {
-  flex-direction: column; gap: 6px; min-inline-size: 84px; padding: 4px 4px 6px; border-radius: 14px;
+  flex-direction: column; flex: 0 1 84px; gap: 6px; min-inline-size: 0; padding: 4px 4px 6px; border-radius: 14px;
   font-size: 13px; font-weight: 500; color: var(--cv-ink);
 }
 .round {
@@ -113,8 +128,11 @@ export const LIVE = `
 .round .icon { inline-size: 24px; block-size: 24px; }
 .control:hover .round { background: var(--cv-line); }
 .control:disabled { opacity: 0.5; cursor: default; }
+.control[aria-expanded="true"] .round { background: var(--cv-line); }
 .toggle.off .round { color: var(--cv-surface); background: var(--cv-ink); }
 .toggle.off .icon:first-child, .toggle:not(.off) .icon:last-child { display: none; }
+.share-screen.on .round { color: var(--cv-on-brand); background: var(--cv-brand); box-shadow: none; }
+.share-screen.on .icon:first-child, .share-screen:not(.on) .icon:last-child { display: none; }
 .hang-up .round { inline-size: 76px; color: var(--cv-on-danger); background: var(--cv-danger); box-shadow: none; }
 .hang-up:hover .round { background: var(--cv-danger-hover); }
 .hang-up .icon { transform: rotate(135deg); }
@@ -122,10 +140,10 @@ export const LIVE = `
 .live.folded { gap: 6px; padding: 8px 10px 8px 18px; }
 .dock .live.folded { inline-size: min(392px, calc(100vw - 34px)); }
 .folded h2 { margin: 0; font-size: 15px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.folded .lead, .folded .pickers, .folded .stage, .folded > .main:not(.hear),
+.folded .lead, .folded .pickers, .folded .stage, .folded .more-list, .folded .more, .folded .share-screen, .folded > .main:not(.hear),
 .folded .devices, .folded .pip, .folded .larger, .folded .flip, .folded .toggle + .toggle { display: none; }
 .folded .controls { justify-content: flex-start; margin-inline-start: -6px; }
-.folded .control { flex-direction: row; min-inline-size: 0; min-block-size: 44px; padding-inline: 6px 12px; }
+.folded .control { flex: 0 0 auto; flex-direction: row; min-inline-size: 0; min-block-size: 44px; padding-inline: 6px 12px; }
 .folded .round { inline-size: 36px; block-size: 36px; }
 .folded .hang-up .round { inline-size: 48px; }
 .folded .round .icon { inline-size: 20px; block-size: 20px; }

@@ -18,7 +18,7 @@ import { livePanel } from "./live.js";
  *   choose: (choice: "accepted" | "refused") => void, open: (video: boolean) => void,
  *   mute: (muted: boolean) => void, switchCamera: (on: boolean) => Promise<void>, flip: () => Promise<void>,
  *   useMicrophone: (id: string) => void, useCamera: (id: string) => void, useSpeaker: (id: string) => void,
- *   unblockSound: () => void}} Actions
+ *   unblockSound: () => void, share: () => void, stopSharing: () => void}} Actions
  */
 /**
  * What every panel needs: language, sentences, where to ask about a call, actions, a voice for screen readers.

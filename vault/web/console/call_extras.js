@@ -1,0 +1,31 @@
+// @ts-check
+/** What features add to the call screen: each is a module of its own, named here and nowhere else. */
+
+import { about } from "./call_about.js";
+import { sharing } from "./call_sharing.js";
+
+/**
+ * A feature's places on the screen; what it does not need it leaves out.
+ * @typedef {object} Extra
+ * @property {HTMLElement} [banner]  above the pictures: what must not be missed
+ * @property {import("./call_controls.js").Control} [control]  in the row of controls
+ * @property {HTMLElement} [section]  in the column beside the pictures (made by `section`)
+ * @property {() => void} [reflect]  told twice a second and after every change
+ * @property {() => void} [close]
+ */
+/** @typedef {(screen: import("./call_screen.js").CallScreen) => Extra} Feature */
+
+/** @type {readonly Feature[]} in the order in which they are shown */
+const FEATURES = Object.freeze([sharing, about]);
+
+/** @param {import("./call_screen.js").CallScreen} screen */
+export function extrasOf(screen) {
+  const extras = FEATURES.map((feature) => feature(screen));
+  return {
+    banners: extras.flatMap(({ banner }) => banner ?? []),
+    controls: extras.flatMap(({ control }) => control ?? []),
+    sections: extras.flatMap(({ section }) => section ?? []),
+    reflect: () => extras.forEach((extra) => extra.reflect?.()),
+    close: () => extras.forEach((extra) => extra.close?.()),
+  };
+}

@@ -1,0 +1,56 @@
+// @ts-check
+/** Everything that a view may show of one visitor's call. */
+
+import { NOBODY_YET } from "./room.js";
+
+/** @typedef {import("./states.js").State} State */
+/** @typedef {import("./api.js").Notice} Notice */
+/**
+ * @typedef {object} Model
+ * @property {State} state
+ * @property {string | null} callId
+ * @property {Notice | null} notice null while the vault has not answered yet
+ * @property {boolean} canBeSeen the button takes video
+ * @property {boolean} video the visitor wants to be seen
+ * @property {"accepted" | "refused" | null} choice about recording
+ * @property {boolean} deciding a consent is on its way
+ * @property {string | null} deviceFailure why microphone or camera did not open, while in `permission`
+ * @property {MediaStream | null} stream what is sent, for the self-view
+ * @property {boolean} muted
+ * @property {boolean} cameraOn
+ * @property {import("./media.js").Facing} facing
+ * @property {import("./line.js").Health} health of the connection
+ * @property {import("./room.js").Party} party the other side
+ * @property {import("./share.js").Sharing} sharing whether the visitor shows their screen
+ * @property {string | null} shareTrouble why not, though they wanted to
+ * @property {boolean} soundBlocked the browser plays the other side only after a press
+ * @property {"visitor" | "other" | null} endedBy
+ * @property {number | null} startedAt milliseconds since the epoch
+ * @property {number} lastedMs
+ * @property {string | null} failure a code of strings.js
+ */
+
+/** @type {Readonly<Model>} */
+export const BEGINNING = Object.freeze({
+  state: "idle",
+  callId: null,
+  notice: null,
+  canBeSeen: false,
+  video: false,
+  choice: null,
+  deciding: false,
+  deviceFailure: null,
+  stream: null,
+  muted: false,
+  cameraOn: false,
+  facing: "user",
+  health: "good",
+  party: NOBODY_YET,
+  sharing: "off",
+  shareTrouble: null,
+  soundBlocked: false,
+  endedBy: null,
+  startedAt: null,
+  lastedMs: 0,
+  failure: null,
+});
