@@ -84,7 +84,7 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     groups = "|".join({key.partition(".")[0] for key in said if "." in key})
     asked = set(re.findall(rf'"((?:{groups})\.\w+)"', code + lookup))
     asked |= set(re.findall(r't\("(close|cancel|again)"\)', code))
-    built = [re.escape(start) for start in re.findall(r"`(\w+\.\w*)\$\{", code)]  # t(`permission.${code}_title`)
+    built = [re.escape(start) for start in re.findall(r"`(\w+\.\w*)\$\{", code)]  # t(`share.${code}`)
     asked |= {key for key in said if re.match("|".join(built), key)}
     assert asked == said
 

@@ -32,7 +32,7 @@ TYPES: Final = {
 }
 FILE: Final = r"[a-z0-9_-]{1,60}(?:\.esm)?\.(?:js|css|svg)"
 CONSOLE_CSP: Final = PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'nonce-{nonce}'")
-# The page with the button and the pages of whoever answers ask for camera, microphone and screen; no other may.
+# The page with the button and the pages of whoever answers ask for camera, microphone, screen; no other may.
 TALKS: Final = {"Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)"}
 DEMO_HEADERS: Final = {"Content-Security-Policy": PAGE_CSP, **TALKS}
 # The integrator's page loads the widget from here: public code, no credentials, any origin.

