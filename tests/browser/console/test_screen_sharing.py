@@ -60,7 +60,7 @@ def sees_the_slides(page: Page, side: str) -> None:
 
 
 def test_each_side_shows_a_screen_that_the_other_sees_and_that_is_kept(centre: CallCentre) -> None:
-    """Share, read to whom and that it is recorded, be seen large, stop; four recordings, two of them screens."""
+    """Share, read to whom and that it is recorded, be seen large, stop; four recordings, two of screens."""
     agent = centre.agent()
     visitor = centre.visitor()
     take(agent)
