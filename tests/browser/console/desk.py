@@ -53,7 +53,7 @@ class CallCentre:
         return page
 
     def visitor(self, *, choice: str = "accepted", script: str = "") -> Page:
-        """Press the demo's button, answer the notice, wait to be answered; ``script`` runs before the page."""
+        """Press the demo's button, answer the notice, be answered; ``script`` runs before the page."""
         page = self._page(self._context(permissions=MEDIA))
         page.add_init_script(script)
         page.goto(f"{self.program.demo}?lang=en")
