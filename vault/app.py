@@ -327,9 +327,11 @@ def _live(ground: Ground, calls: Calls, recorder: Recorder) -> LiveCalls:
 def _recorder(ground: Ground, recordings: Recordings, finisher: Finisher) -> Recorder:
     return Recorder(
         recordings,
+        ground.keys,
         ground.store,
         ground.clock,
         ground.settings.recording,
+        rejoin_s=ground.settings.media.rejoin_s,
         on_ended=finisher.enqueue,
     )
 

@@ -19,6 +19,7 @@ from webrtc.frames import Codec, TrackInfo
 MAGIC: Final = b"CVFR"
 VERSION: Final = 1
 WHOLE_LEG: Final = 0  # the track number of an event that concerns every track
+TRACKS_PER_LEG: Final = 16  # leg n of a recording has the track numbers from 16n + 1 to 16n + 16
 
 _HEADER: Final = struct.Struct(">4sBBHII")  # magic, version, tracks, zero, number, events
 _TRACK: Final = struct.Struct(">HBIB")  # id, codec, clock rate in Hz, bytes of mid
@@ -54,7 +55,7 @@ class FragmentLimits:
     fragment_bytes: int = 8 * 1024 * 1024  # memory of one leg; less would drop a burst of big keyframes
     frame_bytes: int = 4 * 1024 * 1024  # no browser's keyframe comes near; more is an attack on memory
     events: int = 8192  # ten times a busy second (audio at 2.5 ms, video at 60 fps, reports)
-    tracks: int = 16  # a call has 2; screen share and re-negotiation add some
+    tracks: int = TRACKS_PER_LEG  # a call has 2; screen share and re-negotiation add some
     label_bytes: int = 64  # mid (RFC 8843 tokens are 1 to 3 bytes in browsers) and reason of an end
 
 
@@ -71,10 +72,17 @@ class GapCause(IntEnum):
     MUTE = 2  # the sender sent nothing
     LOSS = 3  # packets did not arrive
     CRASH = 4  # fragments are missing: the process died or an object is gone
+    RECONNECT = 5  # the line was lost, and another leg of the same sender goes on
+    RESTART = 6  # the same across a restart of the recorder
+
+
+def leg_of(track_id: int) -> int:
+    """Tell which leg of the recording a track came by, counted from 0."""
+    return (track_id - 1) // TRACKS_PER_LEG
 
 
 class StoredFrame(NamedTuple):
-    """One encoded frame: RTP timestamp unwrapped, arrival in us of the leg's monotonic clock."""
+    """One encoded frame: RTP timestamp unwrapped, arrival in us of the recording's monotonic clock."""
 
     track_id: int
     rtp_timestamp: int

@@ -7,7 +7,7 @@ each frame and on a timer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from webrtc.fragment_format import (
@@ -15,6 +15,7 @@ from webrtc.fragment_format import (
     MAX_AUDIO_LEVEL,
     MAX_RTP,
     MAX_TIME_US,
+    TRACKS_PER_LEG,
     WHOLE_LEG,
     Event,
     Fragment,
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 _RTP_WRAP: Final = 1 << 32
+_STEP_US: Final = 1000  # a gap takes that long at least: no clock makes a recording go back
 _HEAD_BYTES: Final = 16 * 1024  # room kept for header and track table: 16 tracks of 72 bytes fit often
 
 
@@ -65,6 +67,21 @@ class FragmentPace:
     usual_s: float = 1.0  # from here on the next audio frame (or any, if there is no audio) closes
     latest_s: float = 1.2  # from here on anything closes
     full_bytes: int = 1024 * 1024  # a burst closes early: the spool's objects stay small
+
+
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """A recording that another leg goes on with: its clock is the one of the legs before.
+
+    `leg` counts them, `shift_us` puts this leg's arrival times on the recording's clock. `cause` says why
+    there is a gap, which began at `since_us` of that clock; a first frame that would come before is moved.
+    """
+
+    first_number: int
+    leg: int
+    shift_us: int
+    cause: GapCause
+    since_us: int
 
 
 @dataclass(slots=True)
@@ -87,13 +104,18 @@ class FragmentWriter:
         self,
         *,
         first_number: int = 0,
+        goes_on: GoesOn | None = None,
         limits: FragmentLimits = DEFAULT_LIMITS,
         pace: FragmentPace = FragmentPace(),
     ) -> None:
         self.counts = WriterCounts()
         self._limits = limits
         self._pace = pace
-        self._number = first_number
+        self._number = goes_on.first_number if goes_on is not None else first_number
+        self._base = goes_on.leg * TRACKS_PER_LEG if goes_on is not None else 0
+        self._gap = goes_on
+        self.shift_us = goes_on.shift_us if goes_on is not None else 0
+        self.last_us = goes_on.since_us if goes_on is not None else 0
         self._live: dict[int, TrackInfo] = {}
         self._ended: set[int] = set()
         self._last_rtp: dict[int, int] = {}
@@ -123,59 +145,70 @@ class FragmentWriter:
 
     def track_started(self, info: TrackInfo) -> None:
         """A track joins the leg. One over the limit is not recorded: its frames count as refused."""
-        fits = len(self._live) < self._limits.tracks and 0 < info.id < _RTP_WRAP >> 16
+        fits = len(self._live) < self._limits.tracks and 0 < info.id <= TRACKS_PER_LEG
+        info = replace(info, id=info.id + self._base)
+        fits = fits and info.id < _RTP_WRAP >> 16
         if fits and info.clock_rate_hz == info.codec.clock_rate_hz and self._label_fits(info.mid):
             self._live.setdefault(info.id, info)
 
     def track_ended(self, track_id: int, reason: str) -> None:
         """A track leaves the leg; it stays in the table of this fragment only."""
+        track_id += self._base
         if track_id in self._live and track_id not in self._ended and self._label_fits(reason):
             self._add(TrackEnded(track_id, reason))
             self._ended.add(track_id)
 
     def frame(self, track_id: int, frame: EncodedFrame) -> bool:
         """Store one frame; False when it was dropped (`counts` says why)."""
+        track_id += self._base
         if self._paused and (WHOLE_LEG in self._paused or track_id in self._paused):
             self.counts.paused += 1
             return False
         if not self._is_storable(track_id, frame):
             self.counts.refused += 1
             return False
-        arrival_us = _to_us(frame.arrival_s)
+        if self._gap is not None:
+            self._go_on(self._gap, round(frame.arrival_s * 1e6))
+        arrival_us = self._to_us(frame.arrival_s)
         if not self._admit(track_id, frame, arrival_us):
             self.counts.over_limit += 1
             self._over[track_id] = arrival_us
             return False
         if self._opened_us is None:
             self._opened_us = arrival_us
+        self.last_us = arrival_us
         self._last_rtp[track_id] = frame.rtp_timestamp
         self._after_audio = frame.kind is MediaKind.AUDIO
         return True
 
     def lost(self, track_id: int, packets: int, at_s: float) -> None:
         """Packets of a track were given up."""
+        track_id += self._base
         if track_id in self._live:
-            self._open(_to_us(at_s))
-            self._add(Loss(track_id, min(max(packets, 0), _RTP_WRAP - 1), _to_us(at_s)))
+            self._open(self._to_us(at_s))
+            self._add(Loss(track_id, min(max(packets, 0), _RTP_WRAP - 1), self._to_us(at_s)))
 
     def sender_report(self, track_id: int, ntp_s: float, rtp_timestamp: int) -> None:
         """The sender's clock. A 32-bit timestamp is unwrapped beside the track's last frame, if any."""
+        track_id += self._base
         if track_id not in self._live or abs(rtp_timestamp) >= MAX_RTP:
             return
         last = self._last_rtp.get(track_id, rtp_timestamp)
         turns = round((last - rtp_timestamp) / _RTP_WRAP)
-        self._add(SenderReport(track_id, _to_us(ntp_s), rtp_timestamp + turns * _RTP_WRAP))
+        self._add(SenderReport(track_id, _bounded_us(ntp_s * 1e6), rtp_timestamp + turns * _RTP_WRAP))
 
     def pause(self, at_s: float, *, track_id: int = WHOLE_LEG, cause: GapCause = GapCause.PAUSE) -> None:
         """From now on frames of the track (default: of all) are dropped unseen, until `resume`."""
+        track_id = self._of_recording(track_id)
         if track_id not in self._paused:
             self._paused[track_id] = cause
-            self._note(GapBegin(track_id, cause, _to_us(at_s)))
+            self._note(GapBegin(track_id, cause, self._to_us(at_s)))
 
     def resume(self, at_s: float, *, track_id: int = WHOLE_LEG) -> None:
         """Capture goes on. Ask the sender for a keyframe: video starts again with one."""
+        track_id = self._of_recording(track_id)
         if self._paused.pop(track_id, None) is not None:
-            self._note(GapEnd(track_id, _to_us(at_s)))
+            self._note(GapEnd(track_id, self._to_us(at_s)))
 
     def due(self, now_s: float, *, upcoming: EncodedFrame | None = None) -> bool:
         """Whether to `close` now, before `upcoming` (if any); `now_s` is on the clock of `arrival_s`."""
@@ -183,7 +216,7 @@ class FragmentWriter:
             return self._events > self._limits.events // 2
         if self._plain_bytes >= self._pace.full_bytes or self._events > self._limits.events // 2:
             return True
-        age_s = now_s - self._opened_us / 1e6
+        age_s = now_s - (self._opened_us - self.shift_us) / 1e6
         if age_s < self._pace.early_s or age_s >= self._pace.latest_s:
             return age_s >= self._pace.latest_s
         if upcoming is not None and upcoming.kind is MediaKind.VIDEO and upcoming.is_keyframe:
@@ -208,6 +241,21 @@ class FragmentWriter:
         self._opened_us = None
         self._number += 1
         return plain
+
+    def _go_on(self, gap: GoesOn, own_us: int) -> None:
+        """Declare the gap before this leg's first frame, which came at `own_us` of the leg's clock."""
+        self._gap = None
+        self.shift_us = max(self.shift_us, gap.since_us + _STEP_US - own_us)
+        self._note(GapBegin(WHOLE_LEG, gap.cause, gap.since_us))
+        self._note(GapEnd(WHOLE_LEG, own_us + self.shift_us))
+        self._opened_us = own_us + self.shift_us
+
+    def _of_recording(self, track_id: int) -> int:
+        """Turn a track's number in the leg into the one it has in the recording."""
+        return track_id if track_id == WHOLE_LEG else track_id + self._base
+
+    def _to_us(self, time_s: float) -> int:
+        return _bounded_us(time_s * 1e6 + self.shift_us)
 
     def _is_storable(self, track_id: int, frame: EncodedFrame) -> bool:
         info = self._live.get(track_id)
@@ -278,8 +326,8 @@ class FragmentWriter:
             return False
 
 
-def _to_us(time_s: float) -> int:
-    return min(max(round(time_s * 1e6), 0), MAX_TIME_US - 1)
+def _bounded_us(time_us: float) -> int:
+    return min(max(round(time_us), 0), MAX_TIME_US - 1)
 
 
 def _picture_size(width: int | None, height: int | None) -> tuple[int, int] | None:

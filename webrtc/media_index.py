@@ -24,6 +24,7 @@ from webrtc.fragment_format import (
     SenderReport,
     StoredFrame,
     TrackEnded,
+    leg_of,
 )
 from webrtc.frames import Codec, MediaKind, TrackInfo
 from webrtc.timeline import DEFAULT_TIMELINE, TimelineLimits, TrackClock, place
@@ -87,6 +88,20 @@ class IndexedTrack:
         self.ended: str | None = None
         self.repeated = 0
         self.digest = hashlib.sha256()
+        self.legs: list[tuple[int, int]] = [
+            (leg_of(info.id), 0)
+        ]  # each leg it came by, and from which frame on
+
+    def renew(self, leg: int) -> None:
+        """Another leg of the recording goes on with this track."""
+        self.legs.append((leg, len(self)))
+        self.clock.renew(leg)
+        self.ended = None
+
+    def mark(self, cause: GapCause) -> None:
+        """Note why frames are missing before the next one; a pause explains more than what came with it."""
+        if self.marks.get(len(self)) is not GapCause.PAUSE:
+            self.marks[len(self)] = cause
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -188,7 +203,8 @@ class MediaIndex:
         self.open_gaps: dict[int, GapBegin] = {}
         self.gate = FrameGate()
         self._timeline = timeline
-        self._all: dict[int, IndexedTrack] = {}
+        self._all: list[IndexedTrack] = []
+        self._by_id: dict[int, IndexedTrack] = {}  # by each number it had; every leg brings its own
         self._frames = 0
         self._video_codec: Codec | None = None
         self._tracks: tuple[IndexedTrack, ...] = ()
@@ -197,11 +213,9 @@ class MediaIndex:
         """Take the next fragment. Raises `FragmentOrderError`, `RecordingTooLongError`."""
         missing = self.gate.enter(fragment)
         for info in fragment.tracks:
-            track = self._all.get(info.id)
-            if track is None:
-                track = self._all[info.id] = IndexedTrack(info, self._timeline)
+            track = self._by_id.get(info.id) or self._join(info)
             if missing:
-                track.marks[len(track)] = GapCause.CRASH
+                track.mark(GapCause.CRASH)
         for event in fragment.events:
             if type(event) is StoredFrame:
                 if self.gate.admit(event):
@@ -209,8 +223,21 @@ class MediaIndex:
             else:
                 self._note(event)
 
+    def _join(self, info: TrackInfo) -> IndexedTrack:
+        """Find the track that this one goes on with: of an earlier leg, in the same codec; or begin one."""
+        leg = leg_of(info.id)
+        found = (track for track in self._all if track.info.codec is info.codec and track.legs[-1][0] < leg)
+        track = next(found, None)
+        if track is None:
+            track = IndexedTrack(info, self._timeline)
+            self._all.append(track)
+        else:
+            track.renew(leg)
+        self._by_id[info.id] = track
+        return track
+
     def _keep(self, frame: StoredFrame) -> None:
-        track = self._all[frame.track_id]
+        track = self._by_id[frame.track_id]
         if self._frames >= self.limits.frames:
             raise RecordingTooLongError(f"more than {self.limits.frames} frames in one leg")
         self._frames += 1
@@ -241,18 +268,26 @@ class MediaIndex:
         self.gate.note(event)
         match event:
             case SenderReport():
-                self._all[event.track_id].clock.report(event.ntp_us, event.rtp_timestamp)
+                self._by_id[event.track_id].clock.report(event.ntp_us, event.rtp_timestamp)
             case Loss():
-                self._lose(self._all[event.track_id], event)
+                self._lose(self._by_id[event.track_id], event)
             case TrackEnded():
-                self._all[event.track_id].ended = event.reason
+                self._by_id[event.track_id].ended = event.reason
             case GapBegin():
-                self.open_gaps[event.track_id] = event
-                for track in self._all.values():
-                    if event.track_id in {WHOLE_LEG, track.info.id}:
-                        track.marks[len(track)] = event.cause
+                self._begin_gap(event)
             case GapEnd():
-                self.open_gaps.pop(event.track_id, None)
+                self.open_gaps.pop(self._first_id(event.track_id), None)
+
+    def _begin_gap(self, gap: GapBegin) -> None:
+        if gap.cause in {GapCause.RECONNECT, GapCause.RESTART}:
+            self.open_gaps.clear()  # what the leg before had stopped, this one begins without
+        self.open_gaps[self._first_id(gap.track_id)] = gap
+        for track in self._all:
+            if gap.track_id == WHOLE_LEG or self._by_id[gap.track_id] is track:
+                track.mark(gap.cause)
+
+    def _first_id(self, track_id: int) -> int:
+        return WHOLE_LEG if track_id == WHOLE_LEG else self._by_id[track_id].info.id
 
     def _lose(self, track: IndexedTrack, loss: Loss) -> None:
         track.packets_lost += loss.packets
@@ -268,7 +303,7 @@ class MediaIndex:
         self.crashed = crashed
         chosen = [
             track
-            for track in self._all.values()
+            for track in self._all
             if len(track) and (track.is_audio or track.info.codec is self._video_codec)
         ]
         if not chosen:
@@ -295,7 +330,13 @@ class MediaIndex:
     @property
     def left_out(self) -> tuple[IndexedTrack, ...]:
         """Tracks with frames that are not in the file."""
-        return tuple(track for track in self._all.values() if len(track) and track not in self._tracks)
+        return tuple(track for track in self._all if len(track) and track not in self._tracks)
+
+    @property
+    def slots(self) -> dict[int, int]:
+        """Where the frames of each track number stand in `tracks`; those of no file are not in it."""
+        places = {id(track): slot for slot, track in enumerate(self._tracks)}
+        return {number: places[id(track)] for number, track in self._by_id.items() if id(track) in places}
 
     def is_silence(self, track: IndexedTrack, at: int) -> bool:
         """Whether the frame before `at` announced that the sender would say nothing for a while (DTX)."""
@@ -310,7 +351,7 @@ class FrameFeed:
     """
 
     def __init__(self, index: MediaIndex, order: Iterator[int]) -> None:
-        self._slots = {track.info.id: slot for slot, track in enumerate(index.tracks)}
+        self._slots = index.slots
         self._waiting: list[list[bytes]] = [[] for _ in index.tracks]
         self._taken = [0] * len(index.tracks)
         self._order = order

@@ -16,6 +16,7 @@ _SOUND_HOLE_MS: Final = 100  # nobody hears a shorter one, and jitter of the sen
 _PICTURE_HOLE_MS: Final = 2_000  # a still screen is sent that seldom; a camera never
 _LOST_PICTURE_HOLE_MS: Final = 200  # where loss was told, a picture that stands still that long is a gap
 _SILENCE_MS: Final = 2_000  # DTX sends comfort noise every 400 ms: a longer quiet is no silence
+_TOLD_AS_IT_IS: Final = frozenset(GapCause) - {GapCause.LOSS}
 _PICTURE_MS: Final = 33  # how long a picture counts as shown before a gap begins
 
 
@@ -26,7 +27,7 @@ class Gap:
     track_id: int
     start_ms: int
     end_ms: int | None
-    cause: str  # pause, mute, loss, crash
+    cause: str  # a `GapCause` in lower case
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,15 @@ class TrackReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LegSpan:
+    """What of the file came by one leg of the recording; `leg` counts them from 0."""
+
+    leg: int
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaReport:
     """The file as a whole. `started_us` is its zero on the monotonic clock of the frames' arrival."""
 
@@ -80,6 +90,7 @@ class MediaReport:
     tracks_left_out: tuple[int, ...]
     gaps: tuple[Gap, ...]
     gaps_not_listed: int
+    legs: tuple[LegSpan, ...]
 
 
 def report(index: MediaIndex) -> MediaReport:
@@ -93,7 +104,24 @@ def report(index: MediaIndex) -> MediaReport:
         tracks_left_out=tuple(track.info.id for track in index.left_out),
         gaps=tuple(listed),
         gaps_not_listed=len(gaps) - len(listed),
+        legs=_legs(index),
     )
+
+
+def _legs(index: MediaIndex) -> tuple[LegSpan, ...]:
+    """From the first frame of each leg to the end of its last, whatever the track."""
+    spans: dict[int, tuple[int, int]] = {}
+    for track in index.tracks:
+        stops = [*(start for _, start in track.legs[1:]), len(track)]
+        for (leg, start), stop in zip(track.legs, stops, strict=True):
+            if start == stop:
+                continue
+            last = stop - 1
+            shown = track.duration_ticks(last) if track.is_audio or stop == len(track) else 0
+            begins, ends = track.ms(track.ticks[start]), track.ms(track.ticks[last] + shown)
+            known = spans.get(leg, (begins, ends))
+            spans[leg] = (min(begins, known[0]), max(ends, known[1]))
+    return tuple(LegSpan(leg, *spans[leg]) for leg in sorted(spans))
 
 
 def _duration_ms(index: MediaIndex) -> int:
@@ -155,7 +183,7 @@ def _holes(index: MediaIndex, track: IndexedTrack) -> Iterator[Gap]:
 def _cause(index: MediaIndex, track: IndexedTrack, at: int, hole_ms: int) -> GapCause | None:
     """Why there is a hole before frame `at`, or None if it is none."""
     told = track.marks.get(at)
-    if told in {GapCause.PAUSE, GapCause.CRASH, GapCause.MUTE}:
+    if told in _TOLD_AS_IT_IS:
         return told if hole_ms > 0 else None
     if told is GapCause.LOSS:
         return told if hole_ms >= (1 if track.is_audio else _LOST_PICTURE_HOLE_MS) else None

@@ -7,13 +7,15 @@ How a frame gets its place:
 (2) A *jump* (new SSRC, restarted encoder: the timestamp goes back, or leaves the arrival times by more than
     `jump_us`) begins a new run; nothing before it says anything about what comes after.
     The same holds where the sender's RTP clock stood still for a while: arrival and reports show it alike.
+    A recording that another leg went on with has one there, too (`TrackClock.renew`).
 (3) Each stretch has an arrival offset: the least (arrival - RTP) of the next ten seconds, which is the frame
     that waited least in the network. It moves only when it is off by more than `arrival_band_us`, so network
     delay does not bend the clock, and a sender's wrong clock cannot wander away.
 (4) Sender reports say exactly how a track's RTP time lies on the sender's clock (RFC 3550, 6.4.1). Per run
-    their median is followed with a band of 1 ms. One number for the leg, taken from its first reported track,
-    puts the sender's clock on the arrival clock; so tracks with reports are exact to each other, and others
-    lie beside them by arrival. A report that contradicts arrival by more than `trust_us` is not believed.
+    their median is followed with a band of 1 ms. One number for each leg, taken from its first reported
+    track, puts the sender's clock on the arrival clock; so tracks with reports are exact to each other, and
+    others lie beside them by arrival. A report that contradicts arrival by more than `trust_us` is not
+    believed.
 
 All of it is known only when the call is over, which is why fragments keep timestamps and not places.
 """
@@ -58,6 +60,7 @@ class Stretch:
     begun_us: int  # arrival of the first frame
     least_us: int  # least arrival minus RTP time
     is_jump: bool
+    leg: int = 0  # of the recording: another one may have another sender's clock
 
 
 class TrackClock:
@@ -70,14 +73,22 @@ class TrackClock:
         self.reports: list[tuple[int, int]] = []  # (frames before it, NTP us minus RTP us)
         self.last_arrival_us = 0
         self._reported_us = self._jumped_us = -limits.jump_us
+        self._leg = 0
+        self._renewed = False  # the next frame is the first of another leg
         self._early: tuple[int, int] | None = None  # the last report that fitted no frame yet: NTP us, stamp
         self._limits = limits
         self._nudge = limits.nudge_us * rate_hz // _US
 
+    def renew(self, leg: int) -> None:
+        """Another leg goes on with the track: its timestamps have nothing to do with those before."""
+        self._leg = leg
+        self._renewed = bool(self.rtp)
+        self._early = None
+
     def observe(self, rtp_timestamp: int, arrival_us: int) -> bool:
         """Take one frame; False if its timestamp did not rise, so that it was moved behind the last."""
-        is_jump = parts = nudged = False
-        if self.rtp:
+        is_jump, parts, nudged = self._renewed, False, False
+        if self.rtp and not self._renewed:
             moved = rtp_timestamp - self.rtp[-1]
             if -self._nudge <= moved <= 0:
                 nudged = True
@@ -90,6 +101,7 @@ class TrackClock:
                 is_jump, nudged, rtp_timestamp = False, True, self.rtp[-1] + 1
         if is_jump:
             self._jumped_us = arrival_us
+        self._renewed = False
         self._stretch(rtp_timestamp, arrival_us, is_jump=is_jump, parts=parts)
         self.rtp.append(rtp_timestamp)
         self.last_arrival_us = arrival_us
@@ -104,7 +116,8 @@ class TrackClock:
         last = self.stretches[-1] if self.stretches else None
         enough_us = self._limits.least_stretch_us if parts else self._limits.stretch_us
         if last is None or is_jump or arrival_us - last.begun_us >= enough_us:
-            self.stretches.append(Stretch(len(self.rtp), arrival_us, offset_us, is_jump or last is None))
+            starts = is_jump or last is None
+            self.stretches.append(Stretch(len(self.rtp), arrival_us, offset_us, starts, self._leg))
         elif offset_us < last.least_us:
             last.least_us = offset_us
 
@@ -112,7 +125,8 @@ class TrackClock:
         """Take a sender report. One far from the last frame may belong to a stream that is about to begin."""
         if ntp_us == 0:
             return
-        if not self.rtp or abs(rtp_timestamp - self.rtp[-1]) * _US // self.rate_hz > self._limits.jump_us:
+        is_near = bool(self.rtp) and not self._renewed
+        if not is_near or abs(rtp_timestamp - self.rtp[-1]) * _US // self.rate_hz > self._limits.jump_us:
             self._early = (ntp_us, rtp_timestamp)
         elif self.last_arrival_us - self._reported_us >= self._limits.least_stretch_us:
             self._reported_us = self.last_arrival_us
@@ -271,7 +285,7 @@ class _LegClock:
 
     def __init__(self, clocks: list[TrackClock], offsets: list[_Offsets], limits: TimelineLimits) -> None:
         self._limits = limits
-        self._from_us: list[int] = []
+        self._from: list[tuple[int, int]] = []  # leg of the recording, arrival
         self._shift_us: list[int] = []
         for clock, found in zip(clocks, offsets, strict=True):
             if any(value is not None for value in found.sender_us):
@@ -285,8 +299,9 @@ class _LegClock:
             if sender_us is None:
                 continue
             shift_us = arrival_us - sender_us
-            if not self._shift_us or abs(shift_us - self._shift_us[-1]) > self._limits.leg_band_us:
-                self._from_us.append(stretch.begun_us)
+            is_first = not self._from or self._from[-1][0] != stretch.leg
+            if is_first or abs(shift_us - self._shift_us[-1]) > self._limits.leg_band_us:
+                self._from.append((stretch.leg, stretch.begun_us))
                 self._shift_us.append(shift_us)
 
     def place(self, clock: TrackClock, found: _Offsets) -> tuple[list[int], bool]:
@@ -297,14 +312,20 @@ class _LegClock:
             clock.stretches, found.arrival_us, found.sender_us, strict=True
         ):
             exact_us = None
-            if sender_us is not None and self._shift_us:
-                at = max(0, bisect_right(self._from_us, stretch.begun_us) - 1)
-                exact_us = sender_us + self._shift_us[at]
+            shift_us = self._shift_of(stretch)
+            if sender_us is not None and shift_us is not None:
+                exact_us = sender_us + shift_us
             if exact_us is None or abs(exact_us - arrival_us) > self._limits.trust_us:
                 is_exact = False
                 exact_us = arrival_us
             shifts.append(exact_us)
         return shifts, is_exact
+
+    def _shift_of(self, stretch: Stretch) -> int | None:
+        """From the sender's clock to ours when a stretch began; None where its leg never told."""
+        after = bisect_right(self._from, (stretch.leg, stretch.begun_us))
+        near = [at for at in (after - 1, after) if 0 <= at < len(self._from)]
+        return next((self._shift_us[at] for at in near if self._from[at][0] == stretch.leg), None)
 
 
 def _ticks(clock: TrackClock, shifts: list[int], zero_us: int) -> array[int]:

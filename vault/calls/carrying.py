@@ -13,9 +13,10 @@ import structlog
 from storage.errors import StorageError
 from vault.calls.calls import Calls
 from vault.calls.floor import Floor, LiveLeg
-from vault.calls.graces import Graces
+from vault.calls.graces import UNWISHED, Graces, visitor_is_back, visitor_is_coming
 from vault.calls.recorder import Recorder
 from vault.calls.tellings import Tellings
+from vault.calls.waits import Waits
 from vault.errors import VaultError
 from vault.model import Id
 from webrtc.lifecycle import CloseReason
@@ -44,15 +45,22 @@ class Carrier:
         self._floor = floor
         self._tellings = tellings
         self._max_call_s = max_call_s
-        self._graces = Graces(floor, self._end_call, rejoin_s=rejoin_s)
+        self._waits = Waits(
+            self._end_call,
+            wait_s=rejoin_s,
+            is_back=lambda call_id: visitor_is_back(floor, call_id),
+            is_coming=lambda call_id: visitor_is_coming(floor, call_id),
+        )
+        self._graces = Graces(floor, self._waits)
 
     def begin(self, leg: LiveLeg) -> None:
         """Carry a leg from now on."""
         leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg.id}")
 
     async def aclose(self) -> None:
-        """End the calls whose visitors are waited for; legs are ended by whoever asks their peers to."""
-        await self._graces.aclose()
+        """Wait for nobody any more; legs are ended by whoever asks their peers to."""
+        await self._waits.aclose()
+        await self._recorder.aclose()
 
     async def _carry(self, leg: LiveLeg) -> None:
         """Carry one leg from its answer to its end."""
@@ -109,6 +117,7 @@ class Carrier:
         finally:
             await self._finalise(leg, capturing, reason, is_over=is_over)
         if is_over:
+            await _patiently(leg.call.id, lambda: self._recorder.end_resting(leg.call.id, reason=reason))
             self._tellings.over(leg.call.id, people, reason=reason)
 
     async def _end_call(self, call_id: Id, reason: str) -> bool:
@@ -118,6 +127,7 @@ class Carrier:
         if is_over:
             await self._tellings.rings_no_more(call_id, reason=reason)
             await self._end_others(call_id)
+            await _patiently(call_id, lambda: self._recorder.end_resting(call_id, reason=reason))
             self._tellings.over(call_id, people, reason=reason)
         return is_over
 
@@ -139,7 +149,10 @@ class Carrier:
     async def _finalise(
         self, leg: LiveLeg, capturing: Awaitable[None] | None, reason: str, *, is_over: bool
     ) -> None:
-        """End the recording, then the rows: the one is tried whatever became of the other."""
+        """End the capture, then the rows: the one is tried whatever became of the other.
+
+        The recording ends with it, unless whoever it is of was lost and may come back.
+        """
         try:
             if leg.capture is not None and capturing is not None:
                 capture = leg.capture
@@ -147,7 +160,10 @@ class Carrier:
                 (broken,) = await asyncio.gather(capturing, return_exceptions=True)
                 if broken is not None:
                     log.error("leg.capture_broken", leg=leg.id, error=type(broken).__name__)
-                await _patiently(leg.id, lambda: self._recorder.end(capture, reason=reason))
+                if reason in UNWISHED and not is_over:
+                    await _patiently(leg.id, lambda: self._recorder.rest(leg, capture, reason=reason))
+                else:
+                    await _patiently(leg.id, lambda: self._recorder.end(capture, reason=reason))
             await _patiently(
                 leg.id,
                 lambda: self._calls.leg_ended(leg.call.id, leg.id, reason=reason, call_goes_on=not is_over),

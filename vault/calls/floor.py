@@ -59,7 +59,7 @@ class LiveLeg:
     address: str
     peer: Peer
     ends: Ends
-    capture: Capture | None
+    capture: Capture | None = None
     is_live: bool = False
     is_over: bool = False
     why: str | None = None

@@ -93,7 +93,8 @@ class Legs:
 
         ``address`` names where the offer came from; TooManyLegsError where too many legs came from there.
         The order matters: the notice is answered, there is room, the offer is acceptable, a camera leg that
-        this one replaces is final, the row is written; only then does the other side learn where to send.
+        this one replaces is final, the row is written, its recording is found; only then does the other side
+        learn where to send.
         """
         call = await self._calls.ready_for_leg(call_id, by=by)
         name = await self._stage.names.of(by)
@@ -108,6 +109,7 @@ class Legs:
             await self._replace(replaced)
             joined = True  # from here on there may be a row, and whoever made it sees it ended
             await self._calls.leg_joined(call, leg.id, by, kind)
+            await self._recorder.attach(leg)
         except ConflictError:
             await self._give_up(leg)
             raise
@@ -210,7 +212,10 @@ class Legs:
         self._draining = True
 
     async def aclose(self) -> None:
-        """End every leg and feed and wait until each is final, those too that are just being answered."""
+        """End every leg and feed and wait until each is final, those too that are just being answered.
+
+        Their calls and recordings stay open: the next start waits for whoever was in them.
+        """
         self.drain()
         while legs := list(self._floor.legs.values()):
             await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
@@ -237,8 +242,7 @@ class Legs:
             on_connected=ends.connected,
             name=leg_id,
         )
-        capture = self._recorder.attach(leg_id, call, peer)
-        return LiveLeg(leg_id, call, by, kind, name, address, peer, ends, capture)
+        return LiveLeg(leg_id, call, by, kind, name, address, peer, ends)
 
     def _own(self, call_id: str, leg_id: str, by: Principal) -> LiveLeg:
         require(by, Permission.CALL_JOIN)

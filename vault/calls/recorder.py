@@ -1,19 +1,53 @@
-"""What is kept of a leg: its capture while it lasts, its recording's end, what an erasure leaves behind."""
+"""What is kept of a participant: the capture of each leg, the recording over all, what an erasure leaves.
 
+A recording goes on over the legs of one participant and kind. Between two of them it rests: the row stays
+*capturing* until they are back, their time to come back is over, or the call is.
+"""
+
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
+import structlog
+
+from storage.errors import StorageError
 from storage.store import ObjectStore
-from vault.calls.calls import CallView
+from vault.calls.floor import LiveLeg
+from vault.calls.waits import Waits
 from vault.clock import Clock
+from vault.errors import KeyForgottenError
+from vault.keys.store import KeyStore
 from vault.media.capture import Begun, Capture
-from vault.media.recordings import LegToRecord, Recordings
-from vault.media.spool import Spool
+from vault.media.recordings import FULL, LegToRecord, OpenRecording, Recordings
+from vault.media.spool import Spool, SpooledLeg, SpoolEnd
 from vault.model import ConsentChoice, Id
 from vault.settings import RecordingSettings
-from webrtc.peer import Peer
+from webrtc.fragment_format import GapCause
+from webrtc.fragments import GoesOn
 
-FULL: Final = "size_limit"  # why a recording ended before its leg
+log = structlog.get_logger(__name__)
+
+OTHER_CODEC: Final = "codec_changed"  # why a recording ended: its file could not hold the next leg's picture
+UNREADABLE: Final = "interrupted"  # the same: the store did not say where it stands
+STANDS_WITHIN_S: Final = 5.0  # a store that takes longer to say costs a recording its continuation, no call
+GAP_LATEST_S: Final = 12 * 3600.0  # what is longer is a wall clock that was set, not an outage
+
+
+@dataclass(frozen=True, slots=True)
+class _Resting:
+    """A recording whose participant was lost; ``legs`` counts those it came by.
+
+    ``end`` and ``shift_us`` say where this process left it, and what puts our monotonic clock on its own;
+    what another process left is asked of the store.
+    """
+
+    call_id: Id
+    legs: int
+    end: SpoolEnd | None = None
+    shift_us: int = 0
+    crashed: bool = False  # how it ended there is not known to have been stored
 
 
 class Recorder:
@@ -22,27 +56,116 @@ class Recorder:
     def __init__(
         self,
         recordings: Recordings,
+        keys: KeyStore,
         store: ObjectStore,
         clock: Clock,
         settings: RecordingSettings,
         *,
+        rejoin_s: float,
         on_ended: Callable[[Id], None],
     ) -> None:
         self._recordings = recordings
+        self._keys = keys
         self._store = store
         self._clock = clock
         self._settings = settings
         self._on_ended = on_ended
+        self._resting: dict[Id, _Resting] = {}
+        self._waits = Waits(self._give_up, wait_s=rejoin_s)
 
-    def attach(self, leg_id: Id, call: CallView, peer: Peer) -> Capture | None:
-        """Record what a leg sends from now on; None where its visitor said no, or the button records nothing.
+    async def attach(self, leg: LiveLeg) -> None:
+        """Record what a leg sends from now on, in the recording of the leg before if there was one.
 
-        The same holds for everybody in the call: the visitor's answer is the one the notice asks for.
+        Nothing where its visitor said no, the button records nothing, or the recording was erased while it
+        ran. The same holds for everybody in the call: the visitor's answer is the one the notice asks for.
         """
+        call = leg.call
         if call.consent is not ConsentChoice.ACCEPTED or not call.records:
-            return None
-        to_record = LegToRecord(call.tenant_id, call.id, leg_id, call.button_id, call.retention_days)
+            return
+        to_record = LegToRecord(
+            call.tenant_id,
+            call.id,
+            leg.id,
+            call.button_id,
+            call.retention_days,
+            person_id=None if leg.is_visitors else leg.by.id,
+            kind=leg.kind,
+            codecs=tuple(leg.peer.codecs.values()),
+        )
+        capture = leg.capture = self._capture(leg, to_record)
+        await capture.resume(lambda: self._resumed(to_record))
+        if capture.begun is not None:
+            self._waits.stop(capture.begun.media_id)
+            self._resting.pop(capture.begun.media_id, None)
+        if capture.begun is None and await self._recordings.is_barred(to_record):
+            leg.capture = None
+            return
+        leg.peer.attach(capture)
 
+    async def rest(self, leg: LiveLeg, capture: Capture, *, reason: str) -> None:
+        """Keep the recording of a capture that is done open for a while: its participant may come back."""
+        begun = capture.begun
+        if begun is None:
+            return
+        if capture.is_full:
+            await self.end(capture, reason=FULL)
+        elif await self._recordings.rest(begun.media_id, fragments=capture.fragments):
+            self._resting[begun.media_id] = _Resting(
+                leg.call.id,
+                begun.goes_on.leg + 1 if begun.goes_on is not None else 1,
+                SpoolEnd(capture.fragments, capture.last_us, capture.stored_bytes),
+                capture.shift_us,
+            )
+            self._waits.begin(begun.media_id, reason)
+        else:
+            await self._forget(begun.media_id)
+
+    async def end(self, capture: Capture, *, reason: str) -> None:
+        """End the recording of a capture that is done; the finisher has it from here."""
+        if capture.begun is not None:
+            why = FULL if capture.is_full else reason
+            await self._end(capture.begun.media_id, reason=why, fragments=capture.fragments)
+
+    async def end_resting(self, call_id: Id, *, reason: str) -> None:
+        """End the recordings of a call that is over which nobody sends into."""
+        for media_id, resting in list(self._resting.items()):
+            if resting.call_id == call_id and media_id in self._waits.waiting:
+                self._waits.stop(media_id)
+                await self._give_up(media_id, reason)
+
+    async def aclose(self) -> None:
+        """Wait for nobody any more; what rests is seen to by the next start."""
+        await self._waits.aclose()
+
+    async def _give_up(self, media_id: Id, reason: str) -> bool:
+        """End a recording that rests, unless a leg has gone on with it since."""
+        resting = self._resting.get(media_id)
+        if resting is not None:
+            fragments = resting.end.next_number if resting.end is not None else None
+            await self._end(media_id, reason=reason, fragments=fragments, legs=resting.legs)
+        return True
+
+    async def _end(
+        self, media_id: Id, *, reason: str, fragments: int | None = None, legs: int | None = None
+    ) -> None:
+        resting = self._resting.get(media_id)
+        recovered = resting is not None and resting.crashed
+        if await self._recordings.end(
+            media_id, reason=reason, recovered=recovered, fragments=fragments, legs=legs
+        ):
+            self._resting.pop(media_id, None)
+            self._on_ended(media_id)
+        else:
+            await self._forget(media_id)
+
+    async def _forget(self, media_id: Id) -> None:
+        """What an erasure could not see coming is deleted here: its key is gone already."""
+        owner = await self._recordings.erased_of(media_id)
+        if owner is not None:
+            self._resting.pop(media_id, None)
+            await Spool(self._store).shred(tenant_id=owner, media_id=media_id)
+
+    def _capture(self, leg: LiveLeg, to_record: LegToRecord) -> Capture:
         async def begin() -> Begun:
             now_s = self._clock.monotonic()
             return await self._recordings.begin(to_record, age_s=now_s - (capture.first_s or now_s))
@@ -54,20 +177,60 @@ class Recorder:
             fragment_s=self._settings.fragment_s,
             spill_bytes=self._settings.spill_bytes,
             max_bytes=self._settings.max_bytes,
-            request_keyframe=peer.request_keyframe,
-            on_full=peer.detach,
+            request_keyframe=leg.peer.request_keyframe,
+            on_full=leg.peer.detach,
         )
-        peer.attach(capture)
         return capture
 
-    async def end(self, capture: Capture, *, reason: str) -> None:
-        """End the recording of a capture that is done; the finisher has it from here."""
-        if capture.begun is None:
-            return
-        begun = capture.begun
-        why = FULL if capture.is_full else reason
-        if await self._recordings.end(begun.media_id, reason=why, fragments=capture.fragments):
-            self._on_ended(begun.media_id)
-        elif await self._recordings.is_erased(begun.media_id):
-            # What the erasure could not see coming is deleted here: its key is gone already.
-            await Spool(self._store).shred(tenant_id=begun.tenant_id, media_id=begun.media_id)
+    async def _resumed(self, leg: LegToRecord) -> Begun | None:
+        """Find the recording that a leg goes on with, and write that it does."""
+        found = await self._recordings.open_of(leg)
+        if found is None:
+            return None
+        if not found.takes(leg.codecs):
+            await self._end(found.media_id, reason=OTHER_CODEC)
+            return None
+        try:
+            key = await self._keys.data_key(
+                tenant_id=found.tenant_id, object_id=found.media_id, gen=found.gen
+            )
+            spooled = SpooledLeg(found.tenant_id, found.media_id, found.first_leg_id, key)
+            end, goes_on = await self._standing(found, spooled)
+        except KeyForgottenError:
+            return None  # an erasure was faster; the row will bar the leg
+        except (StorageError, TimeoutError) as error:
+            log.error("recording.not_resumed", media=found.media_id, error=type(error).__name__)
+            await self._end(found.media_id, reason=UNREADABLE)
+            return None
+        first, cause = goes_on.first_number, goes_on.cause.name.lower()
+        if not await self._recordings.go_on(found, leg, first_fragment=first, cause=cause):
+            return None
+        return Begun(
+            found.tenant_id,
+            found.media_id,
+            found.first_leg_id,
+            key,
+            goes_on=goes_on,
+            stored_bytes=end.stored_bytes,
+        )
+
+    async def _standing(self, found: OpenRecording, spooled: SpooledLeg) -> tuple[SpoolEnd, GoesOn]:
+        """Tell where a recording is to go on: as this process left it, else as store and clocks say."""
+        resting = self._resting.get(found.media_id)
+        if resting is not None and resting.end is not None:
+            end, shift_us, cause = resting.end, resting.shift_us, GapCause.RECONNECT
+        else:
+            async with asyncio.timeout(STANDS_WITHIN_S):
+                end = await Spool(self._store).end_of(spooled)
+            shift_us, cause = self._shift_us(found, end), GapCause.RESTART
+        first = max(end.next_number, found.fragments)
+        return end, GoesOn(first, found.legs, shift_us, cause, end.last_us or found.started_us)
+
+    def _shift_us(self, found: OpenRecording, end: SpoolEnd) -> int:
+        """Put our monotonic clock on the one of a process that is no more, by the time on the wall.
+
+        The writer moves a frame that would come before the last one stored.
+        """
+        now_us = found.started_us + (self._clock.now() - found.started_at) // timedelta(microseconds=1)
+        latest_us = (end.last_us or found.started_us) + round(GAP_LATEST_S * 1e6)
+        return min(now_us, latest_us) - round(self._clock.monotonic() * 1e6)

@@ -279,19 +279,32 @@ media: Final = Table(
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment, nullable=True),
+    Column("started_us", BigInteger, nullable=True),  # the same moment on the clock of the fragments
     Column("ended_at", Moment, nullable=True),
     Column("duration_ms", BigInteger, nullable=True),
     Column("size_bytes", BigInteger, nullable=True),  # of the plain media part
     Column("content_type", String(100), nullable=True),
     Column("codecs", Json, nullable=False),
     Column("recovered", Boolean, nullable=False),
-    Column("fragments", Integer, nullable=True),  # how many the capture cut; none after a crash
+    Column("fragments", Integer, nullable=True),  # how many were cut up to the last end of a leg
     Column("end_reason", String(40), nullable=True),
     Column("retain_until", Moment, nullable=False),
     Column("erased_at", Moment, nullable=True),
     Index(None, "tenant_id", "created_at", "id"),
     Index(None, "call_id"),
     Index(None, "state"),
+)
+
+recording_legs: Final = Table(
+    "recording_legs",  # the legs that a recording came by, one after the other; ``media.leg_id`` is the first
+    metadata,
+    Column("media_id", String(ID_LENGTH), ForeignKey("media.id"), primary_key=True),
+    Column("leg_id", String(ID_LENGTH), ForeignKey("legs.id"), primary_key=True),
+    _tenant(),
+    Column("ordinal", Integer, nullable=False),  # from 0; the track numbers of its fragments tell it
+    Column("first_fragment", Integer, nullable=False),
+    UniqueConstraint("media_id", "ordinal"),
+    Index(None, "leg_id"),
 )
 
 parts: Final = Table(

@@ -52,6 +52,7 @@ class EntryType(StrEnum):
     CONSENT_GIVEN = "consent.given"
     CONSENT_REFUSED = "consent.refused"
     CAPTURE_BEGUN = "capture.begun"
+    CAPTURE_RESUMED = "capture.resumed"
     CAPTURE_ENDED = "capture.ended"
     RECORDING_READY = "recording.ready"
     RECORDING_LOST = "recording.lost"

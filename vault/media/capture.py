@@ -1,5 +1,7 @@
 """Frames of one leg, cut into fragments, sealed in memory, stored about once a second.
 
+A capture is of one leg; the recording it fills may have been begun by an earlier leg (``resume``).
+
 The sink's methods run on the media loop and only copy. One task per capture seals and stores, in order. What
 the store cannot take yet waits sealed, up to a limit; past it the newest fragment is dropped and the loss is
 declared, so that neither memory nor the disk ever holds more, and nothing is ever held in the clear.
@@ -7,7 +9,7 @@ declared, so that neither memory nor the disk ever holds more, and nothing is ev
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -21,7 +23,7 @@ from vault.clock import Clock
 from vault.errors import VaultError
 from vault.media.places import SPOOL_SEGMENT_BYTES, spool_associated, spool_key
 from vault.model import Id
-from webrtc.fragments import FragmentPace, FragmentWriter
+from webrtc.fragments import FragmentPace, FragmentWriter, GoesOn
 from webrtc.frames import EncodedFrame, TrackInfo
 from webrtc.rhythm import on_grid
 
@@ -34,12 +36,18 @@ LAST_TRIES_S: Final = 20.0  # at the end of a call: how long a stored end is wor
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A recording that exists: its row, its key, its first ledger entry are durable."""
+    """A recording that exists: its row, its key, its first ledger entry are durable.
+
+    ``leg_id`` is its first leg: every fragment is bound to that one. ``goes_on`` is set where this leg is not
+    the first, and ``stored_bytes`` is what those before have stored.
+    """
 
     tenant_id: Id
     media_id: Id
     leg_id: Id
     key: DataKey
+    goes_on: GoesOn | None = None
+    stored_bytes: int = 0
 
 
 class Begins(Protocol):
@@ -48,6 +56,10 @@ class Begins(Protocol):
     async def __call__(self) -> Begun:
         """Return the recording; raises VaultError where it cannot be begun."""
         ...
+
+
+Resumes = Callable[[], Awaitable[Begun | None]]
+"""Finds the recording that a leg goes on with, and writes that it does; None where it begins its own."""
 
 
 @dataclass(slots=True)
@@ -100,9 +112,8 @@ class Capture:
         self._max_bytes = max_bytes
         self._request_keyframe = request_keyframe
         self._on_full = on_full
-        self._writer = FragmentWriter(
-            pace=FragmentPace(early_s=0.8 * fragment_s, usual_s=fragment_s, latest_s=1.2 * fragment_s)
-        )
+        self._pace = FragmentPace(early_s=0.8 * fragment_s, usual_s=fragment_s, latest_s=1.2 * fragment_s)
+        self._writer = FragmentWriter(pace=self._pace)
         self._plain: deque[tuple[int, bytes]] = deque()
         self._plain_bytes = 0
         self._waiting = _Waiting()
@@ -116,8 +127,23 @@ class Capture:
 
     @property
     def fragments(self) -> int:
-        """How many fragments were cut so far, stored or not."""
+        """How many fragments of the recording were cut so far, stored or not."""
         return self._writer.number
+
+    @property
+    def stored_bytes(self) -> int:
+        """How much of the recording is stored, that of earlier legs counted."""
+        return self.counts.stored_bytes + (self.begun.stored_bytes if self.begun is not None else 0)
+
+    @property
+    def last_us(self) -> int:
+        """Where on the recording's clock the last frame came."""
+        return self._writer.last_us
+
+    @property
+    def shift_us(self) -> int:
+        """What puts this process's monotonic clock on the recording's."""
+        return self._writer.shift_us
 
     # --- the sink, on the media loop ------------------------------------------------------------------------
 
@@ -144,6 +170,14 @@ class Capture:
     def track_ended(self, track_id: int, reason: str) -> None:
         """Note that no frame of the track follows."""
         self._writer.track_ended(track_id, reason)
+
+    async def resume(self, find: Resumes) -> None:
+        """Go on with the recording of an earlier leg, if there is one; called before the first frame."""
+        async with self._beginning:
+            begun = await find()
+            if begun is not None:
+                self._writer = FragmentWriter(goes_on=begun.goes_on, pace=self._pace)
+                self.begun = begun
 
     # --- the task -------------------------------------------------------------------------------------------
 
@@ -219,7 +253,7 @@ class Capture:
         if self._abandoned or self.is_full:
             return
         held_bytes = self._plain_bytes + self._waiting.held_bytes
-        if self.counts.stored_bytes + held_bytes + len(plain) > self._max_bytes:
+        if self.stored_bytes + held_bytes + len(plain) > self._max_bytes:
             self._fill()
         elif held_bytes + len(plain) > self._spill_bytes:
             # The missing number declares the loss; the picture can only go on from a new keyframe.

@@ -34,7 +34,7 @@ from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.derive import POSTER_TYPE, Derivation, Derived
-from vault.media.manifest import Circumstances, consent_of, legs_of, make_manifest
+from vault.media.manifest import Circumstances, carried_by, consent_of, legs_of, make_manifest
 from vault.media.places import FINAL_SEGMENT_BYTES, part_associated, part_key
 from vault.media.spool import Spool, SpooledLeg
 from vault.model import MEDIA_MOVES, Id, MediaState, Part, require_move
@@ -246,12 +246,14 @@ class Finish:
 
     async def _manifest(self, row: Row[Any], told: MediaReport, counts: _Fragments) -> bytes:
         async with self._database.read() as connection:
+            came_by = await carried_by(connection, row.id)
             legs = await legs_of(connection, row.call_id)
             consent = await consent_of(connection, row.call_id)
         circumstances = Circumstances(
             recording=row.id,
             call=row.call_id,
             leg=row.leg_id,
+            carried_by=came_by,
             legs=legs,
             consent=consent,
             started_at=row.started_at,

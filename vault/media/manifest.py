@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import to_text
-from vault.db.tables import consents, legs
-from webrtc.media_report import MediaReport
+from vault.db.tables import consents, legs, recording_legs
+from webrtc.media_report import MediaReport, TrackReport
 
 MANIFEST_VERSION: Final = 1
 
@@ -21,6 +21,7 @@ class Circumstances:
     recording: str
     call: str
     leg: str
+    carried_by: tuple[str, ...]
     legs: tuple[dict[str, Any], ...]
     consent: dict[str, Any] | None
     started_at: datetime
@@ -59,6 +60,12 @@ async def legs_of(connection: AsyncConnection, call_id: str) -> tuple[dict[str, 
     )
 
 
+async def carried_by(connection: AsyncConnection, media_id: str) -> tuple[str, ...]:
+    """Name the legs that a recording came by, in their order."""
+    query = select(recording_legs.c.leg_id).where(recording_legs.c.media_id == media_id)
+    return tuple((await connection.execute(query.order_by(recording_legs.c.ordinal))).scalars())
+
+
 def make_manifest(told: Circumstances, report: MediaReport) -> dict[str, Any]:
     """Write the manifest of a finished recording; times in ms on the file's clock."""
     return {
@@ -66,6 +73,10 @@ def make_manifest(told: Circumstances, report: MediaReport) -> dict[str, Any]:
         "recording": told.recording,
         "call": told.call,
         "leg": told.leg,
+        "carried_by": [
+            {"leg": told.carried_by[span.leg], "from_ms": span.from_ms, "to_ms": span.to_ms}
+            for span in report.legs
+        ],
         "legs": list(told.legs),
         "consent": told.consent,
         "started_at": to_text(told.started_at),
@@ -75,28 +86,27 @@ def make_manifest(told: Circumstances, report: MediaReport) -> dict[str, Any]:
         "duration_ms": report.duration_ms,
         "fragments": {"stored": told.fragments, "missing": told.fragments_missing},
         "clock": {track.kind: track.clock for track in report.tracks},
-        "tracks": [
-            {
-                "id": track.track_id,
-                "kind": track.kind,
-                "codec": track.codec,
-                "frames": track.frames,
-                "frames_dropped": track.frames_dropped,
-                "first_ms": track.first_ms,
-                "last_ms": track.last_ms,
-                "lost_packets": track.packets_lost,
-                "losses": [{"at_ms": loss.at_ms, "packets": loss.packets} for loss in track.losses],
-                "sizes": [
-                    {"at_ms": size.at_ms, "width": size.width, "height": size.height} for size in track.sizes
-                ],
-                "ended": track.ended,
-                "sha256": track.sha256,
-            }
-            for track in report.tracks
-        ],
+        "tracks": [_track(track) for track in report.tracks],
         "gaps": [
             {"track": gap.track_id, "from_ms": gap.start_ms, "to_ms": gap.end_ms, "cause": gap.cause}
             for gap in report.gaps
         ],
         "gaps_not_listed": report.gaps_not_listed,
+    }
+
+
+def _track(track: TrackReport) -> dict[str, Any]:
+    return {
+        "id": track.track_id,
+        "kind": track.kind,
+        "codec": track.codec,
+        "frames": track.frames,
+        "frames_dropped": track.frames_dropped,
+        "first_ms": track.first_ms,
+        "last_ms": track.last_ms,
+        "lost_packets": track.packets_lost,
+        "losses": [{"at_ms": loss.at_ms, "packets": loss.packets} for loss in track.losses],
+        "sizes": [{"at_ms": size.at_ms, "width": size.width, "height": size.height} for size in track.sizes],
+        "ended": track.ended,
+        "sha256": track.sha256,
     }

@@ -1,33 +1,63 @@
-"""The life of a recording's row: begun with its first fragment, ended with its leg, finished once."""
+"""The life of a recording's row: begun with its first fragment, gone on with by later legs, finished once.
 
-from collections.abc import Sequence
+A recording is of a participant's camera or screen in one call, not of one connection: whose line was lost
+comes back on another leg, and the recording goes on with it (docs/adr/0008-a-recording-goes-on-over-legs.md).
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import media
+from vault.db.tables import legs, media, recording_legs
 from vault.errors import NotFoundError
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.capture import Begun
-from vault.model import MEDIA_MOVES, Id, MediaState, new_id, require_move
+from vault.model import MEDIA_MOVES, Id, LegKind, MediaState, new_id, require_move
+from webrtc.frames import Codec, MediaKind
+
+FULL: Final = "size_limit"  # why a recording ended before its legs did
 
 
 @dataclass(frozen=True, slots=True)
 class LegToRecord:
-    """The leg whose frames are to be kept, and for how long."""
+    """The leg whose frames are to be kept, and for how long; ``codecs`` are those of its answer."""
 
     tenant_id: Id
     call_id: Id
     leg_id: Id
     button_id: Id
     retention_days: int
+    person_id: Id | None = None  # none: the visitor's
+    kind: LegKind = LegKind.CAMERA
+    codecs: Collection[Codec] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecording:
+    """A recording that its participant's next leg may go on with; ``legs`` counts those it came by so far."""
+
+    media_id: Id
+    tenant_id: Id
+    first_leg_id: Id
+    gen: int
+    started_at: datetime
+    started_us: int
+    fragments: int
+    legs: int
+    codecs: tuple[str, ...]
+
+    def takes(self, codecs: Collection[Codec]) -> bool:
+        """Tell whether these fit into its file: a picture is in one codec from its beginning to its end."""
+        pictures = {codec.value for codec in Codec if codec.kind is MediaKind.VIDEO}
+        return len(pictures & {*self.codecs, *codecs}) <= 1
 
 
 class Recordings:
@@ -46,7 +76,7 @@ class Recordings:
         """
         media_id = new_id("rec")
         key = await self._keys.create_data_key(tenant_id=leg.tenant_id, object_id=media_id)
-        now = self._clock.now()
+        now, started_s = self._clock.now(), self._clock.monotonic() - age_s
         async with self._database.write() as connection:
             await connection.execute(
                 insert(media).values(
@@ -60,26 +90,97 @@ class Recordings:
                     state=MediaState.CAPTURING.value,
                     created_at=now,
                     started_at=now - timedelta(seconds=age_s),
-                    codecs=[],
+                    started_us=round(started_s * 1e6),
+                    codecs=[codec.value for codec in leg.codecs],
                     recovered=False,
                     retain_until=now + timedelta(days=leg.retention_days),
                 )
             )
+            await _add_leg(connection, leg, media_id, ordinal=0, first_fragment=0)
             await self._ledger.append(
                 connection, Entry(EntryType.CAPTURE_BEGUN, tenant_id=leg.tenant_id, object_id=media_id)
             )
         return Begun(leg.tenant_id, media_id, leg.leg_id, key)
 
+    async def open_of(self, leg: LegToRecord) -> OpenRecording | None:
+        """Find the recording that a leg goes on with, if its participant has one of that kind in the call."""
+        row = await self._last_of(leg)
+        if row is None or row.state != MediaState.CAPTURING:
+            return None
+        return OpenRecording(
+            media_id=row.id,
+            tenant_id=row.tenant_id,
+            first_leg_id=row.leg_id,
+            gen=row.gen,
+            started_at=row.started_at,
+            started_us=row.started_us,
+            fragments=row.fragments or 0,
+            legs=row.legs,
+            codecs=tuple(row.codecs),
+        )
+
+    async def is_barred(self, leg: LegToRecord) -> bool:
+        """Tell whether nothing more is recorded of a leg's participant, whatever their line does.
+
+        So it is once the recording was erased while it ran, or had reached its greatest size.
+        """
+        row = await self._last_of(leg)
+        if row is None:
+            return False
+        erased = {MediaState.ERASING, MediaState.ERASED}
+        return bool(row.end_reason == FULL or (row.state in erased and row.ended_at is None))
+
+    async def go_on(self, found: OpenRecording, leg: LegToRecord, *, first_fragment: int, cause: str) -> bool:
+        """Write that a leg goes on with a recording; False where it ended, or was erased, meanwhile."""
+        async with self._database.write() as connection:
+            row = await self._locked(connection, found.media_id)
+            if row.state != MediaState.CAPTURING:
+                return False
+            await _add_leg(connection, leg, found.media_id, ordinal=found.legs, first_fragment=first_fragment)
+            codecs = dict.fromkeys((*row.codecs, *(codec.value for codec in leg.codecs)))
+            await connection.execute(
+                update(media).where(media.c.id == found.media_id).values(codecs=list(codecs))
+            )
+            await self._ledger.append(
+                connection,
+                Entry(
+                    EntryType.CAPTURE_RESUMED,
+                    tenant_id=row.tenant_id,
+                    object_id=found.media_id,
+                    facts={"cause": cause},
+                ),
+            )
+            return True
+
+    async def rest(self, media_id: Id, *, fragments: int) -> bool:
+        """Keep a recording open whose leg was lost; False where an erasure or an end was first."""
+        async with self._database.write() as connection:
+            done = await connection.execute(
+                update(media)
+                .where(media.c.id == media_id, media.c.state == MediaState.CAPTURING.value)
+                .values(fragments=fragments)
+            )
+        return done.rowcount == 1
+
     async def end(
-        self, media_id: Id, *, reason: str, recovered: bool = False, fragments: int | None = None
+        self,
+        media_id: Id,
+        *,
+        reason: str,
+        recovered: bool = False,
+        fragments: int | None = None,
+        legs: int | None = None,
     ) -> bool:
         """Capturing becomes finishing; False where an erasure or an earlier end was first.
 
-        ``fragments`` is how many the capture cut: the manifest declares those that the store never got.
+        ``fragments`` is how many the capture cut: the manifest declares those that the store never got. Where
+        ``legs`` is given, a recording that came by more of them is somebody's again, and goes on: False.
         """
         async with self._database.write() as connection:
             row = await self._locked(connection, media_id)
             if row.state != MediaState.CAPTURING:
+                return False
+            if legs is not None and await _legs(connection, media_id) != legs:
                 return False
             to = require_move(MEDIA_MOVES, MediaState(row.state), MediaState.FINISHING)
             await connection.execute(
@@ -90,7 +191,7 @@ class Recordings:
                     ended_at=self._clock.now(),
                     end_reason=reason,
                     recovered=recovered,
-                    fragments=fragments,
+                    fragments=row.fragments if fragments is None else fragments,
                 )
             )
             await self._ledger.append(
@@ -104,11 +205,12 @@ class Recordings:
             )
             return True
 
-    async def is_erased(self, media_id: Id) -> bool:
-        """Tell whether an erasure of the recording was asked for, or is done."""
+    async def erased_of(self, media_id: Id) -> Id | None:
+        """Give the tenant of a recording whose erasure was asked for, or is done; None for any other."""
+        gone = (MediaState.ERASING.value, MediaState.ERASED.value)
+        query = select(media.c.tenant_id).where(media.c.id == media_id, media.c.state.in_(gone))
         async with self._database.read() as connection:
-            found = await connection.execute(select(media.c.state).where(media.c.id == media_id))
-        return found.scalar_one_or_none() in {MediaState.ERASING, MediaState.ERASED}
+            return (await connection.execute(query)).scalar_one_or_none()
 
     async def unfinished(self) -> Sequence[tuple[Id, MediaState]]:
         """Name the recordings that a finisher still owes something, oldest first."""
@@ -118,6 +220,14 @@ class Recordings:
                 select(media.c.id, media.c.state).where(media.c.state.in_(waiting)).order_by(media.c.id)
             )
             return [(row.id, MediaState(row.state)) for row in rows]
+
+    async def open_in(self, call_id: Id) -> Sequence[Id]:
+        """Name the recordings of a call that are captured, or wait for somebody's return."""
+        query = select(media.c.id).where(
+            media.c.call_id == call_id, media.c.state == MediaState.CAPTURING.value
+        )
+        async with self._database.read() as connection:
+            return list((await connection.execute(query.order_by(media.c.id))).scalars())
 
     async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, Id]]:
         """Name recordings whose time is over, as (tenant, media); one that cannot be finished too."""
@@ -131,9 +241,45 @@ class Recordings:
             )
             return [(row.tenant_id, row.id) for row in rows]
 
+    async def _last_of(self, leg: LegToRecord) -> Row[Any] | None:
+        """Find the last recording of a leg's participant and kind in its call."""
+        counted = select(func.count()).where(recording_legs.c.media_id == media.c.id).scalar_subquery()
+        query = (
+            select(media, counted.label("legs"))
+            .join(legs, legs.c.id == media.c.leg_id)
+            .where(
+                media.c.call_id == leg.call_id,
+                legs.c.person_id == leg.person_id,  # IS NULL for the visitor
+                legs.c.kind == leg.kind.value,
+            )
+            .order_by(media.c.created_at.desc(), media.c.id.desc())
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).first()
+
     async def _locked(self, connection: AsyncConnection, media_id: Id) -> Row[Any]:
         found = await connection.execute(select(media).where(media.c.id == media_id).with_for_update())
         row = found.first()
         if row is None:
             raise NotFoundError("there is no such recording")
         return row
+
+
+async def _legs(connection: AsyncConnection, media_id: Id) -> int:
+    query = select(func.count()).where(recording_legs.c.media_id == media_id)
+    return (await connection.execute(query)).scalar_one()
+
+
+async def _add_leg(
+    connection: AsyncConnection, leg: LegToRecord, media_id: Id, *, ordinal: int, first_fragment: int
+) -> None:
+    await connection.execute(
+        insert(recording_legs).values(
+            media_id=media_id,
+            leg_id=leg.leg_id,
+            tenant_id=leg.tenant_id,
+            ordinal=ordinal,
+            first_fragment=first_fragment,
+        )
+    )

@@ -20,6 +20,7 @@ from webrtc.fragment_format import Fragment, FragmentError, read_fragment
 log = structlog.get_logger(__name__)
 
 ERASED_AT_ONCE: Final = 8  # an hour of fragments is 3,600 requests; more at once crowd out running calls
+READ_BACK: Final = 3  # fragments looked at for the time of the last frame; the last may hold none
 _NUMBER: Final = re.compile(r"^\d{8}$", re.ASCII)
 _FOLDER: Final = re.compile(rf"^{SPOOL}/[0-9a-f-]{{36}}/([0-9a-f-]{{36}})/", re.ASCII)
 FRAGMENT_LIMIT_BYTES: Final = 16 * 1024 * 1024  # twice what a fragment may hold
@@ -35,6 +36,15 @@ class SpooledLeg:
     key: DataKey
 
 
+@dataclass(frozen=True, slots=True)
+class SpoolEnd:
+    """What the store has of a recording: the number to go on with, the time of the last frame, bytes."""
+
+    next_number: int = 0
+    last_us: int = 0
+    stored_bytes: int = 0
+
+
 class Spool:
     """Lists, opens and shreds the fragments of one recording at a time; memory holds one fragment."""
 
@@ -43,12 +53,31 @@ class Spool:
 
     async def numbers(self, *, tenant_id: Id, media_id: Id) -> Sequence[int]:
         """Return the numbers of the stored fragments, in order."""
+        return sorted(await self._sizes(tenant_id=tenant_id, media_id=media_id))
+
+    async def end_of(self, leg: SpooledLeg) -> SpoolEnd:
+        """Tell where the fragments end that a process left which is no more."""
+        sizes = await self._sizes(tenant_id=leg.tenant_id, media_id=leg.media_id)
+        if not sizes:
+            return SpoolEnd()
+        numbers, last_us = sorted(sizes), 0
+        for number in reversed(numbers[-READ_BACK:]):
+            async for fragment in self.fragments(leg, [number]):
+                last_us = max((frame.arrival_us for frame in fragment.frames), default=0)
+            if last_us:
+                break
+        return SpoolEnd(numbers[-1] + 1, last_us, sum(sizes.values()))
+
+    async def _sizes(self, *, tenant_id: Id, media_id: Id) -> dict[int, int]:
+        """Give the stored fragments' sizes by number."""
         prefix = spool_prefix(tenant_id=tenant_id, media_id=media_id)
-        names = [stored.key.removeprefix(prefix) async for stored in self._store.list(prefix)]
-        strangers = [name for name in names if not _NUMBER.match(name)]
+        sizes = {
+            stored.key.removeprefix(prefix): stored.size_bytes async for stored in self._store.list(prefix)
+        }
+        strangers = [name for name in sizes if not _NUMBER.match(name)]
         if strangers:
             log.error("spool.strangers", media=media_id, objects=len(strangers))
-        return sorted(int(name) for name in names if _NUMBER.match(name))
+        return {int(name): size_bytes for name, size_bytes in sizes.items() if _NUMBER.match(name)}
 
     async def recordings(self) -> Sequence[Id]:
         """Name the recordings that have anything in the spool."""

@@ -202,9 +202,11 @@ async def open_studio(
     )
     recorder = Recorder(
         work.recordings,
+        work.keys,
         work.store,
         work.clock,
         RecordingSettings(spill_bytes=spill_bytes, max_bytes=max_bytes),
+        rejoin_s=settings.rejoin_s,
         on_ended=ended.append,
     )
     limits = limits or LimitSettings()

@@ -47,7 +47,7 @@ async def test_a_recording_ends_once(any_work: Workshop) -> None:
     told = [entry.type for entry in await any_work.ledger.history(begun.media_id)]
     assert told.count("capture.ended") == 1
     assert await any_work.recordings.unfinished() == [(begun.media_id, MediaState.FINISHING)]
-    assert not await any_work.recordings.is_erased(begun.media_id)
+    assert await any_work.recordings.erased_of(begun.media_id) is None
     with pytest.raises(NotFoundError):
         await any_work.recordings.end(Id(new_id("rec")), reason="hangup")
 

@@ -201,7 +201,7 @@ async def test_a_recording_that_is_being_captured_may_be_erased(work: Workshop) 
     await work.requests.of_media(begun.media_id, WHY, by=work.by())
     assert await work.keeper.turn() == 0
     assert not await work.recordings.end(begun.media_id, reason="hangup")
-    assert await work.recordings.is_erased(begun.media_id)
+    assert await work.recordings.erased_of(begun.media_id) == begun.tenant_id
 
 
 async def test_one_request_reaches_a_thousand_objects_and_no_more(

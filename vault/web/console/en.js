@@ -320,6 +320,7 @@ export default {
   "event.consent.given": "Visitor agreed to be recorded",
   "event.consent.refused": "Visitor refused to be recorded",
   "event.capture.begun": "Recording began",
+  "event.capture.resumed": "Recording went on after an interruption",
   "event.capture.ended": "Recording ended",
   "event.recording.ready": "Ready to play",
   "event.recording.lost": "Lost",

@@ -320,6 +320,7 @@ export default {
   "event.consent.given": "Enregistrement accepté par le visiteur",
   "event.consent.refused": "Enregistrement refusé par le visiteur",
   "event.capture.begun": "Enregistrement commencé",
+  "event.capture.resumed": "Enregistrement repris après une interruption",
   "event.capture.ended": "Enregistrement terminé",
   "event.recording.ready": "Prêt à être lu",
   "event.recording.lost": "Perdu",
