@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 ICE_CHARS: Final = string.ascii_letters + string.digits
 UFRAG_CHARS: Final = 16  # 95 bits: a stranger cannot name us by guessing (RFC 8445, 5.3 asks for 24)
 PASSWORD_CHARS: Final = 32
+MOST_PREFERRED: Final = 65_535  # the local preference of an only address (RFC 8445, 5.1.2.1)
 PORT_TRIES: Final = 64  # of a range; then it is taken as full
 
 _State = aioice_ice.CandidatePair.State
@@ -53,6 +54,29 @@ def ice_string(length: int) -> str:
 def own_addresses() -> tuple[str, ...]:
     """The addresses of this machine's interfaces, loopback and link-local ones aside: where legs listen."""
     return tuple(aioice_ice.get_host_addresses(use_ipv4=True, use_ipv6=True))
+
+
+def shown_addresses(bound: Sequence[str], announced: Sequence[str]) -> list[list[str]]:
+    """What the answer calls each bound address.
+
+    A family without an announced address is shown as it is. One that has as many as are bound is paired one
+    to one, in their order; else each bound address is told under every announced one of its family.
+    """
+    shown = []
+    for at, host in enumerate(bound):
+        family = [each for each in announced if _version(each) == _version(host)]
+        beside = [place for place, each in enumerate(bound) if _version(each) == _version(host)]
+        if not family:
+            shown.append([host])
+        elif len(family) == len(beside):
+            shown.append([family[beside.index(at)]])
+        else:
+            shown.append(family)
+    return shown
+
+
+def _version(host: str) -> int:
+    return ipaddress.ip_address(host).version
 
 
 def may_be_a_peer(host: str) -> bool:
@@ -185,22 +209,16 @@ class GuardedConnection(aioice_ice.Connection):
         addresses: list[str],
         timeout: int = 5,  # noqa: ARG002, ASYNC109 - the library's signature
     ) -> list[Candidate]:
-        """Bind one socket on each address of the settings and describe them."""
-        candidates = []
-        for protocol in await self._listen(self._settings.addresses or addresses):
-            host, port = protocol.transport.get_extra_info("sockname")[:2]
-            shown = self._settings.announced or host
-            protocol.local_candidate = Candidate(
-                foundation=candidate_foundation("host", "udp", shown),
-                component=component,
-                transport="udp",
-                priority=candidate_priority(component, "host"),
-                host=shown,
-                port=port,
-                type="host",
-            )
+        """Bind one socket on each address of the settings, and describe them as callers reach them."""
+        candidates: list[Candidate] = []
+        protocols = await self._listen(self._settings.addresses or addresses)
+        bound = [protocol.transport.get_extra_info("sockname")[:2] for protocol in protocols]
+        shown = shown_addresses([host for host, _ in bound], self._settings.announced)
+        for protocol, (_, port), hosts in zip(protocols, bound, shown, strict=True):
+            described = [_host_candidate(component, host, port, rank=len(candidates)) for host in hosts]
+            protocol.local_candidate = described[0]
             self._protocols.append(protocol)
-            candidates.append(protocol.local_candidate)
+            candidates += described
         if not candidates:
             raise NoAddressError(
                 "no UDP port could be bound: check the listening addresses and the port range"
@@ -233,6 +251,19 @@ class GuardedConnection(aioice_ice.Connection):
         first, last = self._settings.ports
         every = range(first, last + 1)
         return random.sample(every, min(PORT_TRIES, len(every)))
+
+
+def _host_candidate(component: int, host: str, port: int, *, rank: int) -> Candidate:
+    """Describe an address; of two the one that the settings name first is preferred (RFC 8445, 5.1.2.1)."""
+    return Candidate(
+        foundation=candidate_foundation("host", "udp", host),
+        component=component,
+        transport="udp",
+        priority=candidate_priority(component, "host", MOST_PREFERRED - rank),
+        host=host,
+        port=port,
+        type="host",
+    )
 
 
 class LegGatherer(RTCIceGatherer):

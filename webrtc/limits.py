@@ -94,12 +94,13 @@ class PeerLimits:
 class IceSettings:
     """Where legs listen. Empty `addresses` means each address of the machine that is not loopback.
 
-    `announced` replaces the bound address in the answer (a public address in front of a 1:1 NAT).
+    `announced` are the public addresses in front of a 1:1 NAT: the answer names those of a family in the
+    place of the bound ones of that family, each with a bound one's port.
     `ports` is an inclusive range to bind in, or None for any the system gives.
     """
 
     addresses: tuple[str, ...] = ()
-    announced: str | None = None
+    announced: tuple[str, ...] = ()
     ports: tuple[int, int] | None = None
     peers: frozenset[str] | None = None  # only these addresses are heard; None: any that may be a peer's
     receive_buffer_bytes: int = 1024 * 1024  # over a second of one leg if the loop stalls

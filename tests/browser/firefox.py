@@ -65,6 +65,10 @@ class Firefox:
         found: list[dict[str, Any]] = await self._do("cookies")
         return found
 
+    async def prepare(self, script: str) -> None:
+        """Runs a script in each page from now on, before the page's own."""
+        await self._do("prepare", script=script)
+
     async def screenshot(self, path: Path) -> None:
         """Writes a picture of the page."""
         await self._do("screenshot", path=str(path))

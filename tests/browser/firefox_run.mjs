@@ -3,7 +3,7 @@
  * each answered by one line on stdout, {"ok": value} or {"error": text}. The end of stdin ends the browser.
  *
  * Commands: open {url}, click {selector, role?}, fill {selector, text}, wait {expression, timeout_ms}, evaluate
- * {expression}, text {selector}, cookies {}, screenshot {path}, resize {width, height}, faults {}.
+ * {expression}, text {selector}, cookies {}, prepare {script}, screenshot {path}, resize {width, height}, faults {}.
  * A selector may cross shadow roots with ">>>": `call-button >>> .call`.
  */
 import { createInterface } from "node:readline";
@@ -55,6 +55,7 @@ const COMMANDS = {
   evaluate: ({ expression }) => page.evaluate(`(async () => (${expression}))()`),
   text: async ({ selector }) => (await find(selector)).evaluate((element) => element.innerText),
   cookies: () => page.cookies(),
+  prepare: async ({ script }) => void (await page.evaluateOnNewDocument(script)),
   screenshot: async ({ path }) => void (await page.screenshot({ path })),
   resize: async ({ width, height }) => void (await page.setViewport({ width, height })),
   faults: () => faults,

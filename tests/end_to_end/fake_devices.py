@@ -5,6 +5,7 @@ can be told from noise, and one person from the other.
 """
 
 import io
+import json
 import math
 import struct
 import wave
@@ -142,3 +143,16 @@ def _colour(total: "np.ndarray", frames: int) -> tuple[int, int, int]:
 def is_what_was_shown(seen: Seen, look: Look = VISITOR) -> bool:
     """Whether picture and sound are those of this person's devices."""
     return look.matches(seen.left, seen.right, seen.tone_hz)
+
+
+def camera_script(look: Look) -> str:
+    """The script that gives a page this person's camera and microphone, for a browser that plays no files."""
+    told = {
+        "left": f"rgb{look.left.rgb}",
+        "right": f"rgb{look.right.rgb}",
+        "toneHz": look.tone_hz,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "fps": FPS,
+    }
+    return Path(__file__).with_name("coded_camera.js").read_text().replace("LOOK", json.dumps(told))

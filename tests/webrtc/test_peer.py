@@ -399,7 +399,7 @@ async def test_trickled_candidates_are_accepted_counted_and_not_needed() -> None
 
 async def test_the_answer_shows_the_announced_address_and_a_port_of_the_range() -> None:
     """Behind a 1:1 NAT the public address is told; ports stay in the range that is open."""
-    ice = IceSettings(addresses=("127.0.0.1",), announced="203.0.113.7", ports=(42_000, 42_063))
+    ice = IceSettings(addresses=("127.0.0.1",), announced=("203.0.113.7",), ports=(42_000, 42_063))
     leg = Leg(PeerLimits(), ice)
     async with Publisher(PublisherPlan()) as publisher:
         answer = await leg.peer.answer(await publisher.offer())

@@ -39,7 +39,7 @@ class Connections:
         self.ice = IceSettings(
             peers=frozenset(settings.addresses) if settings.local_only else None,
             addresses=settings.addresses,
-            announced=settings.announced_address or None,
+            announced=settings.announced_address,
             ports=(settings.port_first, settings.port_last) if settings.port_first else None,
         )
 

@@ -4,14 +4,32 @@ Sources, the first that speaks wins: environment ``CALLVAULT_SECTION__KEY``, sec
 ``<secrets dir>/SECTION__KEY``, ``callvault.toml``, the defaults below. Unknown names are refused.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+
+def _ip_addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Write each as the system writes it; a name or a network is refused."""
+    try:
+        return tuple(str(ip_address(value)) for value in values)
+    except ValueError as cause:
+        raise ValueError("write IP addresses, without names, ports or brackets") from cause
+
+
+def _listed(value: object) -> object:
+    """Take one address, or several with commas between, for a list."""
+    return (
+        tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
+    )
+
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Bytes = Annotated[int, Field(gt=0)]
+Addresses = Annotated[tuple[str, ...], AfterValidator(_ip_addresses), BeforeValidator(_listed)]
 USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -166,14 +184,16 @@ class StorageSettings(Section):
 class MediaSettings(Section):
     """WebRTC: addresses, deadlines and what a stranger may not exceed."""
 
-    addresses: tuple[str, ...] = Field(
-        (), description="Local addresses ICE may use. Empty: every non-loopback address of the machine."
+    addresses: Addresses = Field(
+        (),
+        description="Local addresses ICE may use, IPv4 or IPv6. Empty: all of the machine but loopback.",
     )
     local_only: bool = Field(
         default=False, description="Hear media from this machine's own addresses only, as `dev` does."
     )
-    announced_address: str = Field(
-        "", description="Public address behind 1:1 NAT, written into the answer's candidates."
+    announced_address: Addresses = Field(
+        (),
+        description="Public addresses behind 1:1 NAT, IPv4 or IPv6, told to callers in place of our own.",
     )
     port_first: int = Field(0, ge=0, le=65_535, description="First UDP port for media; 0: any free ports.")
     port_last: int = Field(

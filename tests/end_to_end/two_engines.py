@@ -1,0 +1,310 @@
+"""A call between two browsers of different makers, over a network that may be bad, and what came of it.
+
+Chromium plays files as its devices, Firefox gets a camera that draws and a microphone that hums. What each
+shows of the other is watched from the beginning to the end: how many pictures, how long none, how much of
+the time the tone was heard. The recordings are decoded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+
+import aiohttp
+
+from tests.browser.chromium import chromium
+from tests.browser.firefox import firefox
+from tests.end_to_end.fake_devices import AGENT, VISITOR, Look, Seen, camera_script, decode, make_devices
+from tests.end_to_end.journey import ARGUMENTS
+from tests.end_to_end.program import Program, running_program
+from tests.end_to_end.two_browsers import COLOURS, IN_CONSOLE, IN_WIDGET, TONE
+from tests.servers.ports import free_port
+from tests.servers.udp_proxy import UdpProxy, Weather, udp_proxy
+from webrtc.ice import own_addresses
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+Engine = Literal["chromium", "firefox"]
+WATCHING: Final = Path(__file__).with_name("watching.js").read_text()
+TRIES: Final = 60
+LOOPBACK: Final = "127.0.0.1"
+
+
+class Page(Protocol):
+    """What both drivers can do."""
+
+    async def open(self, url: str) -> None:
+        """Go to a page."""
+
+    async def click(self, selector: str) -> None:
+        """Click an element once it is there."""
+
+    async def wait(self, expression: str, *, timeout_s: float = 30.0) -> None:
+        """Wait until an expression is true."""
+
+    async def wait_for_call(self, state: str, *, timeout_s: float = 30.0) -> None:
+        """Wait for a state of the call button."""
+
+    async def evaluate(self, expression: str) -> Any:
+        """Evaluate an expression, which may be a promise."""
+
+    async def cookies(self) -> list[dict[str, Any]]:
+        """The page's cookies."""
+
+    async def prepare(self, script: str) -> None:
+        """Run a script before each page's own."""
+
+    async def faults(self) -> list[str]:
+        """Uncaught errors."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What one side saw and heard of the other over some time."""
+
+    seconds: float
+    frames: int
+    longest_gap_s: float
+    in_tune: float  # share of the time the other's tone was the strongest
+    silent: float
+
+    @property
+    def frames_per_s(self) -> float:
+        """The mean rate of new pictures."""
+        return self.frames / self.seconds
+
+
+@dataclass
+class Person:
+    """One side: a browser, its look, and where it shows the other."""
+
+    engine: Engine
+    page: Page
+    look: Look
+    other: Look
+    element: str
+
+    async def perceives(self) -> None:
+        """Look and listen until it is the other, or fail with what was there instead."""
+        seen: object = None
+        for _ in range(TRIES):
+            colours = await self.page.evaluate(f"({COLOURS})({self.element})")
+            tone_hz = await self.page.evaluate(f"({TONE})({self.element})") if colours else None
+            seen = (colours, tone_hz)
+            if colours and tone_hz and self.other.matches(colours[0], colours[1], tone_hz):
+                return
+            await asyncio.sleep(0.25)
+        raise AssertionError(f"the {self.look.name} in {self.engine} perceives {seen}, not {self.other}")
+
+    async def watches(self) -> None:
+        """Count from now on what comes."""
+        await self.page.evaluate(f"watchTrack({self.element}, {self.other.tone_hz})")
+
+    async def watched(self) -> Watched:
+        """Tell what came since `watches`."""
+        told = await self.page.evaluate("watched()")
+        samples = max(1, told["samples"])
+        return Watched(
+            told["lastedMs"] / 1000,
+            told["frames"],
+            told["longestGapMs"] / 1000,
+            told["inTune"] / samples,
+            told["silent"] / samples,
+        )
+
+    async def ways(self) -> list[dict[str, str]]:
+        """The candidate pair of each connected connection of the page: its types and protocols."""
+        found: list[dict[str, str]] = await self.page.evaluate("chosenWays()")
+        return found
+
+
+# Remembers the connections of a page, and tells which way each goes.
+CONNECTIONS: Final = """(() => {
+  const made = [];
+  const Plain = globalThis.RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Plain {
+    constructor(...all) { super(...all); made.push(this); }
+  };
+  globalThis.chosenWays = async () => {
+    const ways = [];
+    for (const one of made.filter((each) => each.connectionState === 'connected')) {
+      const all = new Map([...await one.getStats()]);
+      const chosen = [...all.values()].find((each) => each.type === 'candidate-pair'
+        && (each.selected || (each.nominated && each.state === 'succeeded')));
+      const [local, remote] = [all.get(chosen?.localCandidateId), all.get(chosen?.remoteCandidateId)];
+      ways.push({ local: local?.candidateType ?? '', relay: local?.relayProtocol ?? '',
+        url: local?.url ?? '', address: remote?.address ?? '', remote: remote?.candidateType ?? '' });
+    }
+    return ways;
+  };
+})();"""
+
+
+@dataclass
+class Network:
+    """How the browsers reach the media port: through a proxy that can be made bad."""
+
+    proxy: UdpProxy | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def network(weather: Weather | None, *, seed: int = 7) -> AsyncIterator[Network]:
+    """A media port, and before it, on another address of this machine, a proxy; None: no proxy.
+
+    Firefox makes no candidate on loopback, so the proxy listens on an address of a real interface: the one
+    that the server announces.
+    """
+    port = free_port(socket.SOCK_DGRAM)
+    settings = {"MEDIA__PORT_FIRST": str(port), "MEDIA__PORT_LAST": str(port)}
+    if weather is None:
+        yield Network(None, settings)
+        return
+    front = next(address for address in own_addresses() if "." in address)
+    settings |= {"MEDIA__ADDRESSES": LOOPBACK, "MEDIA__ANNOUNCED_ADDRESS": front}
+    with udp_proxy((front, port), (LOOPBACK, port), weather, seed=seed) as proxy:
+        yield Network(proxy, settings)
+
+
+@dataclass
+class Stand:
+    """A running vault, a visitor at the demo page and an agent at the console."""
+
+    program: Program
+    visitor: Person
+    agent: Person
+    network: Network
+
+    async def agent_is_there(self) -> None:
+        """Sign in and become available."""
+        page = self.agent.page
+        await page.open(self.program.console)
+        await page.wait("location.pathname === '/console' && document.querySelector('#filters') !== null")
+        await page.click("#presence")
+        await page.wait("document.querySelector('#presence').getAttribute('aria-checked') === 'true'")
+
+    async def visitor_calls(self) -> None:
+        """Press the button and accept."""
+        page = self.visitor.page
+        await page.open(f"{self.program.demo}?lang=en")
+        await page.click("call-button >>> .call")
+        await page.click("call-button >>> button[value=accepted]")
+        await page.wait_for_call("live")
+
+    async def agent_takes(self) -> None:
+        """Take the call that rings."""
+        await self.agent.page.click("article.ring button.primary")
+
+    async def call(self) -> None:
+        """Call and take; both perceive each other."""
+        await self.agent_is_there()
+        await self.visitor_calls()
+        await self.agent_takes()
+        await self.both_perceive()
+
+    async def both_perceive(self) -> None:
+        """Each side's picture and tone reach the other."""
+        await self.visitor.perceives()
+        await self.agent.perceives()
+
+    async def watch(self, seconds: float) -> tuple[Watched, Watched]:
+        """Talk for some time; tell what the visitor and what the agent saw and heard meanwhile."""
+        await self.visitor.watches()
+        await self.agent.watches()
+        await asyncio.sleep(seconds)
+        return await self.visitor.watched(), await self.agent.watched()
+
+    async def agent_hangs_up(self) -> None:
+        """End it from the console; the visitor's call ends too."""
+        await self.agent.page.click(".controls .danger")
+        await self.visitor.page.wait_for_call("ended")
+
+    async def recordings(self, count: int = 2) -> list[dict[str, Any]]:
+        """Wait until so many recordings are ready."""
+        items: list[dict[str, Any]] = []
+        for _ in range(150):
+            items = (await self.api("GET", "/v1/media?state=ready"))["items"]
+            if len(items) >= count:
+                break
+            await asyncio.sleep(0.2)
+        assert len(items) == count, items
+        return items
+
+    async def kept(self) -> dict[str, Seen]:
+        """Decode the recordings of the call by the role of whoever they show."""
+        found = {}
+        for item in await self.recordings():
+            role = "visitor" if item["leg_role"] == "visitor" else "agent"
+            found[role] = decode(await self.recording(item["id"]))
+        return found
+
+    async def recording(self, media_id: str) -> bytes:
+        """Fetch a recording through a link."""
+        made = await self.api("POST", f"/v1/media/{media_id}/links", {"purpose": "quality"})
+        whole = await self.api("GET", made["urls"]["media"])
+        assert isinstance(whole, bytes)
+        return whole
+
+    async def manifest(self, media_id: str) -> Any:
+        """Fetch the manifest of a recording."""
+        return await self.api("GET", f"/v1/media/{media_id}/manifest")
+
+    async def api(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+        """Ask the API as the agent who is signed in."""
+        base = self.program.base
+        headers = {"Origin": base, "Sec-Fetch-Site": "same-origin"}
+        cookies = {cookie["name"]: str(cookie["value"]) for cookie in await self.agent.page.cookies()}
+        url = path if path.startswith("http") else base + path
+        async with (
+            aiohttp.ClientSession(cookies=cookies, headers=headers) as http,
+            http.request(method, url, json=body) as response,
+        ):
+            assert response.status < 300, (method, path, response.status, await response.text())
+            if "json" in response.headers.get("Content-Type", ""):
+                return await response.json(content_type=None)
+            return await response.read()
+
+
+@asynccontextmanager
+async def browser(engine: Engine, folder: Path, look: Look) -> AsyncIterator[Page]:
+    """A browser with this person's devices."""
+    async with AsyncExitStack() as stack:
+        page: Page
+        if engine == "chromium":
+            arguments = [*ARGUMENTS, *make_devices(folder, look).arguments]
+            page = await stack.enter_async_context(chromium(arguments))
+        else:
+            page = await stack.enter_async_context(firefox(folder / f"profile-{look.name}"))
+            await page.prepare(camera_script(look))
+        await page.prepare(WATCHING)
+        await page.prepare(CONNECTIONS)
+        yield page
+
+
+@asynccontextmanager
+async def stand(
+    folder: Path,
+    *,
+    visitor: Engine,
+    agent: Engine,
+    weather: Weather | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> AsyncIterator[Stand]:
+    """A vault and both browsers; what their pages complain about fails the test at its end."""
+    async with network(weather) as between:
+        given = {**between.settings, **(settings or {})}
+        with running_program(folder / "vault", settings=given) as program:
+            async with browser(visitor, folder, VISITOR) as one, browser(agent, folder, AGENT) as other:
+                yield Stand(
+                    program,
+                    Person(visitor, one, VISITOR, AGENT, IN_WIDGET),
+                    Person(agent, other, AGENT, VISITOR, IN_CONSOLE),
+                    between,
+                )
+                assert await one.faults() == []
+                assert await other.faults() == []
