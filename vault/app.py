@@ -28,6 +28,7 @@ from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
 from vault.calls.rechecks import Rechecks
 from vault.calls.recorder import Recorder
+from vault.calls.relays import Relays
 from vault.calls.ringing import Ringing
 from vault.calls.room import LiveCalls, make_live_calls
 from vault.calls.teams import Teams
@@ -105,6 +106,7 @@ class Rooms(Ground):
     events: Events
     tickets: Tickets
     ringing: Ringing
+    relays: Relays
     finisher: Finisher
     library: Library
     reader: Reader
@@ -294,6 +296,7 @@ def _rooms(ground: Ground) -> Rooms:
         events=live.events,
         tickets=live.tickets,
         ringing=live.ringing,
+        relays=live.relays,
         finisher=finisher,
         library=Library(database),
         reader=Reader(database, ground.keys, ground.store),
@@ -413,6 +416,7 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
         events=rooms.events,
         tickets=rooms.tickets,
         ringing=rooms.ringing,
+        relays=rooms.relays,
         library=rooms.library,
         reader=rooms.reader,
         links=rooms.links,

@@ -19,6 +19,7 @@ SCRIPT = Path(__file__).with_name("firefox_run.mjs")
 START_TIMEOUT_S = 60.0  # a first start builds a profile on a busy machine
 ANSWER_TIMEOUT_S = 60.0  # longer than any wait a test asks for
 STOP_TIMEOUT_S = 20.0
+ANSWER_BYTES = 16 * 1024 * 1024  # a minute of sound that a page recorded
 
 
 class FirefoxError(Exception):
@@ -104,14 +105,19 @@ class Firefox:
 
 
 @asynccontextmanager
-async def firefox(profile: Path) -> AsyncIterator[Firefox]:
-    """Runs a headless Firefox with fake devices for the length of the block, in an empty profile folder."""
+async def firefox(profile: Path, *, tone_hz: int = 1000) -> AsyncIterator[Firefox]:
+    """Runs a headless Firefox with fake devices for the length of the block, in an empty profile folder.
+
+    Its microphone hears a tone.
+    """
     programs = need("node", "firefox-esr")
     if not (ROOT / "node_modules" / "puppeteer-core").is_dir():
         (pytest.fail if all_required() else pytest.skip)("needs puppeteer-core (npm ci installs it)")
-    argv = [programs["node"], str(SCRIPT), programs["firefox-esr"], str(profile)]
+    argv = [programs["node"], str(SCRIPT), programs["firefox-esr"], str(profile), str(tone_hz)]
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, cwd=ROOT)
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=pipe, stdout=pipe, cwd=ROOT, limit=ANSWER_BYTES
+    )
     try:
         driver = Firefox(process)
         await driver.answer(START_TIMEOUT_S)

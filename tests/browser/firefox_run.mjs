@@ -9,12 +9,13 @@
 import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
 
-const [executablePath, profile] = process.argv.slice(2);
+const [executablePath, profile, toneHz] = process.argv.slice(2);
 
 const PREFS = {
   // Fake devices, allowed without a question: the fake camera shows changing colours, the microphone a tone.
   "media.navigator.streams.fake": true,
   "media.navigator.permission.disabled": true,
+  "media.navigator.audio.fake_frequency": Number(toneHz ?? 1000),
   // Two ends on one machine: loopback addresses are candidates, and are told as they are.
   "media.peerconnection.ice.loopback": true,
   "media.peerconnection.ice.obfuscate_host_addresses": false,

@@ -1,4 +1,4 @@
-// Run in a page before its own scripts: a camera and a microphone whose picture and tone are known.
+// Run in a page before its own scripts: a camera whose picture is known.
 // What is shown is put in by fake_devices.camera_script.
 (() => {
   if (!navigator.mediaDevices) return;
@@ -23,18 +23,10 @@
     track.addEventListener("ended", () => clearInterval(timer));
     return track;
   };
-  const microphone = () => {
-    const context = new AudioContext();
-    const tone = new OscillatorNode(context, { frequency: look.toneHz });
-    const out = context.createMediaStreamDestination();
-    tone.connect(new GainNode(context, { gain: 0.4 })).connect(out);
-    tone.start();
-    void context.resume();
-    return out.stream.getAudioTracks()[0];
-  };
-  navigator.mediaDevices.getUserMedia = async ({ audio, video }) => {
-    const stream = new MediaStream();
-    if (audio) stream.addTrack(microphone());
+  const devices = navigator.mediaDevices;
+  const open = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = async ({ audio, video }) => {
+    const stream = audio ? await open({ audio }) : new MediaStream();
     if (video) stream.addTrack(camera());
     return stream;
   };

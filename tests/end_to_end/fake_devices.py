@@ -20,6 +20,7 @@ WIDTH, HEIGHT, FPS = 640, 360, 30
 RATE_HZ = 48_000
 NEAR = 90  # of 255: how far a codec may move a colour
 NEAR_HZ = 5.0
+LEAST_LOUD = 0.005  # of full scale
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,12 @@ class Look:
 
     def matches(self, left: Sequence[float], right: Sequence[float], tone_hz: float) -> bool:
         """Whether the mean colours of the halves and the strongest tone are this person's."""
+        return self.is_seen(left, right) and abs(tone_hz - self.tone_hz) < NEAR_HZ
+
+    def is_seen(self, left: Sequence[float], right: Sequence[float]) -> bool:
+        """Whether the mean colours of the halves are this person's."""
         wanted = (*self.left.rgb, *self.right.rgb)
-        near = all(abs(seen - want) < NEAR for seen, want in zip((*left, *right), wanted, strict=True))
-        return near and abs(tone_hz - self.tone_hz) < NEAR_HZ
+        return all(abs(seen - want) < NEAR for seen, want in zip((*left, *right), wanted, strict=True))
 
 
 VISITOR = Look("visitor", RED, BLUE, 440.0)
@@ -146,13 +150,37 @@ def is_what_was_shown(seen: Seen, look: Look = VISITOR) -> bool:
 
 
 def camera_script(look: Look) -> str:
-    """The script that gives a page this person's camera and microphone, for a browser that plays no files."""
+    """The script that gives a page this person's camera, for a browser that plays no files."""
     told = {
         "left": f"rgb{look.left.rgb}",
         "right": f"rgb{look.right.rgb}",
-        "toneHz": look.tone_hz,
         "width": WIDTH,
         "height": HEIGHT,
         "fps": FPS,
     }
     return Path(__file__).with_name("coded_camera.js").read_text().replace("LOOK", json.dumps(told))
+
+
+def in_tune(recorded: bytes, tone_hz: float) -> tuple[float, float]:
+    """How long a piece of sound is, and the share of its moments in which this tone is the strongest."""
+    heard, rate_hz = _sound(recorded)
+    moment = rate_hz // 10
+    moments = [heard[at : at + moment] for at in range(0, len(heard) - moment + 1, moment)]
+    hits = sum(_is_tone(each, rate_hz, tone_hz) for each in moments)
+    return len(heard) / rate_hz, hits / max(1, len(moments))
+
+
+def _sound(recorded: bytes) -> tuple["np.ndarray", int]:
+    pieces, rate_hz = [np.zeros(0)], RATE_HZ
+    with av.open(io.BytesIO(recorded), "r") as container:
+        for frame in container.decode(audio=0):
+            pieces.append(frame.to_ndarray().astype(np.float64)[0])
+            rate_hz = frame.sample_rate
+    return np.concatenate(pieces), rate_hz
+
+
+def _is_tone(moment: "np.ndarray", rate_hz: int, tone_hz: float) -> bool:
+    """Whether a moment is loud enough to be heard and nearest to the tone."""
+    spectrum = np.abs(np.fft.rfft(moment * np.hanning(len(moment))))
+    found_hz = float(np.argmax(spectrum) * rate_hz / len(moment))
+    return float(np.abs(moment).max()) > LEAST_LOUD and abs(found_hz - tone_hz) <= 2 * rate_hz / len(moment)

@@ -19,6 +19,7 @@ def is_a_conversation(seen: Watched, *, gap_s: float = 2.5) -> None:
     """A moving picture without long stops, and the other's tone nearly all the time."""
     assert seen.frames_per_s > 4, seen
     assert seen.longest_gap_s < gap_s, seen
+    assert seen.sound_s > 0.7 * seen.seconds, seen
     assert seen.in_tune > 0.7, seen
 
 

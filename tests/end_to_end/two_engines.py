@@ -1,6 +1,6 @@
 """A call between two browsers of different makers, over a network that may be bad, and what came of it.
 
-Chromium plays files as its devices, Firefox gets a camera that draws and a microphone that hums. What each
+Chromium plays files as its devices, Firefox gets a camera that draws, and its own microphone hums. What each
 shows of the other is watched from the beginning to the end: how many pictures, how long none, how much of
 the time the tone was heard. The recordings are decoded.
 """
@@ -8,6 +8,7 @@ the time the tone was heard. The recordings are decoded.
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,10 +19,19 @@ import aiohttp
 
 from tests.browser.chromium import chromium
 from tests.browser.firefox import firefox
-from tests.end_to_end.fake_devices import AGENT, VISITOR, Look, Seen, camera_script, decode, make_devices
+from tests.end_to_end.fake_devices import (
+    AGENT,
+    VISITOR,
+    Look,
+    Seen,
+    camera_script,
+    decode,
+    in_tune,
+    make_devices,
+)
 from tests.end_to_end.journey import ARGUMENTS
 from tests.end_to_end.program import Program, running_program
-from tests.end_to_end.two_browsers import COLOURS, IN_CONSOLE, IN_WIDGET, TONE
+from tests.end_to_end.two_browsers import COLOURS, IN_CONSOLE, IN_WIDGET
 from tests.servers.ports import free_port
 from tests.servers.udp_proxy import UdpProxy, Weather, udp_proxy
 from webrtc.ice import own_addresses
@@ -31,7 +41,8 @@ if TYPE_CHECKING:
 
 Engine = Literal["chromium", "firefox"]
 WATCHING: Final = Path(__file__).with_name("watching.js").read_text()
-TRIES: Final = 60
+TRIES: Final = 40
+MOSTLY: Final = 0.5
 LOOPBACK: Final = "127.0.0.1"
 
 
@@ -70,8 +81,8 @@ class Watched:
     seconds: float
     frames: int
     longest_gap_s: float
-    in_tune: float  # share of the time the other's tone was the strongest
-    silent: float
+    sound_s: float
+    in_tune: float  # share of the time in which the other's tone was the strongest
 
     @property
     def frames_per_s(self) -> float:
@@ -94,28 +105,23 @@ class Person:
         seen: object = None
         for _ in range(TRIES):
             colours = await self.page.evaluate(f"({COLOURS})({self.element})")
-            tone_hz = await self.page.evaluate(f"({TONE})({self.element})") if colours else None
-            seen = (colours, tone_hz)
-            if colours and tone_hz and self.other.matches(colours[0], colours[1], tone_hz):
+            told = await self.page.evaluate(f"soundOf({self.element}, 600)") if colours else ""
+            share = in_tune(base64.b64decode(told), self.other.tone_hz)[1] if told else 0.0
+            seen = (colours, share)
+            if share > MOSTLY and self.other.is_seen(*colours):
                 return
             await asyncio.sleep(0.25)
         raise AssertionError(f"the {self.look.name} in {self.engine} perceives {seen}, not {self.other}")
 
     async def watches(self) -> None:
         """Count from now on what comes."""
-        await self.page.evaluate(f"watchTrack({self.element}, {self.other.tone_hz})")
+        await self.page.evaluate(f"watchElement({self.element})")
 
     async def watched(self) -> Watched:
         """Tell what came since `watches`."""
         told = await self.page.evaluate("watched()")
-        samples = max(1, told["samples"])
-        return Watched(
-            told["lastedMs"] / 1000,
-            told["frames"],
-            told["longestGapMs"] / 1000,
-            told["inTune"] / samples,
-            told["silent"] / samples,
-        )
+        sound_s, share = in_tune(base64.b64decode(told["sound"]), self.other.tone_hz)
+        return Watched(told["lastedMs"] / 1000, told["frames"], told["longestGapMs"] / 1000, sound_s, share)
 
     async def ways(self) -> list[dict[str, str]]:
         """The candidate pair of each connected connection of the page: its types and protocols."""
@@ -130,6 +136,9 @@ CONNECTIONS: Final = """(() => {
   globalThis.RTCPeerConnection = class extends Plain {
     constructor(...all) { super(...all); made.push(this); }
   };
+  globalThis.statsOf = async (type) => (await Promise.all(made
+    .filter((each) => each.connectionState === 'connected').map((each) => each.getStats())))
+    .flatMap((report) => [...report.values()].filter((one) => one.type === type));
   globalThis.chosenWays = async () => {
     const ways = [];
     for (const one of made.filter((each) => each.connectionState === 'connected')) {
@@ -245,14 +254,17 @@ class Stand:
 
     async def recording(self, media_id: str) -> bytes:
         """Fetch a recording through a link."""
-        made = await self.api("POST", f"/v1/media/{media_id}/links", {"purpose": "quality"})
-        whole = await self.api("GET", made["urls"]["media"])
+        whole = await self._part(media_id, "media")
         assert isinstance(whole, bytes)
         return whole
 
     async def manifest(self, media_id: str) -> Any:
         """Fetch the manifest of a recording."""
-        return await self.api("GET", f"/v1/media/{media_id}/manifest")
+        return await self._part(media_id, "manifest")
+
+    async def _part(self, media_id: str, part: str) -> Any:
+        made = await self.api("POST", f"/v1/media/{media_id}/links", {"purpose": "quality"})
+        return await self.api("GET", made["urls"][part])
 
     async def api(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Ask the API as the agent who is signed in."""
@@ -279,7 +291,9 @@ async def browser(engine: Engine, folder: Path, look: Look) -> AsyncIterator[Pag
             arguments = [*ARGUMENTS, *make_devices(folder, look).arguments]
             page = await stack.enter_async_context(chromium(arguments))
         else:
-            page = await stack.enter_async_context(firefox(folder / f"profile-{look.name}"))
+            page = await stack.enter_async_context(
+                firefox(folder / f"profile-{look.name}", tone_hz=round(look.tone_hz))
+            )
             await page.prepare(camera_script(look))
         await page.prepare(WATCHING)
         await page.prepare(CONNECTIONS)

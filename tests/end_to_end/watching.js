@@ -1,46 +1,52 @@
-// Run in a page before its own scripts: counts what one element shows and plays, moment by moment.
-globalThis.watchTrack = (find, toneHz) => {
-  const SAMPLE_MS = 100;
-  const seen = { frames: 0, longestGapMs: 0, samples: 0, inTune: 0, silent: 0, startedAt: performance.now() };
-  let video = null;
-  let lastAt = performance.now();
-  let sound = null;
-  const tick = () => {
-    const now = performance.now();
-    if (lastAt !== null) seen.longestGapMs = Math.max(seen.longestGapMs, now - lastAt);
-    seen.frames += 1;
-    lastAt = now;
-    video?.requestVideoFrameCallback(tick);
+// Run in a page before its own scripts: counts the pictures one element shows, and records what it plays.
+(() => {
+  let stop = null;
+
+  /** Records the sound of an element until the returned function is called; that gives it in base64. */
+  const record = (element) => {
+    const [track] = element?.srcObject?.getAudioTracks() ?? [];
+    if (!track) return async () => "";
+    const recorder = new MediaRecorder(new MediaStream([track]), { mimeType: "audio/webm" });
+    const pieces = [];
+    recorder.ondataavailable = ({ data }) => pieces.push(data);
+    recorder.start(500);
+    return async () => {
+      const stopped = new Promise((done) => (recorder.onstop = done));
+      if (recorder.state !== "inactive") recorder.stop();
+      await stopped;
+      const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+      let text = "";
+      for (const byte of bytes) text += String.fromCharCode(byte);
+      return btoa(text);
+    };
   };
-  const context = new AudioContext();
-  const analyser = new AnalyserNode(context, { fftSize: 4096, smoothingTimeConstant: 0 });
-  const bins = new Float32Array(analyser.frequencyBinCount);
-  const wanted = Math.round((toneHz * analyser.fftSize) / context.sampleRate);
-  const sample = () => {
-    const element = find();
-    if (element && element !== video) {
-      video = element;
-      video.requestVideoFrameCallback(tick);
-    }
-    const track = element?.srcObject?.getAudioTracks()[0];
-    if (track && sound?.track !== track) {
-      sound?.node.disconnect();
-      sound = { track, node: context.createMediaStreamSource(new MediaStream([track])) };
-      sound.node.connect(analyser);
-    }
-    analyser.getFloatFrequencyData(bins);
-    let best = 1;
-    for (let at = 1; at < bins.length; at += 1) if (bins[at] > bins[best]) best = at;
-    seen.samples += 1;
-    if (!(bins[best] > -75)) seen.silent += 1;
-    else if (Math.abs(best - wanted) <= 2) seen.inTune += 1;
+
+  globalThis.soundOf = async (find, ms) => {
+    const finish = record(find());
+    await new Promise((later) => setTimeout(later, ms));
+    return finish();
   };
-  const timer = setInterval(sample, SAMPLE_MS);
-  globalThis.watched = () => {
-    clearInterval(timer);
-    seen.longestGapMs = Math.max(seen.longestGapMs, performance.now() - lastAt);
-    void context.close();
-    return { ...seen, lastedMs: performance.now() - seen.startedAt };
+
+  globalThis.watchElement = (find) => {
+    const video = find();
+    const seen = { frames: 0, longestGapMs: 0 };
+    const startedAt = performance.now();
+    let lastAt = startedAt;
+    const gap = () => (seen.longestGapMs = Math.max(seen.longestGapMs, performance.now() - lastAt));
+    const tick = () => {
+      gap();
+      seen.frames += 1;
+      lastAt = performance.now();
+      handle = video.requestVideoFrameCallback(tick);
+    };
+    let handle = video.requestVideoFrameCallback(tick);
+    const finish = record(video);
+    stop = async () => {
+      gap();
+      video.cancelVideoFrameCallback(handle);
+      return { ...seen, lastedMs: performance.now() - startedAt, sound: await finish() };
+    };
   };
-  return true;
-};
+
+  globalThis.watched = () => stop();
+})();

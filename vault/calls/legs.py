@@ -121,13 +121,7 @@ class Legs:
 
     async def of_call(self, call_id: str, *, by: Principal) -> list[LegView]:
         """List the legs of a call that somebody is in; NotFoundError for everybody else."""
-        require(by, Permission.CALL_JOIN)
-        await self._calls.view(call_id, by=by)
-        if by.role is not Role.VISITOR:
-            try:
-                await self._calls.ready_for_leg(call_id, by=by)
-            except ConflictError as cause:  # not one of those who took it, or over
-                raise NotFoundError(NOWHERE) from cause
+        await self.require_in(call_id, by=by)
         return [
             LegView(
                 id=leg.id,
@@ -139,6 +133,17 @@ class Legs:
             )
             for leg in self._floor.legs_of(call_id)
         ]
+
+    async def require_in(self, call_id: str, *, by: Principal) -> CallView:
+        """Return a call that somebody is in; NotFoundError for everybody else."""
+        require(by, Permission.CALL_JOIN)
+        call = await self._calls.view(call_id, by=by)
+        if by.role is not Role.VISITOR:
+            try:
+                await self._calls.ready_for_leg(call_id, by=by)
+            except ConflictError as cause:  # not one of those who took it, or over
+                raise NotFoundError(NOWHERE) from cause
+        return call
 
     def _replaced_by(self, call: CallView, by: Principal, kind: LegKind) -> list[LiveLeg]:
         """Find the camera that a new one takes the place of: its owner may not know yet that it is lost."""

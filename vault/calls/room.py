@@ -14,6 +14,7 @@ from vault.calls.legs import Legs
 from vault.calls.names import Names
 from vault.calls.presence import Presence
 from vault.calls.recorder import Recorder
+from vault.calls.relays import Relays
 from vault.calls.ringing import Ringing
 from vault.calls.stage import Stage
 from vault.calls.tellings import Tellings
@@ -36,6 +37,7 @@ class LiveCalls:
     events: Events
     tickets: Tickets
     ringing: Ringing
+    relays: Relays
 
 
 def make_live_calls(
@@ -70,4 +72,5 @@ def make_live_calls(
         events=events,
         tickets=Tickets(clock),
         ringing=ringing,
+        relays=Relays(media, clock),
     )

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from vault.calls.calls import CallView, OpenCall, Visitor
 from vault.calls.notice import Language
+from vault.calls.relays import Policy
 from vault.errors import (
     BusyError,
     ConflictError,
@@ -20,6 +21,7 @@ from vault.errors import (
     TooManyLegsError,
 )
 from vault.http.ask import Answer, Ask
+from vault.http.ice import IceServerOut, ice_of
 from vault.http.proxies import limited_as
 from vault.http.route import Cors, Limit, Route
 from vault.http.wire import In, Moment, Out, Text
@@ -63,12 +65,6 @@ class NoticeOut(Out):
     text: str
 
 
-class IceServer(Out):
-    """A STUN or TURN server, as RTCPeerConnection takes it."""
-
-    urls: list[str]
-
-
 class OpenedOut(Out):
     """A call that waits for the visitor's answer. ``token`` is good for this call only."""
 
@@ -77,7 +73,8 @@ class OpenedOut(Out):
     token: str
     token_expires_at: Moment
     notice: NoticeOut
-    ice_servers: list[IceServer]
+    ice_servers: list[IceServerOut]
+    ice_transport_policy: Policy
 
 
 class TakerOut(Out):
@@ -205,7 +202,7 @@ async def open_call(ask: Ask[CallIn, None]) -> Answer:
                 records=list(notice.records),
                 text=notice.text,
             ),
-            ice_servers=[],
+            **ice_of(ask.services.relays),
         ),
     )
 
@@ -275,7 +272,11 @@ async def join(ask: Ask[bytes, LegQuery]) -> Answer:
         status=201,
         body=answered.sdp,
         content_type=SDP,
-        headers={"Location": f"/v1/calls/{call_id}/legs/{answered.leg_id}", "ETag": f'"{answered.etag}"'},
+        headers={
+            "Location": f"/v1/calls/{call_id}/legs/{answered.leg_id}",
+            "ETag": f'"{answered.etag}"',
+            **ask.services.relays.headers(),
+        },
     )
 
 

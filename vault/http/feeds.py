@@ -32,6 +32,7 @@ async def watch(ask: Ask[bytes, None]) -> Answer:
         headers={
             "Location": f"/v1/calls/{call_id}/legs/{leg_id}/feeds/{shown.feed_id}",
             "ETag": f'"{shown.etag}"',
+            **ask.services.relays.headers(),
         },
     )
 

@@ -4,9 +4,11 @@ from typing import Final
 
 from vault.calls.cards import LegView
 from vault.calls.presence import PresenceView
+from vault.calls.relays import Policy
 from vault.errors import ConflictError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.calls import CallOut, present_call
+from vault.http.ice import IceServerOut, ice_of
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out
 from vault.model import LegKind, Role
@@ -40,6 +42,8 @@ class TakenOut(Out):
 
     call: CallOut
     legs: list[TakenLegOut]
+    ice_servers: list[IceServerOut]
+    ice_transport_policy: Policy
 
 
 async def show_presence(ask: Ask[None, None]) -> Answer:
@@ -57,7 +61,8 @@ async def take(ask: Ask[None, None]) -> Answer:
     """Take a call that rings."""
     taken = await ask.services.ringing.take(ask.path["call_id"], by=ask.principal)
     call = await present_call(ask, taken.call)
-    return Answer(body=TakenOut(call=call, legs=[_leg(leg) for leg in taken.legs]))
+    legs = [_leg(leg) for leg in taken.legs]
+    return Answer(body=TakenOut(call=call, legs=legs, **ice_of(ask.services.relays)))
 
 
 async def decline(ask: Ask[None, None]) -> Answer:

@@ -13,6 +13,7 @@ from vault.calls.calls import Calls
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
+from vault.calls.relays import Relays
 from vault.calls.ringing import Ringing
 from vault.calls.teams import Teams
 from vault.calls.tickets import Tickets
@@ -56,6 +57,7 @@ class Services:
     events: Events
     tickets: Tickets
     ringing: Ringing
+    relays: Relays
     library: Library
     reader: Reader
     links: Links

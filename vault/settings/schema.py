@@ -4,12 +4,17 @@ Sources, the first that speaks wins: environment ``CALLVAULT_SECTION__KEY``, sec
 ``<secrets dir>/SECTION__KEY``, ``callvault.toml``, the defaults below. Unknown names are refused.
 """
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+
+TURN_URL: Final = re.compile(
+    r"turns?:(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?"
+)
 
 
 def _ip_addresses(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -27,9 +32,19 @@ def _listed(value: object) -> object:
     )
 
 
+def _turn_urls(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Take what RFC 7065 allows, without what would end a quoted header value."""
+    if not all(TURN_URL.fullmatch(value) for value in values):
+        raise ValueError(
+            "write TURN servers like turn:host:3478?transport=udp or turns:host:443?transport=tcp"
+        )
+    return values
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Bytes = Annotated[int, Field(gt=0)]
 Addresses = Annotated[tuple[str, ...], AfterValidator(_ip_addresses), BeforeValidator(_listed)]
+TurnUrls = Annotated[tuple[str, ...], AfterValidator(_turn_urls), BeforeValidator(_listed)]
 USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -201,6 +216,22 @@ class MediaSettings(Section):
         ge=0,
         le=65_535,
         description="Last UDP port for media; the same as the first: all legs share that one port.",
+    )
+    turn_urls: TurnUrls = Field(
+        (),
+        description="TURN servers for browsers, like turns:turn.example.org:443?transport=tcp. Empty: none.",
+    )
+    turn_secret: SecretStr | None = Field(
+        None, description="Secret shared with the TURN server: coturn's `static-auth-secret`."
+    )
+    turn_lifetime_s: float = Field(
+        3_600,
+        ge=600,
+        le=86_400,
+        description="A TURN credential opens relays for this long; a relay that is open goes on.",
+    )
+    turn_only: bool = Field(
+        default=False, description="Browsers use TURN alone, also where the direct way would do."
     )
     max_legs: int = Field(
         100, ge=1, le=10_000, description="Legs this process carries; the next is told to come back."

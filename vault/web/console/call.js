@@ -15,7 +15,7 @@ const OVER = [403, 404, 409, 410]; // answers after which there is no call to co
  * @typedef {import("./feed.js").Leg} Leg
  * @typedef {import("./devices.js").Kind} Kind
  * @typedef {"devices" | "blocked" | "connecting" | "live" | "again" | "ended"} Phase
- * @typedef {{call: any, card: any | null, ice_servers?: RTCIceServer[]}} Taken
+ * @typedef {{call: any, card: any | null}} Taken
  */
 
 /** Dispatches "change" whenever something a person could see has changed. */
@@ -32,13 +32,12 @@ export class Call extends EventTarget {
   #attempt = 0;
 
   /** @param {Taken} taken */
-  constructor({ call, card, ice_servers = [] }) {
+  constructor({ call, card }) {
     super();
     this.id = String(call.id);
     this.call = call;
     this.card = card;
-    this.iceServers = ice_servers;
-    this.share = new ScreenShare(this.id, ice_servers);
+    this.share = new ScreenShare(this.id);
     this.share.addEventListener("change", () => this.changed());
     this.wantsVideo = (card?.media ?? call.media ?? []).includes("video");
   }
@@ -94,7 +93,7 @@ export class Call extends EventTarget {
   }
 
   #newWire() {
-    const wire = new Wire(`/v1/calls/${this.id}/legs`, this.iceServers, (state) => {
+    const wire = new Wire(`/v1/calls/${this.id}/legs`, this.id, (state) => {
       if (wire !== this.#wire || this.isOver) return;
       if (state === "disconnected" && this.phase === "live") this.#turn("again");
       if (state === "connected" && this.phase === "again") this.#turn("live");
@@ -137,7 +136,7 @@ export class Call extends EventTarget {
   /** @param {Leg} leg */
   legJoined(leg) {
     if (this.isOver || !this.#wire || this.#isMine(leg) || this.feeds.has(leg.id)) return;
-    this.feeds.set(leg.id, new Feed(this.id, leg, this.iceServers, () => this.changed()));
+    this.feeds.set(leg.id, new Feed(this.id, leg, () => this.changed()));
     this.changed();
   }
 

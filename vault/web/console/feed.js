@@ -19,13 +19,12 @@ export class Feed {
   /**
    * @param {string} callId
    * @param {Leg} leg
-   * @param {RTCIceServer[]} iceServers
    * @param {() => void} changed
    */
-  constructor(callId, leg, iceServers, changed) {
+  constructor(callId, leg, changed) {
     this.leg = leg;
     this.path = `/v1/calls/${callId}/legs/${leg.id}/feeds`;
-    this.iceServers = iceServers;
+    this.callId = callId;
     this.changed = changed;
     this.#keepUp();
   }
@@ -61,7 +60,7 @@ export class Feed {
   async #watch(up) {
     /** @type {() => void} */ let broken = () => {};
     const end = new Promise((resolve) => (broken = () => resolve(undefined)));
-    const wire = new Wire(this.path, this.iceServers, (state) => {
+    const wire = new Wire(this.path, this.callId, (state) => {
       if (state === "disconnected") this.#turn("lost");
       if (state === "connected") this.#turn("connected");
       if (state === "failed" || state === "closed") broken();

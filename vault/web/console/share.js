@@ -18,11 +18,11 @@ export class ScreenShare extends EventTarget {
   /** @type {Wire | null} */ #wire = null;
   #round = 0; // what belongs to an earlier round is thrown away
 
-  /** @param {string} callId @param {RTCIceServer[]} iceServers */
-  constructor(callId, iceServers) {
+  /** @param {string} callId */
+  constructor(callId) {
     super();
     this.path = `/v1/calls/${callId}/legs?kind=screen`;
-    this.iceServers = iceServers;
+    this.callId = callId;
   }
 
   /** The leg it is, or the empty string. */
@@ -56,7 +56,7 @@ export class ScreenShare extends EventTarget {
   async #join(track, round) {
     this.#turn("joining");
     this.#wire?.close();
-    const wire = new Wire(this.path, this.iceServers, (state) => {
+    const wire = new Wire(this.path, this.callId, (state) => {
       if (state === "failed" && wire === this.#wire && this.phase === "on") this.#again(track, round);
     });
     this.#wire = wire;

@@ -3,13 +3,17 @@
 
 import { connected, ConnectionFailure, gathered, sdpFragment } from "../shared/rtc.js";
 import { signal } from "./api.js";
+import { iceOf } from "./ice.js";
 
+/** @type {RTCConfiguration} one path for all that is sent and received */
+const BUNDLED = Object.freeze({ bundlePolicy: "max-bundle" });
 const GATHER_MS = 1500; // host candidates take milliseconds; the wait is for slow STUN or TURN servers
 const CONNECT_MS = 20_000; // beyond the vault's own set-up deadline, so its reason comes first
 
 /** What is the same for a leg (sends) and a feed (receives); what goes over it, the caller puts in. */
 export class Wire {
   #path;
+  #callId;
   #location = "";
   #etag = "";
   #giveUp = new AbortController();
@@ -18,12 +22,13 @@ export class Wire {
 
   /**
    * @param {string} path  where the offer is posted
-   * @param {RTCIceServer[]} iceServers
+   * @param {string} callId
    * @param {(state: RTCPeerConnectionState) => void} onState
    */
-  constructor(path, iceServers, onState) {
+  constructor(path, callId, onState) {
     this.#path = path;
-    this.connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.#callId = callId;
+    this.connection = new RTCPeerConnection(BUNDLED);
     this.connection.addEventListener("connectionstatechange", () =>
       onState(this.connection.connectionState),
     );
@@ -40,6 +45,7 @@ export class Wire {
    */
   async open() {
     const { connection } = this;
+    connection.setConfiguration({ ...BUNDLED, ...(await iceOf(this.#callId)) });
     await connection.setLocalDescription();
     await gathered(connection, GATHER_MS);
     connection.addEventListener("icecandidate", ({ candidate }) => this.#trickle(candidate));

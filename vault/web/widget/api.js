@@ -9,7 +9,7 @@
  */
 /**
  * @typedef {{id: string, state: string, token: string, token_expires_at: string, notice: Notice,
- *   ice_servers: RTCIceServer[]}} CreatedCall
+ *   ice_servers: RTCIceServer[], ice_transport_policy: RTCIceTransportPolicy}} CreatedCall
  */
 /** @typedef {{label: {fr: string, en: string}, media: Medium[], tenant_name: string, languages: string[]}} ButtonInfo */
 /** @typedef {{url: URL, etag: string | null, answer: string}} Resource  a leg or a feed */
@@ -18,6 +18,7 @@
  * @typedef {{language: string, media: Medium[], visitor?: Record<string, string>, page_url?: string}} CallWish
  */
 
+const ICE_GOOD_MS = 5 * 60_000; // half of the shortest life that the vault may give a relay's credential
 const ANSWER_TIMEOUT_MS = 10_000; // shorter loses slow phones, longer leaves people in front of a wheel
 
 /** The vault said no, or nothing. `code` is stable and chosen for sentences (strings.js). */
@@ -38,6 +39,9 @@ export class VaultApi {
   #token = null;
   /** @type {URL} */
   #base;
+  /** @type {RTCConfiguration} */
+  #ice = {};
+  #iceGoodUntil = 0;
 
   /** @param {URL} base the folder that holds widget.js, so a vault under a path prefix works too */
   constructor(base) {
@@ -65,6 +69,7 @@ export class VaultApi {
     const response = await this.#send("POST", path, { ...asJson(wish), signal });
     const call = await response.json();
     this.#token = call.token;
+    this.#hold(call);
     return call;
   }
 
@@ -75,6 +80,26 @@ export class VaultApi {
    */
   async consent(callId, consent, signal) {
     await this.#send("POST", `v1/calls/${callId}/consents`, { ...asJson(consent), signal });
+  }
+
+  /**
+   * Tells how to connect: through which relays, and whether through them alone. A credential ages.
+   * @param {string} callId
+   * @param {AbortSignal} signal
+   * @returns {Promise<RTCConfiguration>}
+   */
+  async ice(callId, signal) {
+    if (Date.now() > this.#iceGoodUntil) {
+      const response = await this.#send("GET", `v1/calls/${callId}/ice-servers`, { signal });
+      this.#hold(await response.json());
+    }
+    return this.#ice;
+  }
+
+  /** @param {{ice_servers?: RTCIceServer[], ice_transport_policy?: RTCIceTransportPolicy}} told */
+  #hold({ ice_servers: iceServers = [], ice_transport_policy: iceTransportPolicy = "all" }) {
+    this.#ice = { iceServers, iceTransportPolicy };
+    this.#iceGoodUntil = Date.now() + ICE_GOOD_MS;
   }
 
   /**

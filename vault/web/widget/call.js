@@ -25,8 +25,6 @@ export class Call {
   #api;
   /** @type {URL} */
   #base;
-  /** @type {RTCIceServer[]} */
-  #iceServers = [];
   /** @type {Line | null} */
   #line = null;
   /** @type {Room | null} */
@@ -65,7 +63,6 @@ export class Call {
     await this.#try(async (signal) => {
       const wish = await wishOf();
       const call = await this.#api.createCall(buttonId, wish, signal);
-      this.#iceServers = call.ice_servers;
       const canBeSeen = wish.media.includes("video");
       this.#update({ callId: call.id, notice: call.notice, canBeSeen, video: canBeSeen });
     });
@@ -120,7 +117,7 @@ export class Call {
   /** Shows the visitor's screen; to be called from a press. */
   share() {
     const { callId } = this.model;
-    if (callId) void this.#share.start({ api: this.#api, iceServers: this.#iceServers, callId });
+    if (callId) void this.#share.start({ api: this.#api, callId });
   }
 
   stopSharing() {
@@ -142,7 +139,7 @@ export class Call {
     const callId = this.model.callId ?? "";
     const { video } = this.model;
     this.#line = new Line(
-      { api: this.#api, iceServers: this.#iceServers, callId, stream, video },
+      { api: this.#api, callId, stream, video },
       {
         health: (health) => this.#update({ health }),
         ended: (reason) => this.#over(reason),
@@ -163,7 +160,6 @@ export class Call {
   #listen(callId) {
     this.#room = new Room(
       this.#api,
-      this.#iceServers,
       callId,
       (party) => this.#meet(party),
       (reason) => this.#over(reason),

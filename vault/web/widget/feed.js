@@ -11,12 +11,11 @@ export class Feed {
 
   /**
    * @param {import("./api.js").VaultApi} api
-   * @param {RTCIceServer[]} iceServers
    * @param {() => void} onLost the connection is gone; whether the leg is too, the vault knows
    */
-  constructor(api, iceServers, onLost) {
+  constructor(api, onLost) {
     this.#api = api;
-    this.#session = new Session(api, iceServers, (state) => {
+    this.#session = new Session(api, (state) => {
       if (state === "failed" || state === "closed") onLost();
     });
     const { connection } = this.#session;
@@ -35,7 +34,7 @@ export class Feed {
    * @param {AbortSignal} signal
    */
   async start(callId, legId, signal) {
-    await this.#session.open((offer) => this.#api.createFeed(callId, legId, offer, signal), signal);
+    await this.#session.open(callId, (offer) => this.#api.createFeed(callId, legId, offer, signal), signal);
   }
 
   /** Ends the feed. */

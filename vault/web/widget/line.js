@@ -23,7 +23,6 @@ const WEAK_SAMPLES = 2; // in a row: one bad second is no news
 
 export class Line {
   #api;
-  #iceServers;
   #callId;
   #stream;
   #video;
@@ -41,14 +40,13 @@ export class Line {
   #weakInARow = 0;
 
   /**
-   * @param {{api: import("./api.js").VaultApi, iceServers: RTCIceServer[], callId: string,
+   * @param {{api: import("./api.js").VaultApi, callId: string,
    *   stream: MediaStream, video: boolean}} call
    * @param {{health: (health: Health) => void, ended: (reason: string) => void, lost: () => void,
    *   restored: () => void, incoming: () => RTCPeerConnection[]}} tell
    */
-  constructor({ api, iceServers, callId, stream, video }, tell) {
+  constructor({ api, callId, stream, video }, tell) {
     this.#api = api;
-    this.#iceServers = iceServers;
     this.#callId = callId;
     this.#stream = stream;
     this.#video = video;
@@ -80,7 +78,7 @@ export class Line {
   }
 
   #make() {
-    const publisher = new Publisher(this.#api, this.#iceServers, this.#stream, this.#video, (state) => {
+    const publisher = new Publisher(this.#api, this.#stream, this.#video, (state) => {
       if (publisher === this.#publisher && this.#sampling !== undefined) this.#follow(state);
     });
     return publisher;

@@ -10,14 +10,13 @@ export class Publisher {
 
   /**
    * @param {import("./api.js").VaultApi} api
-   * @param {RTCIceServer[]} iceServers
    * @param {MediaStream} stream
    * @param {boolean} video whether a picture may be sent, now or once the camera is on again
    * @param {(state: RTCPeerConnectionState) => void} onState
    */
-  constructor(api, iceServers, stream, video, onState) {
+  constructor(api, stream, video, onState) {
     this.#api = api;
-    this.#session = new Session(api, iceServers, onState);
+    this.#session = new Session(api, onState);
     this.#send("audio", stream.getAudioTracks()[0], stream);
     if (video) this.#send("video", stream.getVideoTracks()[0], stream);
   }
@@ -32,7 +31,7 @@ export class Publisher {
    * @param {AbortSignal} signal
    */
   async start(callId, signal) {
-    await this.#session.open((offer) => this.#api.createLeg(callId, offer, signal), signal);
+    await this.#session.open(callId, (offer) => this.#api.createLeg(callId, offer, signal), signal);
   }
 
   /**

@@ -47,7 +47,6 @@ export class Room {
   party = NOBODY_YET;
   #api;
   #callId;
-  #iceServers;
   #changed;
   #over;
   /** @type {Map<string, Seat>} */
@@ -58,14 +57,12 @@ export class Room {
 
   /**
    * @param {import("./api.js").VaultApi} api
-   * @param {RTCIceServer[]} iceServers
    * @param {string} callId
    * @param {(party: Party) => void} changed
    * @param {(reason: string) => void} over the call has ended, or its last agent has left it
    */
-  constructor(api, iceServers, callId, changed, over) {
+  constructor(api, callId, changed, over) {
     this.#api = api;
-    this.#iceServers = iceServers;
     this.#callId = callId;
     this.#changed = changed;
     this.#over = over;
@@ -142,7 +139,7 @@ export class Room {
   async #open(seat) {
     const { signal } = this.#stop;
     void seat.feed?.close();
-    const feed = new Feed(this.#api, this.#iceServers, () => seat.feed === feed && void this.#reopen(seat));
+    const feed = new Feed(this.#api, () => seat.feed === feed && void this.#reopen(seat));
     seat.feed = feed;
     try {
       await feed.start(this.#callId, seat.id, signal);

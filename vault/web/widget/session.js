@@ -7,6 +7,8 @@ import { CallFailure } from "./api.js";
 /** @typedef {import("./api.js").VaultApi} VaultApi */
 /** @typedef {import("./api.js").Resource} Resource */
 
+/** @type {RTCConfiguration} one path for all that is sent and received */
+const BUNDLED = Object.freeze({ bundlePolicy: "max-bundle" });
 const GATHER_MS = 1500; // host candidates take milliseconds; the wait is for slow STUN or TURN servers
 const CONNECT_MS = 20_000; // beyond the vault's own set-up deadline, so its reason comes first
 
@@ -22,21 +24,22 @@ export class Session {
 
   /**
    * @param {VaultApi} api
-   * @param {RTCIceServer[]} iceServers
    * @param {(state: RTCPeerConnectionState) => void} onState
    */
-  constructor(api, iceServers, onState) {
+  constructor(api, onState) {
     this.#api = api;
-    this.connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.connection = new RTCPeerConnection(BUNDLED);
     this.connection.addEventListener("connectionstatechange", () => onState(this.connection.connectionState));
   }
 
   /**
    * Offers, takes the answer, and returns when media flows.
+   * @param {string} callId
    * @param {(offer: string) => Promise<Resource>} post
    * @param {AbortSignal} signal
    */
-  async open(post, signal) {
+  async open(callId, post, signal) {
+    this.connection.setConfiguration({ ...BUNDLED, ...(await this.#api.ice(callId, signal)) });
     await this.connection.setLocalDescription();
     await gathered(this.connection, GATHER_MS);
     this.connection.addEventListener("icecandidate", ({ candidate }) => this.#trickle(candidate));

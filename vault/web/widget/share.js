@@ -20,7 +20,7 @@ import { Session } from "./session.js";
  * @property {Sharing} sharing
  * @property {string | null} shareTrouble why nothing is shown though it was asked for
  */
-/** @typedef {{api: import("./api.js").VaultApi, iceServers: RTCIceServer[], callId: string}} Place */
+/** @typedef {{api: import("./api.js").VaultApi, callId: string}} Place */
 
 const REJOIN_FOR_MS = 45_000; // the vault must first notice that the old leg is gone: one screen for each person
 const AGAIN_MS = 1500;
@@ -79,7 +79,7 @@ export class ScreenShare {
    * @param {AbortSignal} signal
    */
   async #join(place, track, signal) {
-    const session = new Session(place.api, place.iceServers, (state) => {
+    const session = new Session(place.api, (state) => {
       if (state === "failed" && session === this.#session && this.state.sharing === "on") {
         void this.#again(place, track, signal);
       }
@@ -88,7 +88,8 @@ export class ScreenShare {
     this.#session = session;
     const way = { direction: /** @type {const} */ ("sendonly"), streams: [new MediaStream([track])] };
     preferCodecs(session.connection.addTransceiver(track, way), "video");
-    await session.open((offer) => place.api.createLeg(place.callId, offer, signal, "screen"), signal);
+    const { api, callId } = place;
+    await session.open(callId, (offer) => api.createLeg(callId, offer, signal, "screen"), signal);
     if (signal.aborted) return void session.close();
     this.#update({ sharing: "on" });
   }
