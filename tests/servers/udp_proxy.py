@@ -17,6 +17,7 @@ from typing import Any, Final
 Address = tuple[str, int]
 MOST_CLIENTS: Final = 256
 STOP_TIMEOUT_S: Final = 10.0
+APART_S: Final = 1e-5  # two that are due at one moment would come out in any order
 BUFFER_BYTES: Final = 1024 * 1024  # the weather loses datagrams, not the proxy
 
 
@@ -47,7 +48,7 @@ class _Way:
         """When a datagram that comes in now goes out."""
         if jumps:
             return now_s
-        self.free_s = max(self.free_s, now_s + delay_s)
+        self.free_s = max(self.free_s + APART_S, now_s + delay_s)
         return self.free_s
 
 
