@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from vault.cli.exits import CommandError, Exit
 from vault.cli.folder import is_development
+from vault.cli.network_checks import network_cautions, network_findings
 from vault.errors import ConfigurationError
 from vault.keys.private_file import read_private
 from vault.settings import Settings
@@ -38,13 +39,16 @@ def require_startable(settings: Settings, *, keys_needed: bool = True) -> None:
 
 def cautions(settings: Settings) -> list[str]:
     """Say what does not keep ``serve`` from starting, but will hurt."""
+    from webrtc.ice import own_addresses
+
     server = settings.server
+    found = list(network_cautions(settings.media, own_addresses()))
     behind_proxy = server.public_url.startswith("https://") and _is_private(server.host)
     if behind_proxy and not server.trusted_proxies:
-        return [
+        found.append(
             'server.trusted_proxies is empty: name the proxy, like ["127.0.0.1"], or all callers count as one'
-        ]
-    return []
+        )
+    return found
 
 
 def _is_private(host: str) -> bool:
@@ -107,6 +111,7 @@ def _media(settings: Settings) -> Iterator[Finding]:
             Exit.CONFIGURATION,
             "media.port_first and media.port_last name a range together, the smaller first",
         )
+    yield from ((Exit.CONFIGURATION, words) for words in network_findings(media))
 
 
 def _development(settings: Settings) -> Iterator[Finding]:
