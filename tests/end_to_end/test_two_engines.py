@@ -1,46 +1,118 @@
-"""Chromium and Firefox talk through the vault: picture and tone at both ends and in both recordings."""
+"""Chromium and Firefox talk through the vault: picture and tone at both ends and in both recordings.
 
+In fair weather, through loss, jitter and reordering, through a relay alone, and after the network was gone.
+"""
+
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.fake_devices import AGENT, VISITOR, is_what_was_shown
-from tests.end_to_end.two_engines import Engine, Stand, Watched, stand
-from tests.servers.udp_proxy import Weather
+from tests.end_to_end.fake_devices import is_what_was_shown
+from tests.end_to_end.two_engines import FRONT, Engine, Stand, Watched, stand
+from tests.servers.coturn import coturn_server
+from tests.servers.udp_proxy import CLEAR, Weather
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 TALK_S = 8.0
+OUTAGE_S = 10.0
 BAD = Weather(lost=0.05, delay_s=0.02, jitter_s=0.1, reordered=0.05)
 ENGINES: list[tuple[Engine, Engine]] = [("chromium", "firefox"), ("firefox", "chromium")]
+# One way round by day; `make soak` walks the whole matrix.
+IS_SOAK = os.environ.get("CALLVAULT_TEST_SOAK") == "1"
+# What a busy machine does to a good picture, too; silence, black and a still picture are under it.
+LEAST_FRAMES_PER_S = 2.0
+LONGEST_STILL_S = 4.0
+LEAST_IN_TUNE = 0.6
+# Of each kind, what NACK and resending did not repair in time: five of a hundred were lost on the way.
+MOST_LOST = {"audio": 0.03, "video": 0.03}
 
 
-def is_a_conversation(seen: Watched, *, gap_s: float = 2.5) -> None:
+def is_a_conversation(seen: Watched) -> None:
     """A moving picture without long stops, and the other's tone nearly all the time."""
-    assert seen.frames_per_s > 4, seen
-    assert seen.longest_gap_s < gap_s, seen
+    assert seen.frames_per_s > LEAST_FRAMES_PER_S, seen
+    assert seen.longest_gap_s < LONGEST_STILL_S, seen
     assert seen.sound_s > 0.7 * seen.seconds, seen
-    assert seen.in_tune > 0.7, seen
+    assert seen.in_tune > LEAST_IN_TUNE, seen
 
 
 async def holds_both_sides(stand: Stand, seconds: float) -> None:
-    """Two recordings, each of its own side from the beginning to the end."""
-    kept = await stand.kept()
-    assert is_what_was_shown(kept["visitor"], VISITOR), kept
-    assert is_what_was_shown(kept["agent"], AGENT), kept
-    for seen in kept.values():
-        assert seen.duration_s > seconds, kept
-        assert seen.samples_s > seconds * 0.9, kept
-        assert seen.frames > seconds * 4, kept
+    """Each recording is of its own side, from the beginning to the end, and lacks next to nothing."""
+    for kept in await stand.kept():
+        assert is_what_was_shown(kept.seen, kept.look), kept
+        assert kept.seen.duration_s > seconds, kept
+        assert kept.seen.samples_s > seconds * 0.9, kept
+        assert kept.seen.frames > seconds * LEAST_FRAMES_PER_S, kept
+        for kind, most in MOST_LOST.items():
+            assert kept.lost_share(kind) < most, kept
+
+
+async def talks(stand: Stand) -> None:
+    """Call, talk, hang up; judge both ends and both recordings."""
+    await stand.call()
+    for seen in await stand.watch(TALK_S):
+        is_a_conversation(seen)
+    await stand.agent_hangs_up()
+    await holds_both_sides(stand, TALK_S)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("visitor", "agent"), ENGINES)
-async def test_two_engines_talk_in_fair_weather(visitor: Engine, agent: Engine, tmp_path: Path) -> None:
-    """Nothing between them: both ways, seen, heard and kept."""
-    async with stand(tmp_path, visitor=visitor, agent=agent) as talk:
+@pytest.mark.parametrize(("visitor", "agent"), ENGINES[1 - IS_SOAK :])
+async def test_two_engines_talk_through_loss_jitter_and_reordering(
+    visitor: Engine, agent: Engine, tmp_path: Path
+) -> None:
+    """Five of a hundred lost, 100 ms of jitter, five of a hundred out of order, on each of the four ways."""
+    async with stand(tmp_path, visitor=visitor, agent=agent, weather=BAD) as talk:
+        await talks(talk)
+        assert talk.network.proxy is not None
+        assert talk.network.proxy.counts["lost"] > 50
+        assert talk.network.proxy.counts["reordered"] > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("visitor", "agent", "transport"), [(*ENGINES[0], "tcp"), (*ENGINES[1], "udp")][: 1 + IS_SOAK]
+)
+async def test_two_engines_talk_through_a_relay_alone(
+    visitor: Engine, agent: Engine, transport: str, tmp_path: Path
+) -> None:
+    """Every connection of both goes through coturn, as behind a firewall that lets no UDP out."""
+    with coturn_server(tmp_path / "turn", address=FRONT) as coturn:
+        settings = {
+            "MEDIA__ADDRESSES": FRONT,
+            "MEDIA__TURN_URLS": coturn.url(transport),
+            "MEDIA__TURN_SECRET": coturn.secret,
+            "MEDIA__TURN_ONLY": "true",
+        }
+        async with stand(tmp_path, visitor=visitor, agent=agent, settings=settings) as talk:
+            await talk.call()
+            ways = [*await talk.visitor.ways(), *await talk.agent.ways()]
+            assert len(ways) == 4, ways
+            assert {way["local"] for way in ways} == {"relay"}, ways
+            assert {way["relay"] for way in ways} == {transport}, ways
+            for seen in await talk.watch(TALK_S):
+                is_a_conversation(seen)
+            await talk.agent_hangs_up()
+            await holds_both_sides(talk, TALK_S)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("visitor", "agent"), ENGINES[: 1 + IS_SOAK])
+async def test_two_engines_find_each_other_again_after_an_outage(
+    visitor: Engine, agent: Engine, tmp_path: Path
+) -> None:
+    """Ten seconds without any network: the same call goes on, and each side is kept before and after."""
+    async with stand(tmp_path, visitor=visitor, agent=agent, weather=CLEAR) as talk:
         await talk.call()
+        assert talk.network.proxy is not None
+        with talk.network.proxy.outage():
+            await asyncio.sleep(OUTAGE_S)
+        await talk.both_perceive()
         for seen in await talk.watch(TALK_S):
             is_a_conversation(seen)
         await talk.agent_hangs_up()
-        await holds_both_sides(talk, TALK_S)
+        kept = await talk.kept()
+        assert all(is_what_was_shown(each.seen, each.look) for each in kept), kept
+        assert len({item["call_id"] for item in await talk.recordings()}) == 1

@@ -44,6 +44,8 @@ WATCHING: Final = Path(__file__).with_name("watching.js").read_text()
 TRIES: Final = 40
 MOSTLY: Final = 0.5
 LOOPBACK: Final = "127.0.0.1"
+# An address of a real interface, where there is one: Firefox makes no candidate on loopback.
+FRONT: Final = next((address for address in own_addresses() if "." in address), LOOPBACK)
 
 
 class Page(Protocol):
@@ -88,6 +90,20 @@ class Watched:
     def frames_per_s(self) -> float:
         """The mean rate of new pictures."""
         return self.frames / self.seconds
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One recording: whose it must be, what it decodes to, and its manifest's tracks by kind."""
+
+    look: Look
+    seen: Seen
+    tracks: dict[str, Any]
+
+    def lost_share(self, kind: str) -> float:
+        """The share of a track's frames that could not be repaired; a packet of sound is a frame."""
+        track = self.tracks[kind]
+        return float(track["lost_packets"] / max(1, track["frames"]))
 
 
 @dataclass
@@ -166,17 +182,15 @@ class Network:
 async def network(weather: Weather | None, *, seed: int = 7) -> AsyncIterator[Network]:
     """A media port, and before it, on another address of this machine, a proxy; None: no proxy.
 
-    Firefox makes no candidate on loopback, so the proxy listens on an address of a real interface: the one
-    that the server announces.
+    The proxy's address is the one that the server announces.
     """
     port = free_port(socket.SOCK_DGRAM)
     settings = {"MEDIA__PORT_FIRST": str(port), "MEDIA__PORT_LAST": str(port)}
     if weather is None:
         yield Network(None, settings)
         return
-    front = next(address for address in own_addresses() if "." in address)
-    settings |= {"MEDIA__ADDRESSES": LOOPBACK, "MEDIA__ANNOUNCED_ADDRESS": front}
-    with udp_proxy((front, port), (LOOPBACK, port), weather, seed=seed) as proxy:
+    settings |= {"MEDIA__ADDRESSES": LOOPBACK, "MEDIA__ANNOUNCED_ADDRESS": FRONT}
+    with udp_proxy((FRONT, port), (LOOPBACK, port), weather, seed=seed) as proxy:
         yield Network(proxy, settings)
 
 
@@ -233,24 +247,28 @@ class Stand:
         await self.agent.page.click(".controls .danger")
         await self.visitor.page.wait_for_call("ended")
 
-    async def recordings(self, count: int = 2) -> list[dict[str, Any]]:
-        """Wait until so many recordings are ready."""
+    async def recordings(self) -> list[dict[str, Any]]:
+        """Wait until every recording of the call is finished; there is one of each side at least."""
         items: list[dict[str, Any]] = []
         for _ in range(150):
-            items = (await self.api("GET", "/v1/media?state=ready"))["items"]
-            if len(items) >= count:
+            items = (await self.api("GET", "/v1/media"))["items"]
+            if len(items) > 1 and all(item["state"] == "ready" for item in items):
                 break
             await asyncio.sleep(0.2)
-        assert len(items) == count, items
+        assert {item["leg_role"] == "visitor" for item in items} == {True, False}, items
+        assert {item["state"] for item in items} == {"ready"}, items
         return items
 
-    async def kept(self) -> dict[str, Seen]:
-        """Decode the recordings of the call by the role of whoever they show."""
-        found = {}
-        for item in await self.recordings():
-            role = "visitor" if item["leg_role"] == "visitor" else "agent"
-            found[role] = decode(await self.recording(item["id"]))
-        return found
+    async def kept(self) -> list[Kept]:
+        """Decode the recordings of the call, and read what they say they lack."""
+        return [
+            Kept(
+                VISITOR if item["leg_role"] == "visitor" else AGENT,
+                decode(await self.recording(item["id"])),
+                {track["kind"]: track for track in (await self.manifest(item["id"]))["tracks"]},
+            )
+            for item in await self.recordings()
+        ]
 
     async def recording(self, media_id: str) -> bytes:
         """Fetch a recording through a link."""

@@ -37,7 +37,7 @@ def sent(client: socket.socket, service: socket.socket) -> list[int]:
         client.send(number.to_bytes(2, "big"))
         if number % 20 == 0:
             time.sleep(0.001)  # a burst would fill the sockets' buffers
-    came = []
+    came: list[int] = []
     while True:
         try:
             data = service.recv(100)

@@ -174,7 +174,7 @@ class _Front(asyncio.DatagramProtocol):
         """Take a client's datagram."""
         self._proxy.from_client(data, (addr[0], addr[1]))
 
-    def error_received(self, exc: OSError) -> None:
+    def error_received(self, exc: Exception) -> None:
         """A client that is gone does not matter."""
 
 
@@ -188,7 +188,7 @@ class _Back(asyncio.DatagramProtocol):
         """Take an answer."""
         self._client.from_service(data)
 
-    def error_received(self, exc: OSError) -> None:
+    def error_received(self, exc: Exception) -> None:
         """A service that is down for a while is what some tests want."""
 
 
