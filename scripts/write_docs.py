@@ -26,6 +26,7 @@ from vault.http.route import Route  # noqa: E402
 from vault.http.routes import ROUTES  # noqa: E402
 from vault.ledger.leaf import EntryType  # noqa: E402
 from vault.model import (  # noqa: E402
+    ASK_MOVES,
     CALL_MOVES,
     ERASURE_MOVES,
     LEG_MOVES,
@@ -180,6 +181,7 @@ def states() -> str:
         "call (`vault.model.CALL_MOVES`)": CALL_MOVES,
         "leg (`vault.model.LEG_MOVES`)": LEG_MOVES,
         "ring (`vault.model.RING_MOVES`)": RING_MOVES,
+        "request to a colleague (`vault.model.ASK_MOVES`)": ASK_MOVES,
         "media item (`vault.model.MEDIA_MOVES`)": MEDIA_MOVES,
         "erasure (`vault.model.ERASURE_MOVES`)": ERASURE_MOVES,
         "peer connection (`webrtc.lifecycle.MOVES`)": PEER_MOVES,

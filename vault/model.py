@@ -24,6 +24,7 @@ PREFIXES: Final = {
     "leg": "leg",
     "feed": "feed of a leg",
     "rng": "ring on one person's screen",
+    "ask": "request to a colleague",
     "con": "consent",
     "rec": "recording",
     "lnk": "link",
@@ -94,6 +95,26 @@ class RingState(StrEnum):
     DECLINED = "declined"
     TIMED_OUT = "timed_out"
     GONE = "gone"  # another took the call, its visitor left, or the person is no longer there to be rung
+
+
+class AskPurpose(StrEnum):
+    """What somebody in a call asks a colleague for."""
+
+    TRANSFER = "transfer"
+    JOIN = "join"
+
+
+class AskState(StrEnum):
+    """A request to a colleague, from its first tone to its only end."""
+
+    RINGING = "ringing"
+    TAKEN = "taken"  # by somebody who cannot be heard yet: the call is still whose it was
+    DONE = "done"  # they can be heard
+    DECLINED = "declined"
+    TIMED_OUT = "timed_out"
+    NOBODY = "nobody"  # no one there to be rung
+    CANCELLED = "cancelled"
+    OVER = "over"  # the visitor or whoever asked has left
 
 
 class MediaState(StrEnum):
@@ -172,6 +193,18 @@ RING_MOVES: Final = {
     RingState.DECLINED: frozenset[RingState](),
     RingState.TIMED_OUT: frozenset[RingState](),
     RingState.GONE: frozenset[RingState](),
+}
+
+_IN_VAIN: Final = frozenset({AskState.DECLINED, AskState.TIMED_OUT, AskState.CANCELLED, AskState.OVER})
+ASK_MOVES: Final = {
+    AskState.RINGING: _IN_VAIN | {AskState.TAKEN, AskState.NOBODY},
+    AskState.TAKEN: _IN_VAIN | {AskState.DONE},
+    AskState.DONE: frozenset[AskState](),
+    AskState.DECLINED: frozenset[AskState](),
+    AskState.TIMED_OUT: frozenset[AskState](),
+    AskState.NOBODY: frozenset[AskState](),
+    AskState.CANCELLED: frozenset[AskState](),
+    AskState.OVER: frozenset[AskState](),
 }
 
 MEDIA_MOVES: Final = {

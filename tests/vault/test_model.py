@@ -11,12 +11,14 @@ import pytest
 
 from vault.errors import IllegalMoveError
 from vault.model import (
+    ASK_MOVES,
     CALL_MOVES,
     ERASURE_MOVES,
     LEG_MOVES,
     MEDIA_MOVES,
     PREFIXES,
     RING_MOVES,
+    AskState,
     CallState,
     ErasureState,
     LegState,
@@ -38,6 +40,12 @@ MOVES: dict[type[StrEnum], set[tuple[str, str]]] = {
         ("ringing", "timed_out"),
         ("ringing", "gone"),
     },
+    AskState: {
+        ("ringing", "taken"),
+        ("ringing", "nobody"),
+        ("taken", "done"),
+        *((now, to) for now in ("ringing", "taken") for to in ("declined", "timed_out", "cancelled", "over")),
+    },
     MediaState: {
         ("capturing", "finishing"),
         ("finishing", "ready"),
@@ -58,6 +66,7 @@ TABLES: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     CallState: CALL_MOVES,
     LegState: LEG_MOVES,
     RingState: RING_MOVES,
+    AskState: ASK_MOVES,
     MediaState: MEDIA_MOVES,
     ErasureState: ERASURE_MOVES,
 }

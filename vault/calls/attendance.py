@@ -1,17 +1,18 @@
-"""A call that was taken and that its taker never joined: whose it is, and how it is given back."""
+"""Calls whose agent is not there: who took it and never joined, who was lost and did not come back."""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.floor import Floor
 from vault.calls.participants import left
-from vault.db.tables import calls, legs
-from vault.model import CallState, Id
+from vault.db.tables import asks, calls, legs
+from vault.db.types import Moment
+from vault.model import AskState, CallState, Id, LegState
 from webrtc.lifecycle import CloseReason
 
 GIVEN_BACK: Final = "given_back"  # why a leg ended that came up too late
@@ -20,10 +21,44 @@ UNTENDED: ColumnElement[bool] = and_(
     calls.c.taken_by.is_not(None),
     calls.c.state != CallState.ENDED.value,
     ~select(legs.c.id)
-    .where(legs.c.call_id == calls.c.id, legs.c.person_id.is_not(None), legs.c.connected_at.is_not(None))
+    .where(
+        legs.c.call_id == calls.c.id, legs.c.person_id.is_not(None), legs.c.connected_at >= calls.c.taken_at
+    )
     .exists(),
 )
-"""The condition under which nobody has come to a call that somebody took."""
+"""The condition under which nobody has come to a call since somebody took it."""
+
+LOST: Final = ("silent", "consent_lost", "failed", "access_ended", "interrupted", "shutdown")
+"""Why a leg ended whose owner did not mean to leave its visitor alone."""
+AWAY: Final = timedelta(
+    seconds=20
+)  # to come back in: a page that is loaded anew takes ten; nobody waits longer
+
+_LEFT_ALONE: ColumnElement[bool] = and_(
+    calls.c.taken_by.is_not(None),
+    calls.c.state == CallState.LIVE.value,
+    calls.c.ringing_ended_at.is_not(None),
+    ~select(legs.c.id)
+    .where(legs.c.call_id == calls.c.id, legs.c.person_id.is_not(None), legs.c.state != LegState.ENDED.value)
+    .exists(),
+    ~select(asks.c.id).where(asks.c.call_id == calls.c.id, asks.c.state == AskState.TAKEN.value).exists(),
+)
+_LAST_LEG = (
+    select(func.max(legs.c.ended_at))
+    .where(legs.c.call_id == calls.c.id, legs.c.person_id.is_not(None), legs.c.connected_at.is_not(None))
+    .correlate(calls)
+    .scalar_subquery()
+)
+_LOST_LAST: ColumnElement[bool] = (
+    select(legs.c.id)
+    .where(
+        legs.c.call_id == calls.c.id,
+        legs.c.person_id.is_not(None),
+        legs.c.ended_at == _LAST_LEG,
+        legs.c.end_reason.in_(LOST),
+    )
+    .exists()
+)
 
 
 class Attendance:
@@ -48,6 +83,25 @@ class Attendance:
         first: datetime | None = (await connection.execute(query)).scalar_one()
         return None if first is None else first + self._deadline
 
+    async def left_alone(self, connection: AsyncConnection, *, at: datetime) -> Sequence[Id]:
+        """Name the calls whose last agent was lost and had time enough to come back."""
+        had_time = type_coerce(_LAST_LEG, Moment) <= at - AWAY
+        query = select(calls.c.id).where(_LEFT_ALONE, _LOST_LAST, had_time)
+        rows = await connection.execute(query.order_by(calls.c.id))
+        return [row.id for row in rows if not self._has_agent(row.id)]
+
+    async def next_alone(self, connection: AsyncConnection) -> datetime | None:
+        """Tell when the next agent who was lost has had time enough to come back."""
+        query = select(_LAST_LEG.label("last")).select_from(calls).where(_LEFT_ALONE, _LOST_LAST)
+        rows = (await connection.execute(query)).scalars()
+        return min((last + AWAY for last in rows), default=None)
+
+    def is_late(self, call_id: Id, taker: Id | None, taken_at: datetime | None, *, at: datetime) -> bool:
+        """Tell whether whoever took an ask had time enough, and is not heard."""
+        if taker is None or taken_at is None:
+            return False
+        return taken_at + self._deadline <= at and not self._is_heard(call_id, taker)
+
     async def give_back(
         self, connection: AsyncConnection, call_id: Id, *, at: datetime, by: Id | None = None
     ) -> Id | None:
@@ -64,8 +118,8 @@ class Attendance:
         await left(connection, call_id, taker, at)
         return taker
 
-    async def let_go(self, call_id: Id, person_id: Id) -> None:
-        """End what somebody who gave a call back still has of it: feeds, a leg that comes up too late."""
+    async def let_go(self, call_id: Id, person_id: Id, *, why: str = GIVEN_BACK) -> None:
+        """End what somebody who is no longer in a call still has of it: feeds, legs."""
         closing = [
             feed.viewer.close(CloseReason.HANGUP)
             for feed in self._floor.feeds_of(call_id)
@@ -73,10 +127,13 @@ class Attendance:
         ]
         for leg in self._floor.legs_of(call_id):
             if leg.by.id == person_id:
-                leg.why = GIVEN_BACK
+                leg.why = why
                 closing.append(leg.peer.close(CloseReason.HANGUP))
         await asyncio.gather(*closing)
 
     def _is_heard(self, call_id: Id, person_id: Id) -> bool:
         # A live leg counts even where its row could not be marked.
         return any(leg.is_live and leg.by.id == person_id for leg in self._floor.legs_of(call_id))
+
+    def _has_agent(self, call_id: Id) -> bool:
+        return any(not leg.is_visitors for leg in self._floor.legs_of(call_id))

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, select
 
+from vault.calls.asks import Ask, get
 from vault.calls.calls import PERSONAL_PART
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, consents, legs, participants, rings
@@ -15,6 +16,7 @@ from vault.identity.people import People
 from vault.keys.blobs import Blobs
 from vault.model import CallState, ConsentChoice, Id, LegKind, LegState, RingState, Role
 
+ANSWER: Final = "answer"  # what a card is for where no colleague asks
 SHOWN: Final = ("name", "reference")  # of the visitor; address and number are for who takes the call
 
 
@@ -36,20 +38,28 @@ class Cards:
         self._blobs = blobs
         self._people = people
 
-    async def card(self, call_id: str) -> dict[str, object]:
-        """Write the card of one call."""
+    async def card(self, call_id: str, *, ask: Ask | None = None) -> dict[str, object]:
+        """Write the card of one call that rings, or of an ask that does."""
         async with self._database.read() as connection:
             row = (await connection.execute(_CALLS.where(calls.c.id == call_id))).one()
-        return await self._card(row)
+        return await self._card(row) if ask is None else await self._asked(await self._card(row), ask)
 
     async def ringing_for(self, person_id: str) -> Sequence[dict[str, object]]:
         """Write the cards that ring on a person's screen, the oldest first."""
         query = (
-            _CALLS.join(rings, rings.c.call_id == calls.c.id)
+            _CALLS.add_columns(rings.c.ask_id)
+            .join(rings, rings.c.call_id == calls.c.id)
             .where(rings.c.person_id == person_id, rings.c.state == RingState.RINGING.value)
             .order_by(calls.c.ringing_since, calls.c.id)
         )
-        return await self._cards(query)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+            found = {row.ask_id: await get(connection, row.ask_id) for row in rows if row.ask_id is not None}
+        cards = []
+        for row in rows:
+            card, ask = await self._card(row), found.get(row.ask_id)
+            cards.append(card if ask is None else await self._asked(card, ask))
+        return cards
 
     async def calls_of(self, person_id: str) -> Sequence[dict[str, object]]:
         """Write the cards of the calls that a person is in."""
@@ -107,7 +117,14 @@ class Cards:
             "language": row.language,
             "since": _moment(row.ringing_since, row.created_at),
             "recorded": row.records and row.choice == ConsentChoice.ACCEPTED.value,
+            "purpose": ANSWER,
+            "asked_by": None,
         }
+
+    async def _asked(self, card: dict[str, object], ask: Ask) -> dict[str, object]:
+        name = await self.name_of(ask.asked_by, tenant_id=ask.tenant_id)
+        asked_by = {"id": ask.asked_by, "name": name}
+        return card | {"purpose": ask.purpose.value, "asked_by": asked_by, "since": ask.created_at}
 
     async def _personal(self, sealed: bytes | None, tenant_id: Id, call_id: Id) -> Mapping[str, Any]:
         if sealed is None:

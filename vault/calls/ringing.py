@@ -7,27 +7,30 @@ what is told keeps the order of what was decided.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls import rings
+from vault.calls.asking import Asking
 from vault.calls.attendance import Attendance
 from vault.calls.calls import Calls, CallView
 from vault.calls.cards import Cards, LegView
+from vault.calls.colleagues import Colleagues
 from vault.calls.participants import is_in_a_call, take_part
+from vault.calls.places import Places
 from vault.calls.presence import Presence, PresenceView, available_agents
 from vault.calls.routing import Routing, choose
 from vault.calls.teams import members
+from vault.calls.turns import Hub, Turns
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.errors import ConflictError, NotFoundError, TakenError, VaultError
+from vault.errors import ConflictError, TakenError, VaultError
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import CallState, Id, RingState, Role
@@ -39,26 +42,6 @@ WAIT: Final = timedelta(minutes=5)  # for people who are all in calls; then the 
 LOOK_S: Final = 1.0  # a call that waits for somebody to be free is looked at this often
 AGAIN_S: Final = 1.0  # after a look that failed
 SHUTDOWN: Final = "shutdown"
-WHO_MAY_BE_RUNG: Final = frozenset(
-    {EntryType.PERSON_CHANGED, EntryType.TEAM_JOINED, EntryType.TEAM_LEFT, EntryType.TEAM_DELETED}
-)
-"""What is written when somebody may be rung from now on, or may not any more."""
-
-
-class Hub(Protocol):
-    """Where events are told (``vault.calls.events``)."""
-
-    def tell(self, principal_id: Id, type_: str, data: Mapping[str, object], /) -> None:
-        """Tell a principal; never blocks, never raises."""
-        ...
-
-    def online(self, principal_id: Id, /) -> bool:
-        """Tell whether a principal listens now."""
-        ...
-
-    def watch(self, watcher: Callable[[Id, bool], None], /) -> None:
-        """Have comings and goings told."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +83,21 @@ class Ringing:
         self._cards = cards
         self._hub = hub
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._wake = asyncio.Event()
-        self._here: set[Id] = set()  # people who listen, or did until a moment ago
+        self._turns = Turns(hub, ledger, clock)
+        self._places = Places(database, calls, cards, hub)
         self._new: set[Id] = set()  # calls that are to ring; the row says so at the next chance
-        self._told: dict[Id, tuple[int, int]] = {}  # what each ringing call's visitor was told last
         self._task: asyncio.Task[None] | None = None
-        hub.watch(self._came_or_went)
-        ledger.watch(self._noted)
+        self.colleagues = Colleagues(database, cards, self._turns)
+        self.asking = Asking(
+            database,
+            ledger,
+            calls,
+            presence,
+            cards,
+            attendance,
+            self._turns,
+            self.colleagues,
+        )
 
     async def start(self) -> None:
         """End what the process before left ringing, and begin to watch the time."""
@@ -118,7 +108,7 @@ class Ringing:
     async def run(self) -> None:
         """Look at every ringing call when its time comes or somebody comes or goes; until cancelled."""
         while True:
-            self._wake.clear()
+            self._turns.wake.clear()
             try:
                 due_s = await self.look()
             except VaultError as error:
@@ -129,7 +119,7 @@ class Ringing:
                 due_s = AGAIN_S
             try:
                 async with asyncio.timeout(due_s):
-                    await self._wake.wait()
+                    await self._turns.wake.wait()
             except TimeoutError:
                 continue
 
@@ -145,7 +135,7 @@ class Ringing:
 
         None where only something that happens makes a difference.
         """
-        async with self._turn:
+        async with self._turns.lock:
             for call_id in sorted(self._new):
                 await self._begin(call_id)
             async with self._database.read() as connection:
@@ -153,11 +143,16 @@ class Ringing:
             for call_id in overdue:
                 await self._give_back(call_id, reason="timed_out")
             async with self._database.read() as connection:
+                alone = await self._attendance.left_alone(connection, at=self._clock.now())
+            for call_id in alone:
+                await self._ring_again(call_id)
+            asking = await self.asking.look()
+            async with self._database.read() as connection:
                 waiting = [queued.call_id for queued in await rings.queue(connection)]
                 waiting += await rings.orphaned(connection)
             for call_id in dict.fromkeys(waiting):
                 await self._settle(call_id)
-            return await self._tell_places()
+            return await self._tell_places(asking=asking)
 
     async def visitor_joined(self, call: CallView) -> None:
         """Begin to ring; called when the visitor's first leg is live. Repeating it is harmless.
@@ -165,22 +160,30 @@ class Ringing:
         Where the database does not answer (DependencyError), it begins as soon as it does.
         """
         self._new.add(call.id)
-        async with self._acting():
+        async with self._turns.acting():
             await self._begin(call.id)
             await self._tell_places()
 
     async def visitor_left(self, call_id: str, reason: str) -> None:
         """Stop ringing, if it does; called when the visitor's last leg has ended, and why it did."""
         self._new.discard(Id(call_id))
-        async with self._acting():
+        async with self._turns.acting():
             async with self._database.write() as connection:
                 await rings.held(connection, call_id)
                 now = self._clock.now()
                 await rings.stop(connection, call_id, at=now)
                 gone = await rings.end(connection, call_id, RingState.GONE, at=now)
             why = "ended" if reason == SHUTDOWN else "gave_up"
-            self._tell_gone(call_id, [(person_id, why) for person_id in gone])
+            self._turns.tell_gone(call_id, [(person_id, why) for person_id in gone])
+            await self.asking.over(Id(call_id), gone=why)
             await self._tell_places()
+
+    async def agent_joined(self, call_id: Id, person_id: Id) -> None:
+        """One of the tenant's people can be heard in a call; repeating it is harmless."""
+        async with self._turns.acting():
+            await self.asking.arrived(call_id, person_id)
+            if await self._came_back(call_id, person_id):
+                await self._tell_places()
 
     async def take(self, call_id: str, *, by: Principal) -> Taken:
         """Take a call that rings for ``by``; taking it again is harmless.
@@ -190,11 +193,14 @@ class Ringing:
         """
         require(by, Permission.CALL_ANSWER)
         view = await self._calls.view(call_id, by=by)
+        async with self._turns.acting():
+            if await self.asking.take(view, by=by):
+                return Taken(await self._calls.view(call_id, by=by), await self._cards.legs(view.id))
         if view.taken_by != by.id:
             entry = Entry(EntryType.CALL_TAKEN, tenant_id=view.tenant_id, object_id=view.id, actor_id=by.id)
             ready = await self._ledger.ready(entry)
             name = await self._cards.name_of(by.id, tenant_id=by.tenant_id)
-            async with self._acting():
+            async with self._turns.acting():
                 async with self._database.write() as connection:
                     others = await self._taken(connection, view, by)
                     if others is not None:
@@ -217,7 +223,9 @@ class Ringing:
         """
         require(by, Permission.CALL_ANSWER)
         view = await self._calls.view(call_id, by=by)
-        async with self._acting():
+        async with self._turns.acting():
+            if await self.asking.decline(view.id, by=by):
+                return
             if await self._give_back(view.id, reason="declined", by=by.id):
                 await self._tell_places()
                 return
@@ -230,7 +238,7 @@ class Ringing:
             gave_back = by.id in by_state[RingState.TAKEN] and call.taken_by != by.id
             if not gave_back and by.id not in by_state[RingState.DECLINED]:
                 raise ConflictError("this call does not ring for you")
-            self._tell_gone(view.id, [(person_id, "declined") for person_id in ended])
+            self._turns.tell_gone(view.id, [(person_id, "declined") for person_id in ended])
             await self._settle(view.id)
             await self._tell_places()
 
@@ -242,7 +250,7 @@ class Ringing:
             try:
                 await self.look()
             finally:
-                self._wake.set()
+                self._turns.wake.set()
         return view
 
     async def presence(self, *, by: Principal) -> PresenceView:
@@ -252,35 +260,16 @@ class Ringing:
 
     async def snapshot(self, principal: Principal) -> Mapping[str, object]:
         """Tell a screen that opens all that its events would have told."""
-        async with self._turn:  # not between a decision and what is told of it
+        async with self._turns.lock:  # not between a decision and what is told of it
             if principal.role is Role.VISITOR:
-                return {"call": await self._call_of_visitor(principal)}
+                return {"call": await self._places.of_visitor(principal)}
             said = await self._presence.view(by=principal)
             return {
                 "presence": {"available": said.available, "since": said.since},
                 "ringing": list(await self._cards.ringing_for(principal.id)),
                 "calls": list(await self._cards.calls_of(principal.id)),
+                "asks": await self.asking.of_person(principal.id),
             }
-
-    def _came_or_went(self, person_id: Id, online: bool) -> None:  # noqa: FBT001  # the hub's signature
-        if online:
-            self._here.add(person_id)
-        else:
-            self._here.discard(person_id)
-        self._wake.set()
-
-    def _noted(self, entry: Entry) -> None:
-        if entry.type in WHO_MAY_BE_RUNG:
-            self._wake.set()
-
-    @asynccontextmanager
-    async def _acting(self) -> AsyncIterator[None]:
-        """Take a turn; whatever becomes of it, the task looks what time brings now."""
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._wake.set()
 
     async def _begin(self, call_id: Id) -> None:
         async with self._database.write() as connection:
@@ -297,9 +286,38 @@ class Ringing:
         if taker is None:
             return False
         log.info("call.given_back", call=call_id, reason=reason)
-        self._tell_gone(call_id, [(taker, reason)])
+        self._turns.tell_gone(call_id, [(taker, reason)])
         await self._attendance.let_go(call_id, taker)
         await self._settle(call_id)
+        return True
+
+    async def _ring_again(self, call_id: Id) -> None:
+        """Let a call ring anew whose last agent was lost and did not come back."""
+        async with self._database.write() as connection:
+            call = await rings.held(connection, call_id)
+            if call.state == CallState.ENDED or call.taken_by is None:
+                return
+            await rings.again(connection, call_id, at=self._clock.now())
+        log.info("call.rings_again", call=call_id)
+        await self._settle(call_id)
+
+    async def _came_back(self, call_id: Id, person_id: Id) -> bool:
+        """Stop ringing where an agent who was lost is heard again after all: the call is theirs."""
+        entry = Entry(EntryType.CALL_TAKEN, object_id=call_id, actor_id=person_id)
+        async with self._database.read() as connection:
+            call = await rings.ringing(connection, call_id)
+        if call is None:
+            return False
+        ready = await self._ledger.ready(replace(entry, tenant_id=call.tenant_id))
+        name = await self._cards.name_of(person_id, tenant_id=call.tenant_id)
+        async with self._database.write() as connection:
+            await rings.held(connection, call_id)
+            now = self._clock.now()
+            if not await rings.take(connection, call_id, person_id=person_id, at=now):
+                return False
+            others = await rings.end(connection, call_id, RingState.GONE, at=now)
+            await self._ledger.append(connection, ready)
+        self._tell_taken(call_id, person_id, name, others)
         return True
 
     async def _settle(self, call_id: Id) -> None:
@@ -307,9 +325,9 @@ class Ringing:
         async with self._database.write() as connection:
             call = await rings.held(connection, call_id)
             news = await self._decide(connection, call)
-        self._tell_gone(call_id, news.gone)
+        self._turns.tell_gone(call_id, news.gone)
         if news.nobody:
-            self._told.pop(call_id, None)
+            self._places.forget(call_id)
             self._hub.tell(call_id, "call.nobody", {})
         if news.rung:
             card = await self._cards.card(call_id)
@@ -325,14 +343,14 @@ class Ringing:
             return news
         late = await rings.end(connection, call.id, RingState.TIMED_OUT, at=now, expired=True)
         news.gone = [(person_id, "timed_out") for person_id in late]
-        by_state = await rings.states(connection, call.id)
+        by_state = await rings.states(connection, call.id, since=call.ringing_since)
         ringing = by_state[RingState.RINGING]
         routing = Routing.from_json(call.routing)
         routing = routing.of_people(await members(connection, routing.team_ids))
         available = await available_agents(connection, tenant_id=call.tenant_id, call_id=call.id)
         choice = choose(
             routing,
-            [agent for agent in available if agent.id in self._here or self._hub.online(agent.id)],
+            [agent for agent in available if self._turns.listens(agent.id)],
             ringing=ringing,
             tried=by_state[RingState.DECLINED] | by_state[RingState.TIMED_OUT] | by_state[RingState.TAKEN],
         )
@@ -368,53 +386,19 @@ class Ringing:
         raise TakenError("somebody else has taken this call", name=name)
 
     def _tell_taken(self, call_id: Id, taker: Id, name: str, others: Sequence[Id]) -> None:
-        self._told.pop(call_id, None)
+        self._places.forget(call_id)
         self._hub.tell(call_id, "call.taken", {"by": {"name": name}})
-        by = {"id": taker, "name": name}
-        for person_id in (taker, *others):
-            self._hub.tell(
-                person_id, "call.taken", {"call_id": call_id, "by": by, "mine": person_id == taker}
-            )
+        self._turns.tell_taken(call_id, taker, name, others)
 
-    def _tell_gone(self, call_id: str, gone: Sequence[tuple[Id, str]]) -> None:
-        for person_id, reason in gone:
-            self._hub.tell(person_id, "call.gone", {"call_id": call_id, "reason": reason})
-
-    async def _tell_places(self) -> float | None:
+    async def _tell_places(self, *, asking: bool = False) -> float | None:
         """Tell each waiting visitor its place, where it changed; returns when time brings something next."""
+        queue, now = await self._places.tell(), self._clock.now()
         async with self._database.read() as connection:
-            queue = await rings.queue(connection)
-            expiry = await rings.next_expiry(connection)
-            due = await self._attendance.next_due(connection, after=self._clock.now())
-        for queued in queue:
-            place = queued.position, queued.agents
-            if self._told.get(queued.call_id) != place:
-                told = {"position": queued.position, "agents": queued.agents}
-                self._hub.tell(queued.call_id, "call.ringing", told)
-        self._told = {queued.call_id: (queued.position, queued.agents) for queued in queue}
-        due_s = [LOOK_S] if any(queued.agents == 0 for queued in queue) else []
-        due_s += [
-            max(0.0, (moment - self._clock.now()).total_seconds())
-            for moment in (expiry, due)
-            if moment is not None
-        ]
+            moments = [
+                await rings.next_expiry(connection),
+                await self._attendance.next_due(connection, after=now),
+                await self._attendance.next_alone(connection),
+            ]
+        due_s = [LOOK_S] if asking or any(queued.agents == 0 for queued in queue) else []
+        due_s += [max(0.0, (moment - now).total_seconds()) for moment in moments if moment is not None]
         return min(due_s, default=None)
-
-    async def _call_of_visitor(self, principal: Principal) -> dict[str, object] | None:
-        try:
-            view = await self._calls.view(principal.call_id or "", by=principal)
-        except NotFoundError:
-            return None
-        async with self._database.read() as connection:
-            queue = {queued.call_id: queued for queued in await rings.queue(connection)}
-            nobody = await rings.ended_in_vain(connection, view.id)
-        place, by = queue.get(view.id), None
-        if view.taken_by is not None:
-            by = {"name": await self._cards.name_of(view.taken_by, tenant_id=view.tenant_id)}
-        return {
-            "id": view.id,
-            "state": view.state.value,
-            "ringing": None if place is None else {"position": place.position, "agents": place.agents},
-            "taken_by": by,
-            "nobody": nobody,
-        }

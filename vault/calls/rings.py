@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.db.tables import buttons, calls, rings
-from vault.model import RING_MOVES, CallState, Id, RingState, before, new_id
+from vault.db.tables import asks, buttons, calls, rings
+from vault.model import RING_MOVES, AskState, CallState, Id, RingState, before, new_id
 
 RINGS: ColumnElement[bool] = and_(calls.c.ringing_since.is_not(None), calls.c.ringing_ended_at.is_(None))
 """The condition under which a call rings."""
@@ -34,6 +34,12 @@ async def held(connection: AsyncConnection, call_id: str) -> Row[Any]:
         .with_for_update(of=calls)
     )
     return (await connection.execute(query)).one()
+
+
+async def again(connection: AsyncConnection, call_id: str, *, at: datetime) -> None:
+    """Let a call that was taken ring anew, from now: it is nobody's."""
+    nobodys = {"taken_by": None, "taken_at": None, "ringing_since": at, "ringing_ended_at": None}
+    await connection.execute(update(calls).where(calls.c.id == call_id).values(nobodys))
 
 
 async def begin(connection: AsyncConnection, call_id: str, *, at: datetime) -> bool:
@@ -67,9 +73,15 @@ async def take(connection: AsyncConnection, call_id: str, *, person_id: Id, at: 
 
 
 async def ring(
-    connection: AsyncConnection, call: Row[Any], person_id: Id, *, at: datetime, until: datetime
+    connection: AsyncConnection,
+    call: Row[Any],
+    person_id: Id,
+    *,
+    at: datetime,
+    until: datetime,
+    ask_id: Id | None = None,
 ) -> None:
-    """Ring a person."""
+    """Ring a person: to answer, or for an ask."""
     await connection.execute(
         insert(rings).values(
             id=new_id("rng"),
@@ -79,6 +91,7 @@ async def ring(
             state=RingState.RINGING.value,
             created_at=at,
             expires_at=until,
+            ask_id=ask_id,
         )
     )
 
@@ -91,9 +104,10 @@ async def end(
     at: datetime,
     people: Collection[Id] | None = None,
     expired: bool = False,
+    ask_id: Id | None = None,
 ) -> Sequence[Id]:
-    """End rings of a call: all, some people's, or the expired ones; returns whose they were."""
-    which = [rings.c.call_id == call_id, rings.c.state.in_(before(RING_MOVES, to))]
+    """End rings of a call, or of an ask: all, some people's, or the expired ones; returns whose they were."""
+    which = [_of(call_id, ask_id), rings.c.state.in_(before(RING_MOVES, to))]
     if people is not None:
         which.append(rings.c.person_id.in_(people))
     if expired:
@@ -104,14 +118,26 @@ async def end(
     return sorted(ended.scalars())
 
 
-async def states(connection: AsyncConnection, call_id: str) -> dict[RingState, set[Id]]:
-    """Give the people of a call's rings by state."""
+async def ringing(connection: AsyncConnection, call_id: str) -> Row[Any] | None:
+    """Give a call, if it rings."""
+    return (await connection.execute(select(calls).where(calls.c.id == call_id, RINGS))).first()
+
+
+async def states(
+    connection: AsyncConnection, call_id: str, *, ask_id: Id | None = None, since: datetime | None = None
+) -> dict[RingState, set[Id]]:
+    """Give the people of a call's rings, or of an ask's, by state; ``since`` leaves out earlier ones."""
     found: dict[RingState, set[Id]] = {state: set() for state in RingState}
-    for row in await connection.execute(
-        select(rings.c.person_id, rings.c.state).where(rings.c.call_id == call_id)
-    ):
+    query = select(rings.c.person_id, rings.c.state).where(_of(call_id, ask_id))
+    if since is not None:
+        query = query.where(rings.c.created_at >= since)
+    for row in await connection.execute(query):
         found[RingState(row.state)].add(row.person_id)
     return found
+
+
+def _of(call_id: str, ask_id: Id | None) -> ColumnElement[bool]:
+    return and_(rings.c.call_id == call_id, rings.c.ask_id == ask_id)  # IS NULL where it is no ask's
 
 
 async def queue(connection: AsyncConnection) -> Sequence[Queued]:
@@ -157,6 +183,11 @@ async def end_interrupted(connection: AsyncConnection, *, at: datetime) -> None:
         .values(state=RingState.GONE.value, ended_at=at)
     )
     await connection.execute(update(calls).where(RINGS).values(ringing_ended_at=at))
+    await connection.execute(
+        update(asks)
+        .where(asks.c.state == AskState.RINGING.value)  # one that was taken has its deadline
+        .values(state=AskState.OVER.value, ended_at=at)
+    )
 
 
 async def orphaned(connection: AsyncConnection) -> Sequence[Id]:
@@ -166,6 +197,7 @@ async def orphaned(connection: AsyncConnection) -> Sequence[Id]:
         .join(calls, calls.c.id == rings.c.call_id)
         .where(
             rings.c.state == RingState.RINGING.value,
+            rings.c.ask_id.is_(None),
             calls.c.ringing_ended_at.is_not(None) | (calls.c.state == CallState.ENDED.value),
         )
         .distinct()

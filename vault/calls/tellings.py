@@ -36,6 +36,9 @@ class Rings(Protocol):
     async def visitor_left(self, call_id: str, reason: str) -> None:
         """The visitor is gone: stop."""
 
+    async def agent_joined(self, call_id: Id, person_id: Id) -> None:
+        """One of the tenant's people can be heard."""
+
 
 class Tellings:
     """Tells everybody in a call. What cannot be told is logged: it ends no leg."""
@@ -72,6 +75,8 @@ class Tellings:
         self._tell(await self.everybody(leg.call.id), LEG_JOINED, told)
         if is_first and leg.by.role is Role.VISITOR:
             await _contained(leg.call.id, lambda: self._rings.visitor_joined(leg.call))
+        elif leg.by.role is not Role.VISITOR:
+            await _contained(leg.call.id, lambda: self._rings.agent_joined(leg.call.id, leg.by.id))
 
     def left(self, leg: LiveLeg, people: frozenset[Id], *, reason: str) -> None:
         """A leg has ended."""

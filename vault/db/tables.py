@@ -206,7 +206,35 @@ participants: Final = Table(
     _tenant(),
     Column("joined_at", Moment, nullable=False),
     Column("left_at", Moment, nullable=True),
+    Column(
+        "handed_over_at", Moment, nullable=True
+    ),  # they gave the call to a colleague: no way back by a leg
     Index(None, "person_id", "left_at"),
+)
+
+asks: Final = Table(
+    "asks",  # somebody in a call asks a colleague to take it over or to join it
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("call_id", "calls.id"),
+    Column("purpose", String(20), nullable=False),
+    _ref("asked_by", "people.id"),
+    _ref("person_id", "people.id", nullable=True),
+    Column("team_id", String(ID_LENGTH), nullable=True),  # no reference: a team may be deleted
+    Column("state", String(20), nullable=False),
+    _ref("taken_by", "people.id", nullable=True),
+    Column("created_at", Moment, nullable=False),
+    Column("taken_at", Moment, nullable=True),
+    Column("ended_at", Moment, nullable=True),
+    Index(
+        "uq_asks_open",  # one at a time: whoever waits knows for whom
+        "call_id",
+        unique=True,
+        sqlite_where=text("state IN ('ringing', 'taken')"),
+        postgresql_where=text("state IN ('ringing', 'taken')"),
+    ),
+    Index(None, "state"),
 )
 
 rings: Final = Table(
@@ -220,7 +248,9 @@ rings: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("ended_at", Moment, nullable=True),
+    Column("ask_id", String(ID_LENGTH), nullable=True),  # none where a visitor waits to be answered
     Index(None, "call_id"),
+    Index(None, "ask_id"),
     Index(
         "uq_rings_ringing",  # a call rings once on a screen
         "call_id",

@@ -37,6 +37,7 @@ class Cors(StrEnum):
 
 
 PATH_IDS: Final = {
+    "ask_id": "ask",
     "button_id": "btn",
     "call_id": "call",
     "deletion_id": "del",

@@ -20,6 +20,7 @@ listed in ``route.PATH_IDS``; any other needs a regular expression in ``patterns
 from typing import Final
 
 from vault.http import (
+    asks,
     buttons,
     calls,
     deletions,
@@ -55,6 +56,7 @@ ROUTES: Final = RouteTable(
         *ice.ROUTES,
         *events.ROUTES,
         *ringing.ROUTES,
+        *asks.ROUTES,
         *media.ROUTES,
         *playback.ROUTES,
         *deletions.ROUTES,

@@ -48,6 +48,8 @@ class EntryType(StrEnum):
     ACCESS_REFUSED = "access.refused"
     CALL_OPENED = "call.opened"
     CALL_TAKEN = "call.taken"
+    CALL_TRANSFERRED = "call.transferred"
+    CALL_JOINED = "call.joined"
     CALL_ENDED = "call.ended"
     CONSENT_GIVEN = "consent.given"
     CONSENT_REFUSED = "consent.refused"

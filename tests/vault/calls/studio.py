@@ -67,6 +67,9 @@ class Bell:
         """It rings no longer."""
         self._told.append(Told("", "rings_no_more", {"call_id": call_id, "reason": reason}))
 
+    async def agent_joined(self, call_id: Id, person_id: Id) -> None:
+        """One of the tenant's people is there: nothing rings differently here."""
+
 
 @dataclass
 class Studio:

@@ -13,7 +13,7 @@ from tests.vault.calls.desk import Desk, open_desk
 from tests.vault.calls.studio import SOUND_ONLY, Studio, open_studio, until
 from tests.vault.media.workshop import Workshop, open_workshop
 from tests.webrtc.publisher import Publisher
-from vault.calls.attendance import Attendance
+from vault.calls.attendance import AWAY, Attendance
 from vault.clock import TurnableClock
 from vault.db.tables import participants
 from vault.errors import ConflictError
@@ -81,18 +81,19 @@ async def test_when_nobody_is_left_the_visitor_is_told(turned: tuple[Desk, Turna
 
 
 async def test_a_taker_who_was_heard_keeps_the_call(turned: tuple[Desk, TurnableClock]) -> None:
-    """After a live leg the call is theirs, though the leg has ended; one that never came up is none."""
+    """A leg that has ended is waited for a little; one that never came up counts for nothing."""
     desk, clock = turned
     ada = await desk.agent("Ada")
-    call, _, _ = await desk.press()
+    call, _, visitors = await desk.press()
     await desk.ringing.take(call.id, by=ada.who)
     leg_id = await desk.join(call.id, ada.who)
     with pytest.raises(ConflictError):
         await desk.ringing.decline(call.id, by=ada.who)
     await desk.work.calls.leg_ended(call.id, leg_id, reason="silent")
-    clock.turn(DEADLINE)
-    await desk.ringing.look()
+    clock.turn(AWAY - timedelta(seconds=1))
+    assert await desk.ringing.look() == 1.0
     assert (await desk.ringing.take(call.id, by=ada.who)).call.taken_by == ada.who.id
+    await desk.leave(call, visitors)
     other, _, _ = await desk.press()
     await desk.ringing.take(other.id, by=ada.who)
     dead, view = new_id("leg"), await desk.work.calls.ready_for_leg(other.id, by=ada.who)
@@ -158,3 +159,54 @@ async def test_a_leg_that_comes_up_too_late_is_ended(work: Workshop) -> None:
 
 async def _is_empty(studio: Studio) -> bool:
     return not studio.legs.live
+
+
+async def test_a_call_whose_agent_was_lost_rings_again(turned: tuple[Desk, TurnableClock]) -> None:
+    """Nobody stays alone on the line: after a little it rings for all again, whoever declined it before."""
+    desk, clock = turned
+    ada, ben = await desk.agent("Ada"), await desk.agent("Ben")
+    call, visitor, _ = await desk.press()
+    await desk.ringing.decline(call.id, by=ben.who)
+    await desk.ringing.take(call.id, by=ada.who)
+    leg_id = await desk.join(call.id, ada.who)
+    await desk.work.calls.leg_ended(call.id, leg_id, reason="silent")
+    for screen in (ada, ben, visitor):
+        screen.heard()
+    clock.turn(AWAY)
+    await desk.ringing.look()
+    assert (ada.types(), ben.types()) == (["call.ringing"], ["call.ringing"])
+    assert visitor.heard() == [("call.ringing", {"position": 1, "agents": 2})]
+    taken = await desk.ringing.take(call.id, by=ben.who)
+    assert taken.call.taken_by == ben.who.id
+
+
+async def test_an_agent_who_comes_back_late_has_the_call_again(turned: tuple[Desk, TurnableClock]) -> None:
+    """It rings no more, and whoever was rung learns who has it."""
+    desk, clock = turned
+    ada, ben = await desk.agent("Ada"), await desk.agent("Ben")
+    call, _, _ = await desk.press()
+    await desk.ringing.take(call.id, by=ada.who)
+    leg_id = await desk.join(call.id, ada.who)
+    await desk.work.calls.leg_ended(call.id, leg_id, reason="silent")
+    clock.turn(AWAY)
+    await desk.ringing.look()
+    await desk.join(call.id, ada.who)
+    for _ in range(2):
+        await desk.ringing.agent_joined(call.id, ada.who.id)
+    assert ben.types()[-1] == "call.taken"
+    assert (await desk.work.calls.view(call.id, by=ada.who)).taken_by == ada.who.id
+    assert {state for _, state in await desk.rings(call.id)} == {"taken", "gone"}
+
+
+async def test_an_agent_who_hung_up_ended_the_talk(turned: tuple[Desk, TurnableClock]) -> None:
+    """Who leaves on purpose leaves a visitor who was told so: the call rings for nobody."""
+    desk, clock = turned
+    ada = await desk.agent("Ada")
+    call, _, _ = await desk.press()
+    await desk.ringing.take(call.id, by=ada.who)
+    leg_id = await desk.join(call.id, ada.who)
+    await desk.work.calls.leg_ended(call.id, leg_id, reason="hangup")
+    ada.heard()
+    clock.turn(AWAY * 2)
+    assert await desk.ringing.look() is None
+    assert ada.heard() == []

@@ -76,6 +76,8 @@ async def test_the_card_tells_who_rings_and_from_where(desk: Desk) -> None:
         "media": ["audio"],
         "language": "en",
         "recorded": True,
+        "purpose": "answer",
+        "asked_by": None,
     }
 
 

@@ -80,6 +80,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
         yield Foreign(
             ids={
                 "feed_id": await _feed(house, call, publisher, spectator),
+                "ask_id": await _ask(house, call),
                 "button_id": recorded.button_id,
                 "call_id": call.id,
                 "deletion_id": deletion.id,
@@ -96,6 +97,14 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
             erased_media_id=gone.id,
         )
         assert await publisher.unpublish() == 200
+
+
+async def _ask(house: House, call: OpenedCall) -> str:
+    """What tenant B's agent asked of a supervisor who is not there."""
+    path, asked = f"/v1/calls/{call.id}/joins", {"person_id": house.people["b", Role.SUPERVISOR].id}
+    status, made, _ = await house.ask("POST", path, role=Role.AGENT, tenant="b", json=asked)
+    assert (status, made["state"]) == (201, "nobody")
+    return str(made["id"])
 
 
 async def _issuer(house: House) -> str:
