@@ -18,6 +18,7 @@ ELSEWHERE = {
     "system",
     "tenant",
     "person",
+    "team",
     "issuer",
     "session",
     "sign_in_code",

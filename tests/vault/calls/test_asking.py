@@ -64,7 +64,7 @@ async def ask(desk: Desk, call: OpenedCall, by: Screen, purpose: AskPurpose, of:
         call.id,
         purpose,
         by=by.who,
-        **({"person_id": None} | one),  # type: ignore[arg-type]
+        **({"person_id": None} | one),
     )
 
 

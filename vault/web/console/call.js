@@ -23,6 +23,7 @@ export class Call extends EventTarget {
   /** @type {Phase} */ phase = "devices";
   /** @type {string} why devices are blocked, or why the call ended */ reason = "";
   isMuted = false;
+  /** @type {any} whom one asked to take it over or to join, last */ ask = null;
   /** @type {Map<string, Feed>} by leg */ feeds = new Map();
   /** @type {MediaStream} what is sent */ stream = new MediaStream();
   /** @type {number} on the page's clock, 0 before the first sound */ liveSince = 0;
@@ -149,6 +150,13 @@ export class Call extends EventTarget {
   legEnded(legId) {
     this.feeds.get(legId)?.close();
     if (this.feeds.delete(legId)) this.changed();
+  }
+
+  /** What became of a colleague who was asked; a call that was handed over is over here. @param {any} told */
+  asked(told) {
+    this.ask = told;
+    if (told?.purpose === "transfer" && told.state === "done") this.finish("transferred");
+    else this.changed();
   }
 
   /** @param {boolean} isMuted */

@@ -2,13 +2,14 @@
 /** What features add to the call screen: each is a module of its own, named here and nowhere else. */
 
 import { about } from "./call_about.js";
+import { asking } from "./call_asking.js";
 import { sharing } from "./call_sharing.js";
 
 /**
  * A feature's places on the screen; what it does not need it leaves out.
  * @typedef {object} Extra
  * @property {HTMLElement} [banner]  above the pictures: what must not be missed
- * @property {import("./call_controls.js").Control} [control]  in the row of controls
+ * @property {import("./call_controls.js").Control | import("./call_controls.js").Control[]} [control]  in the row of controls
  * @property {HTMLElement} [section]  in the column beside the pictures (made by `section`)
  * @property {() => void} [reflect]  told twice a second and after every change
  * @property {() => void} [close]
@@ -16,7 +17,7 @@ import { sharing } from "./call_sharing.js";
 /** @typedef {(screen: import("./call_screen.js").CallScreen) => Extra} Feature */
 
 /** @type {readonly Feature[]} in the order in which they are shown */
-const FEATURES = Object.freeze([sharing, about]);
+const FEATURES = Object.freeze([sharing, asking, about]);
 
 /** @param {import("./call_screen.js").CallScreen} screen */
 export function extrasOf(screen) {

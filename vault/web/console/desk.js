@@ -7,7 +7,7 @@ import { Call } from "./call.js";
 import { CallScreen } from "./call_screen.js";
 import { byId, el, note, say } from "./dom.js";
 import { Events } from "./events.js";
-import { IncomingCard, visitorName } from "./incoming.js";
+import { IncomingCard, goneOfAsk, ringsInWords, visitorName } from "./incoming.js";
 import { Presence } from "./presence.js";
 import { t } from "./words.js";
 
@@ -55,7 +55,7 @@ function ring(card, waitedMs) {
   });
   cards.set(card.call_id, shown);
   ringing.append(shown.element);
-  byId("rung").textContent = t("desk.rings", { name: visitorName(card), button: card.button_name });
+  byId("rung").textContent = ringsInWords(card);
   reflect();
 }
 
@@ -140,9 +140,14 @@ const ON = {
     const card = silence(data.call_id);
     const said = { gave_up: "desk.gave_up", timed_out: "desk.timed_out", ended: "desk.gave_up" };
     const key = /** @type {Record<string, string>} */ (said)[data.reason];
-    if (card && key) notice("info", t(key, { visitor: visitorName(card) }));
+    const asked = goneOfAsk(card, data.reason);
+    if (card && asked) notice("info", t(asked, { visitor: visitorName(card) }));
+    else if (card && key) notice("info", t(key, { visitor: visitorName(card) }));
   },
   "presence.changed": ({ data }) => presence.show(data.available),
+  "call.asked": ({ data }) => {
+    if (data.asked_by) current(data.call_id)?.asked(data);
+  },
   "call.leg_joined": ({ data }) => current(data.call_id)?.legJoined({ ...data, id: data.leg_id }),
   "call.leg_ended": ({ data }) => current(data.call_id)?.legEnded(data.leg_id),
   "call.ended": ({ data }) => current(data.call_id)?.finish(data.reason),
@@ -155,6 +160,7 @@ function hello(snapshot) {
   for (const callId of cards.keys()) if (!known.has(callId)) silence(callId);
   for (const card of snapshot.ringing) ring(card, Math.max(0, Date.now() - Date.parse(card.since)));
   screen?.call.reconcile();
+  for (const asked of snapshot.asks ?? []) current(asked.call_id)?.asked(asked);
   const [, callId] = HERE.exec(location.hash) ?? [];
   if (callId && !screen) comeBack(callId, snapshot.calls ?? []);
 }

@@ -8,7 +8,8 @@ import { knows, language, t } from "./words.js";
 
 /**
  * @typedef {{call_id: string, button_name: string, visitor: {name?: string, reference?: string},
- *   page_url: string | null, media: string[], language: string, since: string, recorded: boolean}} Card
+ *   page_url: string | null, media: string[], language: string, since: string, recorded: boolean,
+ *   purpose?: "answer" | "transfer" | "join", asked_by?: {name: string} | null}} Card
  */
 
 /**
@@ -55,6 +56,24 @@ export function mediaInWords(card) {
   );
 }
 
+/** What a card is for: a visitor waits, or a colleague asks. @param {Card} card */
+function purposeInWords({ purpose = "answer", asked_by: by }) {
+  return purpose === "answer" ? t("desk.eyebrow") : t(`ask.eyebrow_${purpose}`, { name: by?.name || t("role.agent") });
+}
+
+/** The one sentence a screen reader says when it begins to ring. @param {Card} card */
+export function ringsInWords(card) {
+  const values = { name: visitorName(card), button: card.button_name };
+  if (!card.purpose || card.purpose === "answer") return t("desk.rings", values);
+  return t("ask.rings", { asked: purposeInWords(card), visitor: values.name });
+}
+
+/** Why a colleague's call rings no more, where that is not what a visitor's would be. @param {Card | null} card @param {string} reason */
+export function goneOfAsk(card, reason) {
+  if (!card?.purpose || card.purpose === "answer") return "";
+  return reason === "cancelled" || reason === "ended" ? "ask.gone_here" : "";
+}
+
 /** One card. It is made once and only its clock moves, so that the focus stays where it is. */
 export class IncomingCard {
   /**
@@ -71,7 +90,7 @@ export class IncomingCard {
       "button",
       { type: "button", class: "primary", onclick: answers.take },
       icon("phone"),
-      t("desk.take"),
+      t(card.purpose === "join" ? "ask.take_join" : "desk.take"),
     );
     this.decline = el(
       "button",
@@ -81,7 +100,7 @@ export class IncomingCard {
     this.element = el(
       "article",
       { class: "card ring", "aria-labelledby": title },
-      el("p", { class: "ring-top" }, el("span", { class: "ring-mark" }, t("desk.eyebrow")), this.waited),
+      el("p", { class: "ring-top" }, el("span", { class: "ring-mark" }, purposeInWords(card)), this.waited),
       el("h2", { id: title }, visitorName(card)),
       el(
         "p",
