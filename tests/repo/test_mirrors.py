@@ -18,6 +18,10 @@ HELD_BY = {
     # Everything joined: it is started, asked whether it is ready, drained and stopped.
     "vault/app.py": "tests/vault/cli/test_serve.py",
     # Ringing is one idea: who is there, whose screen rings, what it shows, who is in the call then.
+    "vault/calls/asks.py": "tests/vault/calls/test_asking.py",
+    "vault/calls/colleagues.py": "tests/vault/calls/test_asking.py",
+    "vault/calls/places.py": "tests/vault/calls/test_ringing.py",
+    "vault/calls/turns.py": "tests/vault/calls/test_ringing.py",
     "vault/calls/cards.py": "tests/vault/calls/test_ringing.py",
     "vault/calls/participants.py": "tests/vault/calls/test_ringing.py",
     "vault/calls/presence.py": "tests/vault/calls/test_ringing.py",
