@@ -26,6 +26,7 @@ from vault.calls.calls import Calls
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
+from vault.calls.papers import Papers, make_papers
 from vault.calls.rechecks import Rechecks
 from vault.calls.recorder import Recorder
 from vault.calls.relays import Relays
@@ -107,6 +108,7 @@ class Rooms(Ground):
     tickets: Tickets
     ringing: Ringing
     relays: Relays
+    papers: Papers
     finisher: Finisher
     library: Library
     reader: Reader
@@ -283,6 +285,7 @@ def _rooms(ground: Ground) -> Rooms:
     recordings = Recordings(database, ground.keys, ledger, clock)
     finisher = _finisher(ground, recordings)
     live = _live(ground, calls, _recorder(ground, recordings, finisher))
+    papers = _papers(ground, calls, live)
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
     named = {field.name: getattr(ground, field.name) for field in fields(ground)}
     return Rooms(
@@ -297,6 +300,7 @@ def _rooms(ground: Ground) -> Rooms:
         tickets=live.tickets,
         ringing=live.ringing,
         relays=live.relays,
+        papers=papers,
         finisher=finisher,
         library=Library(database),
         reader=Reader(database, ground.keys, ground.store),
@@ -308,6 +312,7 @@ def _rooms(ground: Ground) -> Rooms:
             requests,
             recordings,
             calls,
+            papers.notes,
             clock,
             unjoined_s=ground.settings.sessions.visitor_token_s,
         ),
@@ -325,6 +330,11 @@ def _live(ground: Ground, calls: Calls, recorder: Recorder) -> LiveCalls:
         recorder=recorder,
         settings=ground.settings,
     )
+
+
+def _papers(ground: Ground, calls: Calls, live: LiveCalls) -> Papers:
+    named = ("database", "keys", "blobs", "ledger", "clock")
+    return make_papers(calls=calls, tellings=live.tellings, **{name: getattr(ground, name) for name in named})
 
 
 def _recorder(ground: Ground, recordings: Recordings, finisher: Finisher) -> Recorder:
@@ -400,29 +410,9 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
         version=__version__,
         checks={"database": rooms.database.ping, "keys": rooms.keys.ping, "storage": check_store},
     )
+    named = {one.name: getattr(rooms, one.name) for one in fields(Services) if hasattr(rooms, one.name)}
     return Services(
-        settings=rooms.settings,
-        clock=rooms.clock,
-        database=rooms.database,
-        blobs=rooms.blobs,
-        ledger=rooms.ledger,
-        checkpoints=rooms.checkpoints,
-        identity=rooms.identity,
-        teams=rooms.teams,
-        buttons=rooms.buttons,
-        calls=rooms.calls,
-        legs=rooms.legs,
-        feeds=rooms.feeds,
-        events=rooms.events,
-        tickets=rooms.tickets,
-        ringing=rooms.ringing,
-        relays=rooms.relays,
-        library=rooms.library,
-        reader=rooms.reader,
-        links=rooms.links,
-        deletion_requests=rooms.deletion_requests,
-        receipts=rooms.receipts,
-        keeper=rooms.keeper,
+        **named,
         metrics=metrics,
         cursors=Cursors(rooms.signing_key.derive("cursors")),
         health=health,

@@ -102,6 +102,22 @@ class NoticeChangedError(ConflictError):
     code = "notice_changed"
 
 
+class ChatPausedError(ConflictError):
+    """The recording is paused, and so is the chat: wait until it goes on."""
+
+    code = "chat_paused"
+
+
+class VisitorTokenError(VaultError):
+    """The button wants its visitor signed for: send a token that the company made just now."""
+
+    code = "visitor_token"
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class TakenError(ConflictError):
     """Somebody else took the call first; ``name`` is what the others see of them."""
 

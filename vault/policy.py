@@ -22,6 +22,10 @@ class Permission(StrEnum):
     CALL_JOIN = "call:join"  # post a leg, hang up one's own; people only in calls that they took
     CALL_ANSWER = "call:answer"  # be rung, say whether one is there, take and decline
     CALL_READ = "call:read"
+    CALL_LIST = "call:list"  # list and search calls; who called is not in the list
+    CALL_PERSONAL = "call:personal"  # who called, what was written and noted; each look is in the ledger
+    CALL_NOTE = "call:note"  # write a note of one's own on a call
+    NOTES_MANAGE = "notes:manage"  # the list of dispositions, and how long notes are kept
     EVENTS_LISTEN = "events:listen"  # be told what happens to one's own calls
     MEDIA_LIST = "media:list"
     MEDIA_PLAY = "media:play"
@@ -40,7 +44,7 @@ class Permission(StrEnum):
 _P = Permission
 _SIGNED_IN: Final = frozenset({_P.PUBLIC, _P.WHO_AM_I, _P.EVENTS_LISTEN})
 _READS: Final = frozenset({_P.CALL_READ, _P.MEDIA_LIST, _P.MEDIA_PLAY, _P.MEDIA_HISTORY, _P.BUTTONS_READ})
-_ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN})
+_ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN, _P.CALL_LIST, _P.CALL_PERSONAL, _P.CALL_NOTE})
 _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
@@ -51,14 +55,36 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     | _READS
     | _ANSWERS
     | _ERASES
-    | {_P.PEOPLE_READ, _P.PEOPLE_MANAGE, _P.BUTTONS_MANAGE, _P.ISSUERS_MANAGE, _P.LEDGER_READ},
+    | {
+        _P.PEOPLE_READ,
+        _P.PEOPLE_MANAGE,
+        _P.BUTTONS_MANAGE,
+        _P.NOTES_MANAGE,
+        _P.ISSUERS_MANAGE,
+        _P.LEDGER_READ,
+    },
     # The data protection officer sees who looked and what was erased, erases, but plays nothing.
     Role.AUDITOR: _SIGNED_IN
     | _ERASES
-    | {_P.CALL_READ, _P.MEDIA_LIST, _P.MEDIA_HISTORY, _P.BUTTONS_READ, _P.PEOPLE_READ, _P.LEDGER_READ},
+    | {
+        _P.CALL_READ,
+        _P.CALL_LIST,
+        _P.MEDIA_LIST,
+        _P.MEDIA_HISTORY,
+        _P.BUTTONS_READ,
+        _P.PEOPLE_READ,
+        _P.LEDGER_READ,
+    },
     # The client company's own program: asks for erasure, never plays.
     Role.SERVICE: _SIGNED_IN
-    | {_P.CALL_READ, _P.MEDIA_LIST, _P.ERASURE_REQUEST, _P.ERASURE_READ, _P.BUTTONS_READ},
+    | {
+        _P.CALL_READ,
+        _P.CALL_LIST,
+        _P.MEDIA_LIST,
+        _P.ERASURE_REQUEST,
+        _P.ERASURE_READ,
+        _P.BUTTONS_READ,
+    },
 }
 """The whole policy. docs/API.md repeats it and a test walks role x route x tenant."""
 

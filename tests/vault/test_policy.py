@@ -22,6 +22,9 @@ MAY = {
     Permission.CALL_JOIN: {Role.VISITOR, Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.CALL_ANSWER: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.CALL_READ: set(Role),
+    Permission.CALL_LIST: set(Role) - {Role.VISITOR},
+    Permission.CALL_PERSONAL: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
+    Permission.CALL_NOTE: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.EVENTS_LISTEN: set(Role),
     Permission.MEDIA_LIST: set(Role) - {Role.VISITOR},
     Permission.MEDIA_PLAY: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
@@ -34,6 +37,7 @@ MAY = {
     Permission.PEOPLE_MANAGE: {Role.ADMIN},
     Permission.BUTTONS_READ: set(Role) - {Role.VISITOR},
     Permission.BUTTONS_MANAGE: {Role.ADMIN},
+    Permission.NOTES_MANAGE: {Role.ADMIN},
     Permission.ISSUERS_MANAGE: {Role.ADMIN},
 }
 

@@ -42,6 +42,7 @@ class Button:
     retention_days: int
     routing: Routing
     disabled: bool
+    requires_visitor_token: bool = False
 
     def notice(self, language: Language, media: tuple[str, ...]) -> Notice:
         """Write what a visitor reads before a call through this button."""
@@ -72,6 +73,7 @@ class NewButton:
     records: bool
     retention_days: int | None  # None: as long as the tenant keeps
     routing: Routing = EVERYONE
+    requires_visitor_token: bool = False  # no call whose visitor the company has not vouched for
 
 
 class Buttons:
@@ -106,6 +108,7 @@ class Buttons:
                     records=new.records,
                     retention_days=new.retention_days or tenants_days,
                     routing=new.routing.to_json(),
+                    requires_visitor_token=new.requires_visitor_token,
                     created_at=self._clock.now(),
                 )
             )
@@ -138,6 +141,7 @@ class Buttons:
         allowed_origins: tuple[str, ...] | None = None,
         disabled: bool | None = None,
         routing: Routing | None = None,
+        requires_visitor_token: bool | None = None,
     ) -> Button:
         """Change a button's origins, whom it rings, or switch it; takes effect with the next call."""
         require(by, Permission.BUTTONS_MANAGE)
@@ -147,6 +151,8 @@ class Buttons:
             values["allowed_origins"] = list(allowed_origins)
         if routing is not None:
             values["routing"] = routing.to_json()
+        if requires_visitor_token is not None:
+            values["requires_visitor_token"] = requires_visitor_token
         if disabled is not None:
             values["disabled_at"] = self._clock.now() if disabled else None
         async with self._database.write() as connection:
@@ -185,6 +191,7 @@ def _button(row: Row[Any]) -> Button:
         retention_days=row.retention_days,
         routing=Routing.from_json(row.routing),
         disabled=row.disabled_at is not None,
+        requires_visitor_token=row.requires_visitor_token,
     )
 
 

@@ -1,6 +1,6 @@
 """A call from the pressed button to its end, as the tables know it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,9 +8,10 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Row, cast, insert, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.calls.buttons import Buttons
+from vault.calls.buttons import Button, Buttons
 from vault.calls.notice import Language, Notice
 from vault.calls.participants import all_left, came_back, left_with_last_leg, require_part
+from vault.calls.visitors import Visitor, add_indexes, indexes, sealed
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, consents, erasures, legs, media
@@ -20,7 +21,9 @@ from vault.errors import (
     InvalidError,
     NotFoundError,
     NoticeChangedError,
+    VisitorTokenError,
 )
+from vault.identity.visitor_tokens import MISSING, Vouched, spend
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
@@ -42,25 +45,9 @@ from vault.model import (
 )
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
-PERSONAL_PART: Final = "call-personal"
 DAY_MS: Final = 86_400_000
 INTERRUPTED: Final = "interrupted"  # why legs and calls ended that a crash left open
 UNJOINED_BATCH: Final = 500  # ended in one round; the next round comes within minutes
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """What the page knows about its visitor, if anything; sealed at once under the call's own key."""
-
-    reference: str | None = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-
-    def given(self) -> dict[str, str]:
-        """Return what was told."""
-        told = {"reference": self.reference, "name": self.name, "email": self.email, "phone": self.phone}
-        return {name: value for name, value in told.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +89,7 @@ class OpenCall:
     media: tuple[str, ...]
     visitor: Visitor
     page_url: str | None
+    vouched: Vouched | None = None  # what the company's own program signed of the visitor
 
 
 class Calls:
@@ -126,16 +114,17 @@ class Calls:
     async def open(self, asked: OpenCall) -> OpenedCall:
         """Make a call; raises OriginRefusedError for a page that is not on the button's list.
 
+        Raises VisitorTokenError where the button wants one and there is none, or it was used before.
         The call's key comes first: what the page told about the visitor is never stored unsealed.
         """
         button = await self._buttons.public(asked.button_id)
         button.admit_origin(asked.origin)
         if not set(asked.media) <= set(button.media):
             raise InvalidError("this button does not offer what was asked for; ask for less")
+        visitor = _visitor_of(asked, button)
         notice = button.notice(asked.language, asked.media)
         call_id = new_id("call")
         await self._keys.create_data_key(tenant_id=button.tenant_id, object_id=call_id)
-        personal = asked.visitor.given() | ({"page_url": asked.page_url} if asked.page_url else {})
         row: dict[str, Any] = {
             "id": call_id,
             "tenant_id": button.tenant_id,
@@ -147,9 +136,14 @@ class Calls:
             "notice_hash": notice.hash,
             "created_at": self._clock.now(),
         }
-        row |= await self._sealed(button.tenant_id, call_id, personal)
+        told: Any = {"tenant_id": button.tenant_id, "call_id": call_id, "visitor": visitor}
+        row["personal"] = await sealed(self._blobs, **told, page_url=asked.page_url)
+        found_by = await indexes(self._blobs, **told)
         async with self._database.write() as connection:
+            if asked.vouched is not None:
+                await spend(connection, asked.vouched, now=self._clock.now())
             await connection.execute(insert(calls).values(row))
+            await add_indexes(connection, found_by)
             await self._ledger.append(
                 connection,
                 Entry(
@@ -331,18 +325,6 @@ class Calls:
             await self.end_left(call_id, reason=INTERRUPTED)
         return [*dict.fromkeys(call_id for _, call_id in open_legs), *left]
 
-    async def _sealed(self, tenant_id: Id, call_id: Id, personal: Mapping[str, str]) -> dict[str, bytes]:
-        if not personal:
-            return {}
-        sealed = {
-            "personal": await self._blobs.seal(
-                tenant_id=tenant_id, object_id=call_id, part=PERSONAL_PART, value=personal
-            )
-        }
-        if "reference" in personal:
-            sealed["visitor_index"] = await self._blobs.index(tenant_id=tenant_id, text=personal["reference"])
-        return sealed
-
     async def _record_consent(self, connection: AsyncConnection, call: Row[Any], choice: ConsentChoice) -> Id:
         consent_id = new_id("con")
         await connection.execute(
@@ -446,6 +428,15 @@ class Calls:
                 EntryType.CALL_ENDED, tenant_id=call.tenant_id, object_id=call_id, facts={"reason": reason}
             ),
         )
+
+
+def _visitor_of(asked: OpenCall, button: Button) -> Visitor:
+    """Tell who calls: what is signed counts, before what the page says."""
+    if asked.vouched is not None:
+        return asked.visitor.vouched(asked.vouched.signed)
+    if button.requires_visitor_token:
+        raise VisitorTokenError("this button wants a visitor's token", reason=MISSING)
+    return asked.visitor
 
 
 async def _require_first(

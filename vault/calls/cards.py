@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 
 from vault.calls.asks import Ask, get
-from vault.calls.calls import PERSONAL_PART
+from vault.calls.visitors import PERSONAL_PART
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, consents, legs, participants, rings
 from vault.errors import KeyForgottenError, NotFoundError
@@ -112,6 +112,7 @@ class Cards:
             "button_id": row.button_id,
             "button_name": row.button_name,
             "visitor": {name: told[name] for name in SHOWN if name in told},
+            "verified": [name for name in SHOWN if name in told.get("verified", ())],
             "page_url": told.get("page_url"),
             "media": list(row.media),
             "language": row.language,

@@ -38,6 +38,7 @@ class LiveCalls:
     tickets: Tickets
     ringing: Ringing
     relays: Relays
+    tellings: Tellings
 
 
 def make_live_calls(
@@ -65,7 +66,8 @@ def make_live_calls(
     cards = Cards(database, blobs, people)
     attendance = Attendance(floor, take_deadline_s=media.take_deadline_s)
     ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock, attendance)
-    stage = Stage(floor, Connections(media), Tellings(database, floor, events, ringing), Names(people))
+    tellings = Tellings(database, floor, events, ringing)
+    stage = Stage(floor, Connections(media), tellings, Names(people))
     return LiveCalls(
         legs=Legs(calls, recorder, stage, media=media, limits=limits),
         feeds=Feeds(calls, stage, media=media, limits=limits),
@@ -73,4 +75,5 @@ def make_live_calls(
         tickets=Tickets(clock),
         ringing=ringing,
         relays=Relays(media, clock),
+        tellings=tellings,
     )

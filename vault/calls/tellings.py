@@ -48,6 +48,11 @@ class Tellings:
         self._floor = floor
         self._events = events
         self._rings = rings
+        self._when_over: list[Callable[[Id], None]] = []
+
+    def when_over(self, act: Callable[[Id], None]) -> None:
+        """Have the end of each call told to a part of this process; ``act`` neither waits nor fails."""
+        self._when_over.append(act)
 
     async def everybody(self, call_id: Id) -> frozenset[Id]:
         """Name the visitor and the people in a call, those too who have no leg yet."""
@@ -72,7 +77,7 @@ class Tellings:
             "kind": leg.kind.value,
             "name": leg.name,
         }
-        self._tell(await self.everybody(leg.call.id), LEG_JOINED, told)
+        self.tell(await self.everybody(leg.call.id), LEG_JOINED, told)
         if is_first and leg.by.role is Role.VISITOR:
             await _contained(leg.call.id, lambda: self._rings.visitor_joined(leg.call))
         elif leg.by.role is not Role.VISITOR:
@@ -81,7 +86,7 @@ class Tellings:
     def left(self, leg: LiveLeg, people: frozenset[Id], *, reason: str) -> None:
         """A leg has ended."""
         if leg.is_live:
-            self._tell(people, LEG_ENDED, {"call_id": leg.call.id, "leg_id": leg.id, "reason": reason})
+            self.tell(people, LEG_ENDED, {"call_id": leg.call.id, "leg_id": leg.id, "reason": reason})
 
     async def rings_no_more(self, call_id: Id, *, reason: str) -> None:
         """The visitor is gone for good: the ringing ends, if it still rang."""
@@ -89,9 +94,12 @@ class Tellings:
 
     def over(self, call_id: Id, people: frozenset[Id], *, reason: str) -> None:
         """A call has ended, and its rows say so."""
-        self._tell(people, CALL_ENDED, {"call_id": call_id, "reason": reason})
+        for act in self._when_over:
+            act(call_id)
+        self.tell(people, CALL_ENDED, {"call_id": call_id, "reason": reason})
 
-    def _tell(self, people: frozenset[Id], type_: str, data: Mapping[str, object]) -> None:
+    def tell(self, people: frozenset[Id], type_: str, data: Mapping[str, object]) -> None:
+        """Tell some people the same."""
         for principal_id in people:
             self._events.tell(principal_id, type_, data)
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -53,6 +54,8 @@ tenants: Final = Table(
     _id(),
     Column("name", String(200), nullable=False),  # a company's name, shown in every notice
     Column("retention_days", Integer, nullable=False),
+    Column("note_days", Integer, nullable=False, server_default="365"),  # how long a note on a call is kept
+    Column("dispositions", Json, nullable=True),  # [{"code", "label"}]; none: those of vault.calls.notes
     Column("created_at", Moment, nullable=False),
 )
 
@@ -153,6 +156,7 @@ buttons: Final = Table(
     Column("records", Boolean, nullable=False),
     Column("retention_days", Integer, nullable=False),
     Column("routing", Json, nullable=False),  # vault.calls.routing: whom it rings, and in which order
+    Column("requires_visitor_token", Boolean, nullable=False, server_default=false()),
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment, nullable=True),
 )
@@ -169,7 +173,7 @@ calls: Final = Table(
     Column("notice_version", String(40), nullable=False),
     Column("notice_hash", String(64), nullable=False),
     Column("personal", LargeBinary, nullable=True),  # sealed: what the widget passed about the visitor, page
-    Column("visitor_index", LargeBinary(32), nullable=True),  # keyed hash of the visitor's reference
+    Column("chat_id", String(ID_LENGTH), nullable=True),  # whose data key seals what was written in it
     Column("created_at", Moment, nullable=False),
     Column("ringing_since", Moment, nullable=True),
     Column("ringing_ended_at", Moment, nullable=True),  # it rings from the one moment to the other
@@ -178,7 +182,7 @@ calls: Final = Table(
     Column("ended_at", Moment, nullable=True),
     Column("end_reason", String(40), nullable=True),
     Column("erased_at", Moment, nullable=True),
-    Index(None, "tenant_id", "visitor_index"),
+    Index(None, "tenant_id", "created_at", "id"),
     Index(None, "state"),
     Index(
         "ix_calls_ringing",
@@ -186,6 +190,51 @@ calls: Final = Table(
         sqlite_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
         postgresql_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
     ),
+)
+
+call_indexes: Final = Table(
+    "call_indexes",  # keyed hashes by which calls are found again exactly (vault.calls.visitors)
+    metadata,
+    Column("call_id", String(ID_LENGTH), ForeignKey("calls.id"), primary_key=True),
+    Column("field", String(20), primary_key=True),
+    _tenant(),
+    Column("keyed", LargeBinary(32), nullable=False),
+    Index(None, "tenant_id", "field", "keyed"),
+)
+
+messages: Final = Table(
+    "messages",
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("call_id", "calls.id"),
+    Column("chat_id", String(ID_LENGTH), nullable=False),
+    Column("n", Integer, nullable=False),  # the place in its call
+    Column("role", String(20), nullable=False),
+    _ref("person_id", "people.id", nullable=True),  # none for the visitor
+    Column("key_hash", LargeBinary(32), nullable=False),  # of who sends and the key they chose
+    Column("sealed", LargeBinary, nullable=False),
+    Column("at", Moment, nullable=False),
+    UniqueConstraint("call_id", "n"),
+    UniqueConstraint("call_id", "key_hash"),
+    Index(None, "chat_id"),
+)
+
+notes: Final = Table(
+    "notes",
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("call_id", "calls.id"),
+    _ref("person_id", "people.id"),
+    Column("version", Integer, nullable=False),
+    Column("disposition", String(40), nullable=True),  # a code of the tenant's list
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("retain_until", Moment, nullable=False),
+    UniqueConstraint("call_id", "person_id"),
+    Index(None, "retain_until"),
 )
 
 presence: Final = Table(
@@ -374,7 +423,7 @@ deletion_requests: Final = Table(
     _id(),
     _tenant(),
     Column("requested_by", String(ID_LENGTH), nullable=False),
-    Column("scope", String(20), nullable=False),  # media, call or visitor
+    Column("scope", String(20), nullable=False),  # media, call, visitor, chat or note
     Column("reason", String(40), nullable=False),
     Column("requested_at", Moment, nullable=False),
     Column("completed_at", Moment, nullable=True),
@@ -384,7 +433,7 @@ deletion_requests: Final = Table(
 erasures: Final = Table(
     "erasures",
     metadata,
-    _id("object_id"),  # a media item or a call: whatever has a data key of its own
+    _id("object_id"),  # a media item, a call, its chat, a note: whatever has a data key of its own
     _tenant(),
     _ref("request_id", "deletion_requests.id"),
     Column("kind", String(20), nullable=False),

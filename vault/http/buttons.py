@@ -70,6 +70,9 @@ class ButtonIn(In):
     records: bool = False
     retention_days: Integer | None = Field(None, ge=1, le=3_650)
     routing: RoutingIn | None = None
+    requires_visitor_token: bool = Field(
+        default=False, description="Only visitors vouched for by a signed token."
+    )
 
 
 class ButtonChange(In):
@@ -78,6 +81,7 @@ class ButtonChange(In):
     allowed_origins: Origins | None = Field(None, min_length=1, max_length=50)
     disabled: bool | None = None
     routing: RoutingIn | None = None
+    requires_visitor_token: bool | None = None
 
 
 class ButtonOut(Out):
@@ -92,6 +96,7 @@ class ButtonOut(Out):
     records: bool
     retention_days: int
     routing: RoutingOut
+    requires_visitor_token: bool
     disabled: bool
 
 
@@ -120,6 +125,7 @@ async def add_button(ask: Ask[ButtonIn, None]) -> Answer:
             records=asked.records,
             retention_days=asked.retention_days,
             routing=EVERYONE if asked.routing is None else asked.routing.routing(),
+            requires_visitor_token=asked.requires_visitor_token,
         ),
         by=ask.principal,
     )
@@ -135,6 +141,7 @@ async def change_button(ask: Ask[ButtonChange, None]) -> Answer:
         allowed_origins=None if origins is None else tuple(origins),
         disabled=ask.body.disabled,
         routing=None if routing is None else routing.routing(),
+        requires_visitor_token=ask.body.requires_visitor_token,
     )
     return Answer(body=_present(changed))
 
@@ -150,6 +157,7 @@ def _present(button: Button) -> ButtonOut:
         records=button.records,
         retention_days=button.retention_days,
         routing=RoutingOut(**button.routing.to_json()),
+        requires_visitor_token=button.requires_visitor_token,
         disabled=button.disabled,
     )
 

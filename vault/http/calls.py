@@ -4,13 +4,15 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from vault.calls.calls import CallView, OpenCall, Visitor
+from vault.calls.calls import CallView, OpenCall
 from vault.calls.notice import Language
 from vault.calls.relays import Policy
+from vault.calls.visitors import Visitor
 from vault.errors import (
     BusyError,
     ConflictError,
     ConsentMissingError,
+    DependencyError,
     MalformedError,
     NotFoundError,
     NoticeChangedError,
@@ -19,12 +21,14 @@ from vault.errors import (
     PreconditionFailedError,
     PreconditionRequiredError,
     TooManyLegsError,
+    VisitorTokenError,
 )
 from vault.http.ask import Answer, Ask
 from vault.http.ice import IceServerOut, ice_of
 from vault.http.proxies import limited_as
 from vault.http.route import Cors, Limit, Route
 from vault.http.wire import In, Moment, Out, Text
+from vault.identity.visitor_tokens import Vouched
 from vault.model import CallState, ConsentChoice, LegKind, LegState, Role
 from vault.policy import Permission
 
@@ -49,6 +53,9 @@ class CallIn(In):
     language: Language
     media: MediaList = Field(min_length=1, max_length=2)
     visitor: VisitorIn = VisitorIn()
+    visitor_token: Text | None = Field(
+        None, min_length=20, max_length=8_192, description="What the company signed of the visitor (JWT)."
+    )
     page_url: Text | None = Field(None, max_length=2_000)
 
 
@@ -180,6 +187,7 @@ async def open_call(ask: Ask[CallIn, None]) -> Answer:
             media=media,
             visitor=Visitor(**ask.body.visitor.model_dump()),
             page_url=ask.body.page_url,
+            vouched=await _vouched(ask),
         )
     )
     minted = ask.services.identity.mint_visitor_token(call_id=opened.id, tenant_id=opened.tenant_id)
@@ -204,6 +212,17 @@ async def open_call(ask: Ask[CallIn, None]) -> Answer:
             ),
             **ice_of(ask.services.relays),
         ),
+    )
+
+
+async def _vouched(ask: Ask[CallIn, None]) -> Vouched | None:
+    """Verify the visitor's token, where there is one and the page may use the button."""
+    if ask.body.visitor_token is None:
+        return None
+    button = await ask.services.buttons.public(ask.path["button_id"])
+    button.admit_origin(ask.origin)
+    return await ask.services.identity.visitors.read(
+        ask.body.visitor_token, tenant_id=button.tenant_id, button_id=button.id
     )
 
 
@@ -337,7 +356,7 @@ ROUTES: Final = (
         tag="calls",
         body=CallIn,
         responses={201: OpenedOut},
-        errors=(NotFoundError, OriginRefusedError),
+        errors=(NotFoundError, OriginRefusedError, VisitorTokenError, DependencyError),
         limit=Limit.CALLS,
         cors=Cors.BUTTON,
     ),

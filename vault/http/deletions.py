@@ -4,6 +4,7 @@ from typing import Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from vault.calls.visitors import Field as VisitorField
 from vault.errors import ConflictError, ErasedError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.paging import next_link, scope_of
@@ -14,27 +15,39 @@ from vault.policy import Permission
 from vault.rights.requests import DeletionRequest
 
 RECEIPT_TYPE: Final = JSON_TYPE
+NAMED: Final = ("media_id", "call_id", "visitor_reference", "visitor_email", "visitor_phone")
 
 
 class DeletionIn(In):
     """What to erase: one media item, one call with all that belongs to it, or all calls of a visitor."""
 
-    model_config = ConfigDict(json_schema_extra=one_of("media_id", "call_id", "visitor_reference"))
+    model_config = ConfigDict(json_schema_extra=one_of(*NAMED))
 
     media_id: str | None = Field(None, pattern=r"^rec_[0-9a-f]{32}$")
     call_id: str | None = Field(None, pattern=r"^call_[0-9a-f]{32}$")
     visitor_reference: Text | None = Field(None, min_length=1, max_length=200)
+    visitor_email: Text | None = Field(None, min_length=3, max_length=254)
+    visitor_phone: Text | None = Field(None, min_length=3, max_length=40)
     reason: ErasureReason
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if sum(value is not None for value in (self.media_id, self.call_id, self.visitor_reference)) != 1:
-            raise ValueError("name exactly one of media_id, call_id, visitor_reference")
+        if sum(getattr(self, name) is not None for name in NAMED) != 1:
+            raise ValueError(f"name exactly one of {', '.join(NAMED)}")
         return self
+
+    def visitor(self) -> tuple[VisitorField, str]:
+        """Tell by what a visitor is named."""
+        named = {
+            VisitorField.EMAIL: self.visitor_email,
+            VisitorField.PHONE: self.visitor_phone,
+            VisitorField.REFERENCE: self.visitor_reference,
+        }
+        return next((field, value) for field, value in named.items() if value is not None)
 
 
 class DeletionItem(Out):
-    """One object of a request: ``kind`` says whether ``object_id`` is a recording's or a call's."""
+    """One object of a request: ``kind`` says whether it is a recording, a call, its chat or a note."""
 
     object_id: str
     kind: str
@@ -70,7 +83,8 @@ async def request_deletion(ask: Ask[DeletionIn, None]) -> Answer:
     elif body.call_id is not None:
         made = await requests.of_call(body.call_id, body.reason, by=who)
     else:
-        made = await requests.of_visitor(body.visitor_reference or "", body.reason, by=who)
+        field, value = body.visitor()
+        made = await requests.of_visitor(value, body.reason, by=who, field=field)
     ask.services.keeper.wake()
     return Answer(
         status=202, body=present_deletion(made), headers={"Location": f"/v1/deletion-requests/{made.id}"}

@@ -79,6 +79,14 @@ PROBLEMS: Final[dict[str, Row]] = {
             "La page qui demande n’est pas une origine autorisée de ce bouton.",
         ),
     ),
+    "visitor_token": _row(
+        403,
+        ("Visitor's token refused", "Jeton de visiteur refusé"),
+        (
+            "The visitor is not signed for; reason says why. Have your server sign a new token.",
+            "Le visiteur n’est pas attesté ; reason dit pourquoi. Faites signer un nouveau jeton.",
+        ),
+    ),
     "cross_site": _row(
         403,
         ("Sent by another site", "Envoyé par un autre site"),
@@ -148,6 +156,14 @@ PROBLEMS: Final[dict[str, Row]] = {
         (
             "The answer is to another notice than the one shown. Show it again.",
             "La réponse porte sur une autre notice que celle de l’appel. Affichez-la de nouveau.",
+        ),
+    ),
+    "chat_paused": _row(
+        409,
+        ("Chat is off during a pause", "Discussion coupée pendant une pause"),
+        (
+            "The chat is off while the recording is paused. Nothing was sent.",
+            "La discussion est coupée pendant la pause de l’enregistrement. Rien n’a été envoyé.",
         ),
     ),
     "idempotency_conflict": _row(

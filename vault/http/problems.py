@@ -20,6 +20,7 @@ from vault.errors import (
     TakenError,
     TooManyRequestsError,
     VaultError,
+    VisitorTokenError,
 )
 from vault.http.errors import MethodNotAllowedError, UpgradeRequiredError
 from vault.http.fault_words import fault_sentence
@@ -71,7 +72,7 @@ def _extensions(error: VaultError, language: Language) -> dict[str, Any]:
         return dict(error.details)
     if isinstance(error, TakenError):
         return {"detail": TAKEN[language].format(name=error.name), "taken_by": error.name}
-    if isinstance(error, OfferRefusedError):
+    if isinstance(error, OfferRefusedError | VisitorTokenError):
         return {"reason": error.reason}
     if isinstance(error, RangeError):
         return {"size_bytes": error.size_bytes}

@@ -13,6 +13,7 @@ from vault.calls.calls import Calls
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
+from vault.calls.papers import Papers
 from vault.calls.relays import Relays
 from vault.calls.ringing import Ringing
 from vault.calls.teams import Teams
@@ -58,6 +59,7 @@ class Services:
     tickets: Tickets
     ringing: Ringing
     relays: Relays
+    papers: Papers
     library: Library
     reader: Reader
     links: Links

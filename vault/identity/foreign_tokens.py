@@ -13,6 +13,7 @@ from vault.identity.issuers import Issuer, Issuers
 from vault.identity.jws import Envelope, verify
 from vault.identity.key_sets import KeySets
 from vault.identity.people import People, Person
+from vault.identity.visitor_tokens import VisitorTokens
 from vault.model import Role
 from vault.policy import Principal
 
@@ -40,6 +41,10 @@ class ForeignTokens:
         self._key_sets = key_sets
         self._people = people
         self._clock = clock
+
+    def of_visitors(self, *, own_name: str) -> VisitorTokens:
+        """Give the reader of what the same issuers sign of visitors."""
+        return VisitorTokens(self._issuers, self._key_sets, self._clock, own_name=own_name)
 
     async def read(self, envelope: Envelope) -> Told:
         """Verify a token; raises TokenRefusedError, or DependencyError where the issuer does not answer."""

@@ -46,6 +46,7 @@ class Identity:
         self.people = people
         self.sessions = sessions
         self.tenants = tenants
+        self.visitors = foreign.of_visitors(own_name=tokens.issuer)
         self._database = database
         self._clock = clock
         self._tokens = tokens

@@ -51,6 +51,7 @@ class EntryType(StrEnum):
     CALL_TRANSFERRED = "call.transferred"
     CALL_JOINED = "call.joined"
     CALL_ENDED = "call.ended"
+    CALL_VIEWED = "call.viewed"
     CONSENT_GIVEN = "consent.given"
     CONSENT_REFUSED = "consent.refused"
     CAPTURE_BEGUN = "capture.begun"

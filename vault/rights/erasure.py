@@ -18,24 +18,24 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.errors import StorageError
 from storage.store import ObjectKey, ObjectStore
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
-from vault.db.tables import calls, deletion_requests, erasures, links, media, parts
+from vault.db.tables import calls, deletion_requests, erasures, media
 from vault.errors import DependencyError, NotFoundError
 from vault.keys.store import KeyRecord, KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.places import media_prefix, spool_prefix
 from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState, before, require_move
+from vault.rights.belongings import EMPTIED, forget_rows, keys_with
 
 log = structlog.get_logger(__name__)
 
-EMPTIED: Final = ("leaf_details", "links", "parts", "calls")  # where an erasure deletes or blanks rows
 METHOD: Final = "NIST SP 800-88r2 cryptographic erase and object deletion"
 
 
@@ -98,7 +98,10 @@ class Eraser:
         records = await self._keys.records(object_id=row.object_id)
         if records:  # now that nothing is finished any more: what was bound since the request counts
             await self._note_keys(row, records)
-        await self._keys.forget(object_id=row.object_id)
+        async with self._database.read() as connection:
+            with_it = await keys_with(connection, row)
+        for object_id in (row.object_id, *with_it):
+            await self._keys.forget(object_id=object_id)
         return await self._keys.traces_gone()
 
     async def _note_keys(self, row: Row[Any], records: Sequence[KeyRecord]) -> None:
@@ -150,13 +153,7 @@ class Eraser:
         """Delete what rows hold beside the object: sealed details, links, parts, personal fields."""
         async with self._database.write() as connection:
             await self._ledger.forget_details(connection, key_object=row.object_id)
-            if row.kind == "recording":
-                await connection.execute(delete(links).where(links.c.media_id == row.object_id))
-                await connection.execute(delete(parts).where(parts.c.media_id == row.object_id))
-            else:
-                await connection.execute(
-                    update(calls).where(calls.c.id == row.object_id).values(personal=None, visitor_index=None)
-                )
+            await forget_rows(connection, row)
 
     async def _prove(self, row: Row[Any]) -> None:
         """Say that it is done, in one transaction: a crash leaves all of it or nothing."""
@@ -261,7 +258,7 @@ async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime
             .where(media.c.id == row.object_id, media.c.state.in_(before(MEDIA_MOVES, MediaState.ERASED)))
             .values(state=MediaState.ERASED.value, erased_at=now)
         )
-    else:
+    elif row.kind == "call":
         await connection.execute(update(calls).where(calls.c.id == row.object_id).values(erased_at=now))
 
 

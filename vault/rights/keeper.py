@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from vault.calls.calls import Calls
+from vault.calls.notes import Notes
 from vault.clock import Clock
 from vault.errors import ConflictError, VaultError
 from vault.media.recordings import Recordings
@@ -31,6 +32,7 @@ class Keeper:
         requests: DeletionRequests,
         recordings: Recordings,
         calls: Calls,
+        notes: Notes,
         clock: Clock,
         *,
         unjoined_s: float,
@@ -39,6 +41,7 @@ class Keeper:
         self._requests = requests
         self._recordings = recordings
         self._calls = calls
+        self._notes = notes
         self._unjoined = timedelta(seconds=unjoined_s)
         self._clock = clock
         self._wake = asyncio.Event()
@@ -103,7 +106,10 @@ class Keeper:
         calls = await self._calls.past_retention(now, limit=RETENTION_BATCH)
         for tenant_id, call_id in calls:
             await self._ask(tenant_id, "call", call_id)
-        if len(over) < RETENTION_BATCH and len(calls) < RETENTION_BATCH:
+        notes = await self._notes.past_retention(now, limit=RETENTION_BATCH)
+        for tenant_id, note_id in notes:
+            await self._ask(tenant_id, "note", note_id)
+        if max(len(over), len(calls), len(notes)) < RETENTION_BATCH:
             self._retention_due_s = now_s + RETENTION_EVERY_S
 
     async def _ask(self, tenant_id: Id, kind: str, object_id: Id) -> None:

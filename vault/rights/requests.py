@@ -1,4 +1,4 @@
-"""Asking for erasure: one media item, a whole call, or everything of a visitor's reference."""
+"""Asking for erasure: one media item, a whole call, what was written in it, or everything of a visitor."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.receipts import LeafValue
+from vault.calls.visitors import Field, calls_with, index_of
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import calls, deletion_requests, erasures, legs, media
-from vault.errors import ConflictError, ErasedError, NotFoundError
+from vault.errors import ConflictError, ErasedError, InvalidError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
@@ -34,6 +35,7 @@ from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.erasure import key_evidence
 
 SYSTEM: Final = Id("system")
+IDENTIFYING: Final = frozenset({Field.REFERENCE, Field.EMAIL, Field.PHONE})
 ERASED: Final = "erased"  # why a call ended that nobody joined before its erasure
 IDS_AT_ONCE: Final = 500  # names in one statement
 OBJECTS_MAX: Final = 1_000  # one request; a larger one is asked for in parts
@@ -105,26 +107,46 @@ class DeletionRequests:
             raise ErasedError("this call has been erased")
         return await self._ask(by.tenant_id, "call", objects, reason, by=by)
 
-    async def of_visitor(self, reference: str, reason: ErasureReason, *, by: Principal) -> DeletionRequest:
-        """Ask for every ended call of a visitor's reference, matched exactly; NotFoundError where none is.
+    async def of_visitor(
+        self, value: str, reason: ErasureReason, *, by: Principal, field: Field = Field.REFERENCE
+    ) -> DeletionRequest:
+        """Ask for every ended call of a visitor's reference, address or number; NotFoundError where none is.
+
+        It is matched exactly. A name is not asked for: more than one person may bear it.
 
         A call that still runs is left out, so that nobody keeps the others by staying on the line; ask again
         when it has ended.
         """
         require(by, Permission.ERASURE_REQUEST)
-        index = await self._blobs.index(tenant_id=by.tenant_id, text=reference)
+        if field not in IDENTIFYING:
+            raise InvalidError("ask by reference, address or number: others may bear the same name")
+        keyed = await index_of(self._blobs, by.tenant_id, field, value)
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(calls).where(calls.c.tenant_id == by.tenant_id, calls.c.visitor_index == index)
+                select(calls).where(calls.c.id.in_(calls_with(by.tenant_id, field, keyed)))
             )
             objects = await _of_calls(connection, await _without_legs(connection, rows.all()))
         if not objects:
-            raise NotFoundError("there is no ended call with this reference")
+            raise NotFoundError("there is no ended call of this visitor")
         return await self._ask(by.tenant_id, "visitor", objects, reason, by=by)
 
+    async def of_chat(
+        self, tenant_id: Id, call_id: Id, reason: ErasureReason, *, by: Principal | None = None
+    ) -> DeletionRequest | None:
+        """Ask for what was written in a call, apart from the rest of it; None where nothing is kept.
+
+        For who withdraws a consent: what the page told, and on whose consent what rests, stays with the call.
+        """
+        async with self._database.read() as connection:
+            found = await connection.execute(select(calls.c.chat_id).where(calls.c.id == call_id))
+        chat_id = found.scalar_one_or_none()
+        if chat_id is None:
+            return None
+        return await self._ask(tenant_id, "chat", [("chat", chat_id)], reason, by=by)
+
     async def of_retention(self, tenant_id: Id, kind: str, object_id: Id) -> DeletionRequest:
-        """Ask in the house's own name for a recording or a call whose time is over."""
-        scope = "media" if kind == "recording" else "call"
+        """Ask in the house's own name for a recording, a call or a note whose time is over."""
+        scope = "media" if kind == "recording" else kind
         return await self._ask(tenant_id, scope, [(kind, object_id)], ErasureReason.RETENTION, by=None)
 
     async def get(self, request_id: str, *, by: Principal) -> DeletionRequest:
@@ -211,7 +233,7 @@ class DeletionRequests:
         """See to it that nothing is served or joined from here on; returns what the ledger says of it."""
         if kind == "recording":
             await _withhold(connection, object_id)
-        elif await self._ends_call(connection, object_id):
+        elif kind == "call" and await self._ends_call(connection, object_id):
             return [_ended_entry(tenant_id, object_id)]
         return []
 

@@ -8,8 +8,9 @@ from sqlalchemy import insert, select
 
 from tests.vault.media.workshop import CANARY, PAGE, Workshop
 from tests.vault.rights.traces import PLAIN
-from vault.calls.calls import PERSONAL_PART, OpenCall, Visitor
-from vault.db.tables import calls, consents, leaves, legs
+from vault.calls.calls import OpenCall
+from vault.calls.visitors import PERSONAL_PART, Visitor
+from vault.db.tables import call_indexes, calls, consents, leaves, legs
 from vault.errors import (
     ConflictError,
     InvalidError,
@@ -73,7 +74,8 @@ async def test_a_page_that_told_nothing_leaves_nothing(work: Workshop) -> None:
     await work.calls.open(OpenCall(button.id, PAGE, "fr", ("audio",), Visitor(), None))
     async with work.database.read() as connection:
         row = (await connection.execute(select(calls))).one()
-    assert (row.personal, row.visitor_index) == (None, None)
+        found = (await connection.execute(select(call_indexes))).all()
+    assert (row.personal, found) == (None, [])
 
 
 @pytest.mark.parametrize(("first", "second"), [(ACCEPTED, REFUSED), (REFUSED, ACCEPTED)])

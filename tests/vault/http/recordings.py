@@ -15,7 +15,8 @@ from tests.vault.http.visitors import PAGE
 from tests.vault.media.workshop import scene
 from tests.webrtc.publisher import PublisherPlan, WhipPublisher
 from vault.calls.buttons import Button, NewButton
-from vault.calls.calls import OpenCall, OpenedCall, Visitor
+from vault.calls.calls import OpenCall, OpenedCall
+from vault.calls.visitors import Visitor
 from vault.db import tables
 from vault.media.places import (
     FINAL_SEGMENT_BYTES,

@@ -40,7 +40,8 @@ async def test_a_button_that_is_made_is_listed_and_can_be_pressed(shared_house: 
     assert is_id(made["id"], "btn")
     assert response.headers["Location"] == f"/v1/buttons/{made['id']}"
     routing = {"to": "everyone", "person_ids": [], "team_ids": [], "strategy": "all", "ring_s": 30}
-    assert made == NEW | {"id": made["id"], "disabled": False, "routing": routing}
+    own = {"id": made["id"], "disabled": False, "routing": routing, "requires_visitor_token": False}
+    assert made == NEW | own
     for role in set(Role) - {Role.VISITOR}:
         _, listed, _ = await shared_house.ask("GET", "/v1/buttons", role=role)
         assert made in listed["items"]

@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "token_refused": {"reason": Refusal.EXPIRED},
     "too_many_legs": {"retry_after_s": 7},
     "too_many_requests": {"retry_after_s": 7},
+    "visitor_token": {"reason": "expired"},
 }
 
 

@@ -182,7 +182,7 @@ async def test_a_foreign_thing_is_answered_like_a_missing_one(
         assert answers[0][0] == 404, (role, answers[0])
 
 
-@pytest.mark.parametrize("member", ["media_id", "erased", "call_id", "visitor_reference"])
+@pytest.mark.parametrize("member", ["media_id", "erased", "call_id", "visitor_reference", "visitor_phone"])
 async def test_a_foreign_thing_cannot_be_named_in_a_body(
     shared_house: House, foreign: Foreign, member: str
 ) -> None:
@@ -192,6 +192,7 @@ async def test_a_foreign_thing_cannot_be_named_in_a_body(
         "erased": (foreign.erased_media_id, new_id("rec")),
         "call_id": (foreign.ids["call_id"], new_id("call")),
         "visitor_reference": (foreign.reference, "nobody"),
+        "visitor_phone": ("+33612345678", "+33000000000"),
     }[member]
     name = "media_id" if member == "erased" else member
     for role in (Role.SERVICE, Role.ADMIN, Role.AUDITOR):

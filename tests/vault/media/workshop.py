@@ -13,7 +13,9 @@ from storage.memory import MemoryStore
 from tests.vault.media.crashes import Wire, WiredDatabase, WiredStore
 from tests.webrtc.studio import H264, VP8, Scene, audio, video
 from vault.calls.buttons import Button, Buttons, NewButton
-from vault.calls.calls import Calls, OpenCall, OpenedCall, Visitor
+from vault.calls.calls import Calls, OpenCall, OpenedCall
+from vault.calls.notes import Notes
+from vault.calls.visitors import Visitor
 from vault.clock import Clock, SystemClock
 from vault.db.engine import Database, open_database
 from vault.db.key_tables import key_metadata
@@ -100,6 +102,7 @@ class Workshop:
         self.people = People(self.database, self.keys, self.blobs, self.ledger, self.clock)
         self.buttons = Buttons(self.database, self.clock)
         self.calls = Calls(self.database, self.keys, self.blobs, self.ledger, self.buttons, self.clock)
+        self.notes = Notes(self.database, self.keys, self.blobs, self.clock)
         self.recordings = Recordings(self.database, self.keys, self.ledger, self.clock)
         self.finish = Finish(
             self.database, self.keys, self.store, self.ledger, self.clock, RecordingSettings()
@@ -120,9 +123,8 @@ class Workshop:
                 backup_days=7,
             )
         )
-        self.keeper = Keeper(
-            self.eraser, self.requests, self.recordings, self.calls, self.clock, unjoined_s=3_600
-        )
+        kept = (self.recordings, self.calls, self.notes)
+        self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
         self.receipts = Receipts(self.requests, self.ledger, self.checkpoints)
 
     async def reborn(self, wire: Wire | None = None) -> Workshop:

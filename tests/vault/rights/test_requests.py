@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from tests.vault.media.workshop import Workshop
 from tests.vault.rights.traces import left_of, receipt_of, shredded, traces_of
-from vault.db.tables import calls
+from vault.db.tables import call_indexes, calls
 from vault.errors import ConflictError, ErasedError, ForbiddenError, NotFoundError, VaultError
 from vault.model import ConsentChoice, ErasureReason, Role, new_id
 
@@ -31,7 +31,10 @@ async def personal_columns(work: Workshop, call_id: str) -> tuple[bytes | None, 
     """What a call's row holds of its visitor."""
     async with work.database.read() as connection:
         row = (await connection.execute(select(calls).where(calls.c.id == call_id))).one()
-    return row.personal, row.visitor_index
+        found = await connection.execute(
+            select(call_indexes.c.keyed).where(call_indexes.c.call_id == call_id)
+        )
+        return row.personal, b"".join(index.keyed for index in found) or None
 
 
 async def test_a_call_goes_with_its_recording_and_its_visitor(any_work: Workshop) -> None:

@@ -10,9 +10,10 @@ from sqlalchemy import select
 from tests.vault.http.house import settings_in
 from vault.app import Rooms, open_rooms
 from vault.calls.buttons import NewButton
-from vault.calls.calls import OpenCall, OpenedCall, Visitor
+from vault.calls.calls import OpenCall, OpenedCall
+from vault.calls.visitors import Visitor
 from vault.clock import TurnableClock
-from vault.db.tables import calls
+from vault.db.tables import call_indexes, calls
 from vault.model import CallState, ErasureReason, Role
 from vault.policy import Principal
 
@@ -56,7 +57,10 @@ async def state_of(rooms: Rooms, call: OpenedCall) -> tuple[str, bytes | None, b
     """State, sealed fields and index of a call."""
     async with rooms.database.read() as connection:
         row = (await connection.execute(select(calls).where(calls.c.id == call.id))).one()
-    return row.state, row.personal, row.visitor_index
+        found = await connection.execute(
+            select(call_indexes.c.keyed).where(call_indexes.c.call_id == call.id)
+        )
+        return row.state, row.personal, b"".join(index.keyed for index in found) or None
 
 
 async def test_a_call_that_nobody_joined_ends_with_its_visitors_token(

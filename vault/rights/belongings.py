@@ -1,0 +1,44 @@
+"""What goes with each kind of object when it is erased: keys of what hangs from it, and rows."""
+
+from typing import Any, Final
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.db.tables import call_indexes, calls, links, messages, notes, parts
+
+# Where an erasure deletes or blanks rows.
+EMPTIED: Final = ("leaf_details", "links", "parts", "calls", "call_indexes", "messages", "notes")
+
+
+async def keys_with(connection: AsyncConnection, row: Row[Any]) -> list[str]:
+    """Name what has a data key of its own and goes with an object: a call's chat, the notes on it.
+
+    None is added any more: whoever writes one holds the call's row and looks for its erasure first.
+    """
+    if row.kind != "call":
+        return []
+    chat = await connection.execute(select(calls.c.chat_id).where(calls.c.id == row.object_id))
+    of_call = await connection.execute(select(notes.c.id).where(notes.c.call_id == row.object_id))
+    return [chat_id for (chat_id,) in chat if chat_id is not None] + [note.id for note in of_call]
+
+
+async def forget_rows(connection: AsyncConnection, row: Row[Any]) -> None:
+    """Delete or blank the rows of an object that hold, or lead to, what it was."""
+    match row.kind:
+        case "recording":
+            await connection.execute(delete(links).where(links.c.media_id == row.object_id))
+            await connection.execute(delete(parts).where(parts.c.media_id == row.object_id))
+        case "chat":
+            await connection.execute(delete(messages).where(messages.c.chat_id == row.object_id))
+            await connection.execute(
+                update(calls).where(calls.c.chat_id == row.object_id).values(chat_id=None)
+            )
+        case "note":
+            await connection.execute(delete(notes).where(notes.c.id == row.object_id))
+        case _:
+            for table in (call_indexes, messages, notes):
+                await connection.execute(delete(table).where(table.c.call_id == row.object_id))
+            await connection.execute(
+                update(calls).where(calls.c.id == row.object_id).values(personal=None, chat_id=None)
+            )
