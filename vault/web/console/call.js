@@ -28,6 +28,7 @@ export class Call extends EventTarget {
   /** @type {MediaStream} what is sent */ stream = new MediaStream();
   /** @type {number} on the page's clock, 0 before the first sound */ liveSince = 0;
   /** @type {number} */ lastedMs = 0;
+  /** @type {string} the loudspeaker that was chosen, if one was */ speaker = "";
   /** @type {Partial<Record<Kind, string>>} */ chosen = {};
   /** @type {Wire | null} */ #wire = null;
   #attempt = 0;

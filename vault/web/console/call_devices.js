@@ -1,9 +1,13 @@
 // @ts-check
-/** Choosing microphone and camera during a call. */
+/** Choosing microphone, camera and loudspeaker during a call. */
 
+import { loudness } from "../shared/loudness.js";
 import { DeviceFailure, listDevices } from "./devices.js";
 import { el, note } from "./dom.js";
 import { t } from "./words.js";
+
+const TICK_MS = 100;
+const CAN_DIRECT = "setSinkId" in HTMLMediaElement.prototype; // Safari and phones play where the system says
 
 /**
  * Open the choice; it closes with its button, with Escape, and when the call ends.
@@ -23,11 +27,16 @@ export async function openDeviceDialog(call) {
       { method: "dialog" },
       el("h2", { id: "devices-title" }, t("devices.title")),
       kinds.map((kind) => choice(call, kind, found[kind], trouble)),
+      CAN_DIRECT && found.speaker.length > 0 && loudspeaker(call, found.speaker),
       trouble,
       el("div", {}, close),
     ),
   );
-  dialog.addEventListener("close", () => dialog.remove());
+  const level = levelOf(call, dialog);
+  dialog.addEventListener("close", () => {
+    level.close();
+    dialog.remove();
+  });
   document.body.append(dialog);
   dialog.showModal();
   return dialog;
@@ -66,5 +75,53 @@ function choice(call, kind, devices, trouble) {
       trouble.replaceChildren(note("danger", t(`blocked.${code}`)));
     }
   });
-  return el("div", { class: "field" }, el("label", { for: id }, t(`devices.${kind}`)), select);
+  const meter = kind === "audio" && el("meter", { min: 0, max: 1, value: 0, "aria-label": t("devices.level") });
+  return el("div", { class: "field" }, el("label", { for: id }, t(`devices.${kind}`)), select, meter);
+}
+
+/** @param {import("./call.js").Call} call @param {MediaDeviceInfo[]} devices */
+function loudspeaker(call, devices) {
+  const id = "device-speaker";
+  const select = el(
+    "select",
+    { id },
+    devices.map(({ deviceId, label }, at) =>
+      el(
+        "option",
+        { value: deviceId, selected: deviceId === call.speaker },
+        label || t("devices.speaker_unnamed", { number: at + 1 }),
+      ),
+    ),
+  );
+  select.addEventListener("change", () => {
+    call.speaker = select.value;
+    call.changed();
+  });
+  return el("div", { class: "field" }, el("label", { for: id }, t("devices.speaker")), select);
+}
+
+/**
+ * How loud the microphone is, while the choice is open: whichever it is by then.
+ * @param {import("./call.js").Call} call
+ * @param {HTMLElement} dialog
+ */
+function levelOf(call, dialog) {
+  const meter = /** @type {HTMLMeterElement} */ (dialog.querySelector("meter"));
+  /** @type {MediaStreamTrack | undefined} */ let heard;
+  let level = loudness(new MediaStream());
+  const timer = setInterval(() => {
+    const [track] = call.stream.getAudioTracks();
+    if (track !== heard) {
+      level.close();
+      level = loudness(track ? new MediaStream([track]) : new MediaStream());
+      heard = track;
+    }
+    meter.value = level.read();
+  }, TICK_MS);
+  return {
+    close: () => {
+      clearInterval(timer);
+      level.close();
+    },
+  };
 }

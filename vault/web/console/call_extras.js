@@ -3,6 +3,7 @@
 
 import { about } from "./call_about.js";
 import { asking } from "./call_asking.js";
+import { muted } from "./call_muted.js";
 import { sharing } from "./call_sharing.js";
 
 /**
@@ -17,7 +18,7 @@ import { sharing } from "./call_sharing.js";
 /** @typedef {(screen: import("./call_screen.js").CallScreen) => Extra} Feature */
 
 /** @type {readonly Feature[]} in the order in which they are shown */
-const FEATURES = Object.freeze([sharing, asking, about]);
+const FEATURES = Object.freeze([muted, sharing, asking, about]);
 
 /** @param {import("./call_screen.js").CallScreen} screen */
 export function extrasOf(screen) {

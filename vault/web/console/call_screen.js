@@ -72,6 +72,7 @@ export class CallScreen {
     this.call.removeEventListener("change", this.reflect);
     clearInterval(this.timer);
     this.controls.close();
+    this.stage.close();
     this.extras.close();
     this.strip.element.remove();
     this.element.remove();
@@ -136,6 +137,8 @@ export class CallScreen {
 
   #showEnd() {
     this.controls.close();
+    this.stage.close();
+    this.extras.close();
     this.strip.element.hidden = true;
     this.title.textContent = t("over.title", { name: this.visitor });
     const closed = () => {

@@ -2,9 +2,11 @@
 /** The pictures of a call: the others large, oneself small; a screen that is shared comes before faces. */
 
 import { icon } from "../shared/icons.js";
+import { loudness, SPEAKING } from "../shared/loudness.js";
 import { el } from "./dom.js";
 import { t } from "./words.js";
 
+const LISTEN_MS = 150; // how often it is asked who speaks
 const STILL_MS = 2500; // a picture that has not moved for so long is a camera that was turned off
 
 /** One leg on the stage. */
@@ -25,6 +27,30 @@ class Tile {
     );
     this.frames = 0;
     this.movedAt = 0;
+    /** @type {MediaStreamTrack | undefined} */ this.heard = undefined;
+    this.level = loudness(new MediaStream());
+  }
+
+  /** Mark whoever speaks. */
+  listen() {
+    const [track] = this.feed.stream.getAudioTracks();
+    if (track !== this.heard) {
+      this.level.close();
+      this.level = loudness(track ? new MediaStream([track]) : new MediaStream());
+      this.heard = track;
+    }
+    this.element.dataset.speaks = String(this.level.read() > SPEAKING);
+  }
+
+  /** Play where the person wants to hear it. @param {string} speaker */
+  direct(speaker) {
+    const { video } = this;
+    if (speaker && video.setSinkId && video.sinkId !== speaker) video.setSinkId(speaker).catch(() => {});
+  }
+
+  close() {
+    this.level.close();
+    this.element.remove();
   }
 
   reflect() {
@@ -71,22 +97,32 @@ export class Stage {
       el("div", { class: "stage-side" }, this.others, this.selfBox),
       this.unblock,
     );
+    this.ears = setInterval(() => this.tiles.forEach((tile) => tile.listen()), LISTEN_MS);
+  }
+
+  close() {
+    clearInterval(this.ears);
+    for (const tile of this.tiles.values()) tile.close();
+    this.tiles.clear();
   }
 
   reflect() {
     const { call } = this;
     for (const [id, feed] of call.feeds) {
       if (this.tiles.get(id)?.feed === feed) continue;
-      this.tiles.get(id)?.element.remove();
+      this.tiles.get(id)?.close();
       this.tiles.set(id, new Tile(feed, this.nameOf(feed.leg), () => (this.unblock.hidden = false)));
     }
     for (const [id, tile] of this.tiles) {
       if (call.feeds.has(id)) continue;
-      tile.element.remove();
+      tile.close();
       this.tiles.delete(id);
     }
     this.#arrange();
-    for (const tile of this.tiles.values()) tile.reflect();
+    for (const tile of this.tiles.values()) {
+      tile.reflect();
+      tile.direct(call.speaker);
+    }
     if (this.self.srcObject !== call.stream) this.self.srcObject = call.stream;
     this.selfBox.hidden = !call.hasCamera;
   }

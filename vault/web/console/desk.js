@@ -8,6 +8,7 @@ import { CallScreen } from "./call_screen.js";
 import { byId, el, note, say } from "./dom.js";
 import { Events } from "./events.js";
 import { IncomingCard, goneOfAsk, ringsInWords, visitorName } from "./incoming.js";
+import { Notifier } from "./notify.js";
 import { Presence } from "./presence.js";
 import { t } from "./words.js";
 
@@ -25,6 +26,7 @@ place.append(lostLine, ringing, quietHint, notices);
 
 const bell = new Bell();
 const presence = new Presence((sentence) => notice("danger", sentence));
+const notifier = new Notifier(presence.element);
 /** @type {Map<string, IncomingCard>} */
 const cards = new Map();
 /** @type {CallScreen | null} the call one is in, or its last page */
@@ -56,6 +58,7 @@ function ring(card, waitedMs) {
   cards.set(card.call_id, shown);
   ringing.append(shown.element);
   byId("rung").textContent = ringsInWords(card);
+  notifier.ring(card.call_id, card.button_name, () => shown.take.focus());
   reflect();
 }
 
@@ -66,6 +69,7 @@ function silence(callId) {
   const focused = card.element.contains(document.activeElement);
   card.element.remove();
   cards.delete(callId);
+  notifier.silence(callId);
   if (focused) ([...cards.values()][0]?.take ?? byId("content")).focus({ preventScroll: true });
   if (!cards.size) byId("rung").textContent = "";
   reflect();

@@ -52,5 +52,5 @@ export async function openDevices({ audio = false, video = false }, chosen = {})
 export async function listDevices() {
   const found = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
   const kind = (/** @type {MediaDeviceKind} */ wanted) => found.filter((device) => device.kind === wanted);
-  return { audio: kind("audioinput"), video: kind("videoinput") };
+  return { audio: kind("audioinput"), video: kind("videoinput"), speaker: kind("audiooutput") };
 }

@@ -30,19 +30,27 @@ export function pageInWords(address) {
   return pathname === "/" ? host : host + pathname;
 }
 
+/** The same for the eye: the site stands out, the path is only where on it. @param {string | null | undefined} address */
+function pageShown(address) {
+  const words = pageInWords(address);
+  if (!words) return null;
+  const { host } = new URL(/** @type {string} */ (address));
+  return el("span", { class: "page" }, el("strong", {}, host), words.slice(host.length));
+}
+
 /**
  * What is known about a call before it is taken.
  * @param {Card} card
  */
 export function cardFacts(card) {
-  /** @type {[string, string | undefined | null | false][]} */
+  /** @type {[string, import("./dom.js").Child][]} */
   const rows = [
     [t("desk.reference"), card.visitor?.name && card.visitor?.reference],
     [t("desk.button"), card.button_name],
-    [t("desk.page"), pageInWords(card.page_url)],
+    [t("desk.page"), pageShown(card.page_url)],
     [t("desk.language"), knows("about", `language_${card.language}`) && t(`about.language_${card.language}`)],
   ];
-  return facts(/** @type {[string, string][]} */ (rows.filter(([, value]) => value)));
+  return facts(rows.filter(([, value]) => value));
 }
 
 /** @param {Card} card */

@@ -2,6 +2,7 @@
 /** The question before the call: who, why, what, for how long; recorded or not; seen or not. */
 
 import { plural } from "../shared/i18n.js";
+import { checkOf } from "./check.js";
 import { h, icon } from "./dom.js";
 import { facts, mainButton, plainButton, title, waiting } from "./parts.js";
 
@@ -22,12 +23,14 @@ export function askingPanel(model, scene) {
   const recorded = isRecorded(notice);
   const what = h("dd");
   const choices = choicesOf(notice, scene);
+  const check = checkOf(scene);
   /** @type {Record<string, string>} */
   const group = recorded ? { role: "group", "aria-label": t("asking.question") } : {};
   const lead = t(recorded ? "asking.lead" : "asking.lead_unrecorded", { tenant: notice.tenant_name });
   const update = (/** @type {Model} */ now) => {
     what.textContent = t(now.video ? "asking.voice_and_image" : "asking.voice");
     for (const button of choices) button.setAttribute("aria-disabled", String(now.deciding));
+    check.show(now);
   };
   update(model);
   const node = h(
@@ -42,10 +45,11 @@ export function askingPanel(model, scene) {
     ]),
     details(notice, scene),
     model.canBeSeen && cameraSwitch(model, scene),
+    check.node,
     h("div", { class: "choices", ...group }, ...choices),
-    plainButton(t("cancel"), scene.actions.hangUp),
+    h("div", { class: "last" }, check.begin, plainButton(t("cancel"), scene.actions.hangUp)),
   );
-  return { node, update };
+  return { node, update, close: check.close };
 }
 
 /** @param {Notice} notice */

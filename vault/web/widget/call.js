@@ -71,6 +71,22 @@ export class Call {
   /** @param {boolean} video whether the visitor wants to be seen */
   wantVideo(video) {
     this.#update({ video });
+    void this.own.switchCamera(video); // where it is open already, to be checked
+  }
+
+  /** Opens microphone and camera before the call, for the visitor alone: nothing is sent. */
+  async check() {
+    const { signal } = this.#attempt;
+    const { video } = this.model;
+    this.#update({ checkFailure: null, checking: true });
+    try {
+      const stream = await openDevices({ video });
+      if (signal.aborted || this.model.state !== "asking") return closeDevices(stream);
+      this.own.take(stream, video);
+    } catch (error) {
+      const checkFailure = error instanceof CallFailure ? error.code : "media_unknown";
+      if (!signal.aborted) this.#update({ checkFailure, checking: false });
+    }
   }
 
   /**
@@ -96,10 +112,10 @@ export class Call {
   async open(video) {
     this.#update({ video, deviceFailure: null });
     await this.#try(async (signal) => {
-      const stream = await openDevices({ video });
+      const stream = this.own.checked(video) ?? (await openDevices({ video }));
       if (signal.aborted) return closeDevices(stream);
       this.#update({ state: move(this.model.state, "connecting") });
-      this.own.take(stream, video);
+      if (stream !== this.own.state.stream) this.own.take(stream, video);
       await this.#connect(stream, signal);
     });
   }

@@ -2,7 +2,7 @@
 /** The panels between the answer and the call: the browser's question, what blocks it, connecting. */
 
 import { h, icon } from "./dom.js";
-import { stepsHere } from "./help.js";
+import { helpHere } from "./help.js";
 import { mainButton, plainButton, title, waiting } from "./parts.js";
 
 /** @typedef {import("./call.js").Model} Model */
@@ -42,7 +42,8 @@ export function permissionPanel(model, scene) {
 function blockedPanel(model, why, scene) {
   const { t, actions } = scene;
   const missingMicrophone = why === "media_missing" && !model.video;
-  const steps = stepsHere().map((key) => h("li", {}, t(key)));
+  const { steps: keys, lookFor } = helpHere();
+  const steps = keys.map((key, at) => h("li", {}, t(key), ...(at === 0 ? lookFor.map((name) => icon(name)) : [])));
   const node = h(
     "div",
     { class: "panel" },

@@ -124,6 +124,7 @@ export class CallButton extends HTMLElement {
       wantVideo: (video) => call.wantVideo(video),
       choose: (choice) => void call.choose(choice),
       open: (video) => void call.open(video),
+      check: () => void call.check(),
       mute: (muted) => call.own.mute(muted),
       switchCamera: (on) => call.own.switchCamera(on),
       flip: () => call.own.flip(),

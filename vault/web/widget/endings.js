@@ -41,13 +41,36 @@ export function endedPanel(model, scene) {
       met.length > 0 && ["person", t("ended.with"), new Intl.ListFormat(language).format(met)],
       [kept ? "target" : "notKept", t("ended.kept"), kept ? whatIsKept(model, scene) : t("ended.nothing")],
       kept && ["lock", t("ended.kept_by"), tenant],
+      kept && ["person", t("ended.seen_by"), t("ended.seen_by_value", { tenant })],
       kept && ["copy", t("ended.reference"), reference(model.callId ?? "", scene)],
     ]),
     kept && h("p", { class: "aside" }, t("ended.erase", { tenant })),
     questions(scene),
     mainButton(t("close"), scene.actions.hangUp),
+    kept && plainButton(t("ended.save"), () => save(node, model.callId ?? "")),
   );
   return { node };
+}
+
+/**
+ * What the panel says, as a text file of the visitor's own: nothing here has a page to come back to.
+ * @param {HTMLElement} panel
+ * @param {string} callId
+ */
+function save(panel, callId) {
+  const lines = [...panel.querySelectorAll("h2, p, .facts > div")].map((part) => wordsOf(part));
+  const written = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format(Date.now());
+  const text = [...lines, "", written, location.host, ""].join("\n");
+  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  h("a", { href: url, download: `${callId}.txt` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+/** @param {Element} part */
+function wordsOf(part) {
+  const [term, value] = [part.querySelector("dt"), part.querySelector("dd")];
+  const shown = (value ?? part).querySelector("[aria-hidden=true]")?.textContent || (value ?? part).textContent;
+  return term ? `${term.textContent}: ${shown}` : shown;
 }
 
 /** @param {import("./room.js").Phase} phase */

@@ -1,6 +1,7 @@
 // @ts-check
 /** What features add to the panel of a running call: each is a module of its own, named here and nowhere else. */
 
+import { muted } from "./muted.js";
 import { sharing } from "./sharing.js";
 
 /** @typedef {import("./call.js").Model} Model */
@@ -18,7 +19,7 @@ import { sharing } from "./sharing.js";
 /** @typedef {(model: Model, scene: Scene) => Extra} Feature */
 
 /** @type {readonly Feature[]} in the order in which they are shown */
-const FEATURES = Object.freeze([sharing]);
+const FEATURES = Object.freeze([muted, sharing]);
 
 /**
  * @param {Model} model

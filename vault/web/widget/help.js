@@ -29,7 +29,18 @@ export function kindOf({ userAgent, maxTouchPoints }) {
   return "chromium"; // Chrome, Edge, and what is made of them
 }
 
-/** @returns {readonly string[]} keys of sentences, in the order they are done */
-export function stepsHere() {
-  return STEPS[kindOf(navigator)];
+/** The pictures to look for in the first step. @type {Readonly<Record<Kind, readonly import("./dom.js").IconName[]>>} */
+const LOOK_FOR = Object.freeze({
+  chromium: ["sliders", "lock", "cameraOff"],
+  firefox: ["micOff", "cameraOff"],
+  safari: [],
+  ios: ["page"],
+  ios_app: [],
+  android: ["sliders", "lock"],
+});
+
+/** @returns {{steps: readonly string[], lookFor: readonly import("./dom.js").IconName[]}} sentences in their order */
+export function helpHere() {
+  const kind = kindOf(navigator);
+  return { steps: STEPS[kind], lookFor: LOOK_FOR[kind] };
 }

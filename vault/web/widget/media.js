@@ -82,8 +82,20 @@ async function capture(constraints) {
     return await navigator.mediaDevices.getUserMedia(constraints);
   } catch (cause) {
     const name = cause instanceof DOMException ? cause.name : "";
+    if (name === "NotAllowedError" && isForbiddenHere(constraints)) throw new CallFailure("media_policy", { cause });
     throw new CallFailure(WHY.get(name) ?? "media_unknown", { cause });
   }
+}
+
+/**
+ * Whether the page, or the frame it is in, forbids the device to everybody: no setting of the visitor changes that.
+ * Only some browsers tell.
+ * @param {MediaStreamConstraints} constraints
+ */
+function isForbiddenHere({ audio, video }) {
+  const policy = /** @type {any} */ (document).featurePolicy;
+  const forbids = (/** @type {string} */ name) => policy?.allowsFeature?.(name) === false;
+  return Boolean((audio && forbids("microphone")) || (video && forbids("camera")));
 }
 
 /**
@@ -92,28 +104,4 @@ async function capture(constraints) {
  */
 export function closeDevices(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
-}
-
-/**
- * How loud a stream is, 0 to 1, asked when one wants to draw it. Silent where Web Audio is missing.
- * @param {MediaStream} stream
- * @returns {{read: () => number, close: () => void}}
- */
-export function loudness(stream) {
-  if (typeof AudioContext === "undefined" || !stream.getAudioTracks().length) {
-    return { read: () => 0, close: () => undefined };
-  }
-  const context = new AudioContext();
-  // Safari starts one asleep that no press made; while it captures, asking is enough.
-  if (context.state === "suspended") void context.resume().catch(() => undefined);
-  const analyser = new AnalyserNode(context, { fftSize: 512 });
-  context.createMediaStreamSource(stream).connect(analyser);
-  const samples = new Float32Array(analyser.fftSize);
-  const read = () => {
-    analyser.getFloatTimeDomainData(samples);
-    const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
-    // -50 dBFS (a quiet room) to -10 dBFS (speaking close) fill the scale.
-    return Math.min(1, Math.max(0, (10 * Math.log10(power + 1e-9) + 50) / 40));
-  };
-  return { read, close: () => void context.close() };
 }

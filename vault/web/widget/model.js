@@ -14,6 +14,8 @@ import { NOBODY_YET } from "./room.js";
  * @property {boolean} video the visitor wants to be seen
  * @property {"accepted" | "refused" | null} choice about recording
  * @property {boolean} deciding a consent is on its way
+ * @property {boolean} checking the visitor looks at microphone and camera before the call
+ * @property {string | null} checkFailure why they did not open
  * @property {string | null} deviceFailure why microphone or camera did not open, while in `permission`
  * @property {MediaStream | null} stream what is sent, for the self-view
  * @property {boolean} muted
@@ -39,6 +41,8 @@ export const BEGINNING = Object.freeze({
   video: false,
   choice: null,
   deciding: false,
+  checking: false,
+  checkFailure: null,
   deviceFailure: null,
   stream: null,
   muted: false,

@@ -38,6 +38,20 @@ export class OwnDevices {
     this.#update({ stream, cameraOn: video, muted: false, facing: "user" });
   }
 
+  /**
+   * What was opened before the call, if it is still good and holds what is wanted.
+   * @param {boolean} video
+   * @returns {MediaStream | null}
+   */
+  checked(video) {
+    const { stream, cameraOn } = this.state;
+    const tracks = stream?.getTracks() ?? [];
+    const isGood = tracks.length === (video ? 2 : 1) && tracks.every(({ readyState }) => readyState === "live");
+    if (isGood && cameraOn === video) return stream;
+    closeDevices(stream);
+    return null;
+  }
+
   /** @param {boolean} muted */
   mute(muted) {
     for (const track of this.state.stream?.getAudioTracks() ?? []) track.enabled = !muted;

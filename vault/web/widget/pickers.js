@@ -26,7 +26,7 @@ export function pickersOf({ t, actions }) {
     speaker.fill(Loudspeaker.canChoose ? audiooutput : [], undefined);
   };
   const refill = () => void (node.hidden || fill());
-  navigator.mediaDevices.addEventListener("devicechange", refill);
+  navigator.mediaDevices?.addEventListener("devicechange", refill);
   const show = (/** @type {Model} */ now) => {
     const isOther = now.stream !== model?.stream || now.cameraOn !== model?.cameraOn;
     model = now;
@@ -37,7 +37,7 @@ export function pickersOf({ t, actions }) {
     refill();
     return !node.hidden;
   };
-  const close = () => navigator.mediaDevices.removeEventListener("devicechange", refill);
+  const close = () => navigator.mediaDevices?.removeEventListener("devicechange", refill);
   return { node, show, toggle, close };
 }
 

@@ -1,8 +1,8 @@
 // @ts-check
 /** The pictures of a call: whoever is there, a shared screen large, and the visitor small. */
 
+import { loudness, SPEAKING } from "../shared/loudness.js";
 import { h, icon } from "./dom.js";
-import { loudness } from "./media.js";
 
 /** @typedef {import("./call.js").Model} Model */
 /** @typedef {import("./view.js").Scene} Scene */
@@ -10,7 +10,6 @@ import { loudness } from "./media.js";
 /** @typedef {{node: HTMLElement, draw: () => void, close: () => void}} Tile */
 
 const BARS = 5;
-const SPEAKING = 0.25; // of the scale of `loudness`: above breathing and a fan
 const STILL_MS = 2500; // a camera without a new picture for this long was switched off
 
 /**
@@ -105,7 +104,7 @@ function movementOf(video) {
  * The visitor, or the bars alone when there is no picture.
  * @param {Scene} scene
  */
-function selfTile({ t }) {
+export function selfTile({ t }) {
   const video = silentVideo({ "aria-hidden": "true" });
   const bars = Array.from({ length: BARS }, () => h("span"));
   const meter = h("div", { class: "meter", "aria-hidden": "true" }, ...bars);

@@ -32,6 +32,7 @@ const SENTENCE_OF_CODE = new Map([
   ["network", "failed.network"],
   ["timeout", "failed.timeout"],
   ["media_insecure", "failed.media_insecure"],
+  ["media_policy", "failed.media_policy"],
   ["connect_failed", "failed.connect"],
   ["connect_timeout", "failed.connect"],
   ["connection_lost", "failed.connection_lost"],

@@ -24,6 +24,13 @@ export const FRENCH = {
   "asking.voice_and_image": "Votre voix et votre image",
   "asking.details": "Lire la notice complète",
   "asking.camera": "Utiliser ma caméra",
+  "asking.check": "Vérifier le micro et la caméra",
+  "asking.check_wait": "Votre navigateur vous demande l’accès. Choisissez « Autoriser ».",
+  "asking.check_voice": "Parlez : les barres bougent quand on vous entend. Personne d’autre ne vous entend encore.",
+  "asking.check_both":
+    "Parlez : les barres bougent quand on vous entend. Personne d’autre ne vous voit ni ne vous entend encore.",
+  "asking.check_failed":
+    "Le micro ou la caméra ne s’est pas ouvert. Vous pouvez commencer quand même : l’étape suivante dit quoi faire.",
   "asking.question": "Enregistrer l’appel ?",
   "asking.accept": "Accepter l’enregistrement",
   "asking.refuse": "Continuer sans enregistrement",
@@ -102,6 +109,7 @@ export const FRENCH = {
   "live.camera": "Caméra",
   "live.you": "Vous",
   "live.muted": "Micro coupé",
+  "live.unheard": "Votre micro est coupé : personne ne vous entend.",
   "live.unmuted": "Micro rétabli",
   "live.camera_is_off": "Caméra coupée",
   "live.camera_is_on": "Caméra allumée",
@@ -137,6 +145,9 @@ export const FRENCH = {
   "ended.kept_voice_call": "Votre voix et celle de l’autre côté, jusqu’au {date}",
   "ended.kept_both_call": "Votre voix, votre image et celles de l’autre côté, jusqu’au {date}",
   "ended.questions": "Poser une question sur cet appel",
+  "ended.seen_by": "Qui peut le consulter",
+  "ended.seen_by_value": "Les personnes habilitées de {tenant}. Chaque consultation est consignée.",
+  "ended.save": "Télécharger ces informations",
   "ended.lasted": "Durée",
   "ended.kept": "Ce qui est conservé",
   "ended.kept_voice": "Votre voix, jusqu’au {date}",
@@ -166,6 +177,8 @@ export const FRENCH = {
   "failed.notice_changed": "La notice vient de changer. Réessayez pour lire la nouvelle.",
   "failed.codec": "Votre navigateur ne parle pas un format que nous comprenons. Essayez-en un autre.",
   "failed.media_insecure": "Cette page n’est pas sécurisée (https) : le navigateur lui refuse le micro.",
+  "failed.media_policy":
+    "La page qui affiche ce bouton ne lui permet pas d’utiliser le micro ou la caméra. Merci de prévenir le site que vous visitez.",
   "failed.connect":
     "La connexion n’a pas pu s’établir. Un réseau d’entreprise ou un VPN peut la bloquer : essayez un autre réseau.",
   "failed.connection_lost": "La connexion a été perdue. Vérifiez votre réseau, puis rappelez.",

@@ -105,6 +105,9 @@ details p { padding-block: 4px 8px; }
 .switch input:checked { border-color: var(--cv-brand); background: var(--cv-brand); }
 .switch input:checked::before { transform: translateX(18px); background: var(--cv-on-brand); }
 .choices { display: grid; gap: 10px; }
+.check { display: grid; gap: 10px; }
+.check .self:not(.no-picture) { max-block-size: 220px; }
+.last { display: flex; flex-wrap: wrap; justify-content: center; gap: 0 8px; }
 .choices .tonal { justify-content: flex-start; text-align: start; }
 
 .emblem {
@@ -117,6 +120,7 @@ details p { padding-block: 4px 8px; }
 .emblem.warn { color: var(--cv-warn-text); background: var(--cv-warn-soft); }
 .emblem.danger { color: var(--cv-danger-text); background: var(--cv-danger-soft); }
 .steps { display: grid; gap: 8px; padding-inline-start: 1.4em; }
+.steps .icon { inline-size: 20px; block-size: 20px; margin-inline: 4px 2px; vertical-align: -4px; color: var(--cv-brand-text); }
 .steps li::marker { font-weight: 650; color: var(--cv-brand-text); }
 
 .rings { position: relative; display: grid; place-items: center; inline-size: 96px; block-size: 96px; color: var(--cv-on-brand); }

@@ -96,6 +96,12 @@ export const LIVE = `
 }
 .sharing .initial { inline-size: 48px; block-size: 48px; font-size: 20px; }
 
+.hint {
+  display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; padding: 6px 6px 6px 14px; border-radius: 12px;
+  font-size: 14px; font-weight: 550; color: var(--cv-warn-text); background: var(--cv-warn-soft);
+}
+.hint p { flex: 1 1 12em; }
+.hint .plain { color: var(--cv-warn-text); font-weight: 650; padding-inline: 12px; }
 .share {
   display: grid; grid-template-columns: auto 1fr; gap: 10px 12px; align-items: start; padding: 12px 14px; border-radius: 12px;
   font-size: 14px; background: var(--cv-sunken);

@@ -15,7 +15,7 @@ import { livePanel } from "./live.js";
 /**
  * What the visitor can do.
  * @typedef {{press: () => void, again: () => void, hangUp: () => void, wantVideo: (video: boolean) => void,
- *   choose: (choice: "accepted" | "refused") => void, open: (video: boolean) => void,
+ *   choose: (choice: "accepted" | "refused") => void, open: (video: boolean) => void, check: () => void,
  *   mute: (muted: boolean) => void, switchCamera: (on: boolean) => Promise<void>, flip: () => Promise<void>,
  *   useMicrophone: (id: string) => void, useCamera: (id: string) => void, useSpeaker: (id: string) => void,
  *   unblockSound: () => void, share: () => void, stopSharing: () => void}} Actions
