@@ -16,6 +16,7 @@ CONSOLE = WEB / "console"
 SOURCES = sorted(path for path in CONSOLE.rglob("*") if path.suffix in {".js", ".html", ".css"})
 ELSEWHERE = {
     "system",
+    "team",
     "tenant",
     "person",
     "team",
