@@ -66,7 +66,7 @@ export function small(name, label, act) {
  */
 export function control(name, pictures, word, act) {
   const round = h("span", { class: "round" }, ...pictures);
-  return h("button", { type: "button", class: `control ${name}`, click: act }, round, word);
+  return h("button", { type: "button", class: `control ${name}`, click: act }, round, h("span", {}, word));
 }
 
 /**

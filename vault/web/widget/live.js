@@ -59,6 +59,7 @@ export function livePanel(model, scene) {
   const timer = setInterval(() => {
     setText(time, clock(Date.now() - (model.startedAt ?? Date.now())));
     stage.draw();
+    bar.draw();
   }, TICK_MS);
   const close = () => {
     clearInterval(timer);

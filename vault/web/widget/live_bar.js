@@ -30,9 +30,11 @@ export function barOf({ node, time, pickers, picture }, { t }) {
     if (isSharing !== wasSharing) size.set(isSharing);
     wasSharing = isSharing;
     size.node.hidden = !party.others.length;
-    pip.hidden = !party.others.length || !document.pictureInPictureEnabled;
   };
-  return { node: h("div", { class: "bar" }, badge.node, time, devices, pip, size.node, fold.node), show };
+  const draw = () => {
+    pip.hidden = !document.pictureInPictureEnabled || !picture();
+  };
+  return { node: h("div", { class: "bar" }, badge.node, time, devices, pip, size.node, fold.node), show, draw };
 }
 
 /**

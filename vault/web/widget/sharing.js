@@ -44,6 +44,7 @@ export function sharing(model, scene) {
     button.hidden = !isOn && !canBegin;
     button.classList.toggle("on", isOn);
     button.title = t(isOn ? "share.stop" : "share.start");
+    /** @type {HTMLElement} */ (button.lastChild).textContent = t(isOn ? "share.stop_short" : "share.short");
     button.setAttribute("aria-label", button.title);
     const told = isHopeless ? t("share.unsupported") : wordsOf(now, isAsked, scene);
     if (told !== words.textContent && !isAsked) scene.say(told);

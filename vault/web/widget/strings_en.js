@@ -117,6 +117,7 @@ export const ENGLISH = {
   "share.short": "Share",
   "share.start": "Share your screen",
   "share.stop": "Stop sharing your screen",
+  "share.stop_short": "Stop",
   "share.choose": "Choose what to show",
   "share.question": "{name} will see the tab, window or screen that you choose.",
   "share.will_be_kept": "It will be recorded, like the rest of the call.",

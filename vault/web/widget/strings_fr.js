@@ -120,7 +120,8 @@ export const FRENCH = {
 
   "share.short": "Partager",
   "share.start": "Partager votre écran",
-  "share.stop": "Ne plus partager votre écran",
+  "share.stop": "Arrêter de partager votre écran",
+  "share.stop_short": "Arrêter",
   "share.choose": "Choisir quoi montrer",
   "share.question": "{name} verra l’onglet, la fenêtre ou l’écran que vous choisirez.",
   "share.will_be_kept": "Ce sera enregistré, comme le reste de l’appel.",

@@ -106,7 +106,10 @@ details p { padding-block: 4px 8px; }
 .switch input:checked::before { transform: translateX(18px); background: var(--cv-on-brand); }
 .choices { display: grid; gap: 10px; }
 .check { display: grid; gap: 10px; }
-.check .self:not(.no-picture) { max-block-size: 220px; }
+.check .self:not(.no-picture) { max-block-size: 180px; }
+.panel:has(> .check:not([hidden])) > .choices { /* the answer stays in sight */
+  position: sticky; inset-block-end: 0; padding-block: 10px; background: var(--cv-surface);
+}
 .last { display: flex; flex-wrap: wrap; justify-content: center; gap: 0 8px; }
 .choices .tonal { justify-content: flex-start; text-align: start; }
 

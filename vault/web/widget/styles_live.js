@@ -101,7 +101,7 @@ export const LIVE = `
   font-size: 14px; font-weight: 550; color: var(--cv-warn-text); background: var(--cv-warn-soft);
 }
 .hint p { flex: 1 1 12em; }
-.hint .plain { color: var(--cv-warn-text); font-weight: 650; padding-inline: 12px; }
+.hint .plain { margin-inline-start: auto; color: var(--cv-warn-text); font-weight: 650; padding-inline: 12px; }
 .share {
   display: grid; grid-template-columns: auto 1fr; gap: 10px 12px; align-items: start; padding: 12px 14px; border-radius: 12px;
   font-size: 14px; background: var(--cv-sunken);
@@ -122,7 +122,10 @@ export const LIVE = `
   display: flex; align-items: start; gap: 10px; padding: 10px 12px; border-radius: 10px; font-size: 14px;
   color: var(--cv-warn-text); background: var(--cv-warn-soft);
 }
-.controls { display: flex; justify-content: center; gap: 4px; margin-inline: -10px; }
+.controls { /* at hand however much stands above: on a small phone, at a large zoom, with the devices open */
+  position: sticky; inset-block-end: 0; z-index: 2; display: flex; justify-content: center; gap: 4px;
+  margin: 0 -10px -18px; padding: 6px 0 14px; background: var(--cv-surface);
+}
 .control {
   flex-direction: column; flex: 0 1 84px; gap: 6px; min-inline-size: 0; padding: 4px 4px 6px; border-radius: 14px;
   font-size: 13px; font-weight: 500; color: var(--cv-ink);
@@ -148,7 +151,7 @@ export const LIVE = `
 .folded h2 { margin: 0; font-size: 15px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .folded .lead, .folded .pickers, .folded .stage, .folded .more-list, .folded .more, .folded .share-screen, .folded > .main:not(.hear),
 .folded .devices, .folded .pip, .folded .larger, .folded .flip, .folded .toggle + .toggle { display: none; }
-.folded .controls { justify-content: flex-start; margin-inline-start: -6px; }
+.folded .controls { justify-content: flex-start; margin: 0 0 0 -6px; padding: 0; }
 .folded .control { flex: 0 0 auto; flex-direction: row; min-inline-size: 0; min-block-size: 44px; padding-inline: 6px 12px; }
 .folded .round { inline-size: 36px; block-size: 36px; }
 .folded .hang-up .round { inline-size: 48px; }
