@@ -84,6 +84,42 @@ def test_mute_and_camera_say_what_they_did_and_the_light_goes_out(centre: CallCe
     expect(agent.get_by_role("dialog")).to_have_count(0)
 
 
+def test_whoever_speaks_while_muted_is_told(centre: CallCentre) -> None:
+    """The hint comes with speech, and one press of it turns the microphone on."""
+    agent = centre.agent()
+    centre.visitor()
+    take(agent)
+    agent.get_by_role("button", name="Mute", exact=True).click()
+    agent.evaluate("() => { AnalyserNode.prototype.getFloatTimeDomainData = (all) => void all.fill(0.3) }")
+    hint = agent.locator(".note-warn", has_text="nobody hears you")
+    expect(hint).to_be_visible()
+    expect(agent.locator(".stage-main [data-speaks=true]")).to_be_visible()
+    hint.get_by_role("button", name="Unmute").click()
+    expect(hint).to_be_hidden()
+
+
+def test_a_call_behind_other_windows_is_notified_without_the_visitors_name(centre: CallCentre) -> None:
+    """Whoever asked for it gets a notification: it names the button alone, and goes with the ring."""
+    agent = centre.agent()
+    agent.evaluate(
+        """() => {
+          window.noted = [];
+          Document.prototype.hasFocus = () => false;
+          Notification = class extends EventTarget {
+            static permission = "granted";
+            constructor(title, { body }) { super(); this.text = `${title}: ${body}`; noted.push(this); }
+            close() { this.closed = true; }
+          };
+        }"""
+    )
+    visitor = centre.visitor()
+    agent.locator(".ring").wait_for()
+    button = agent.locator(".ring .facts dd").first.inner_text()
+    assert agent.evaluate("noted.map(({ text }) => text)") == [f"Incoming call: {button}"]
+    visitor.close()
+    agent.wait_for_function("() => noted[0].closed", timeout=WAIT_MS)
+
+
 def test_the_keyboard_is_enough_to_take_a_call_and_to_hang_up(centre: CallCentre) -> None:
     """F8 goes to the card from anywhere; Enter takes; Tab reaches what can be done."""
     agent = centre.agent()

@@ -216,6 +216,7 @@ async def test_no_state_of_a_talk_has_a_barrier(
     await shop.joined()
     await shop.sees("camera")
     await shop.inside(".bar .devices").click()
+    await shop.inside(".share-screen").click()
     found["talking"] = await shop.barriers()
     await shop.joined(kind="screen")
     await shop.sees("screen")
