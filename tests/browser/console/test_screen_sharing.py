@@ -65,6 +65,7 @@ def test_each_side_shows_a_screen_that_the_other_sees_and_that_is_kept(centre: C
     visitor = centre.visitor()
     take(agent)
     slides = agent.context.new_page()
+    slides.set_viewport_size({"width": 640, "height": 360})  # three encoders run on this machine
     slides.set_content(SLIDES)
     visitor.bring_to_front()
     visitor.locator(SHARE["visitor"]).click()
