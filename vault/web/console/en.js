@@ -325,6 +325,8 @@ export default {
   "gap.pause": "recording was paused",
   "gap.mute": "nothing was sent",
   "gap.loss": "lost on the network",
+  "gap.reconnect": "the connection was made anew",
+  "gap.restart": "the server was started anew",
   "gap.crash": "the server was interrupted",
 
   "end.hangup": "The call was hung up.",

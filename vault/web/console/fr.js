@@ -325,6 +325,8 @@ export default {
   "gap.pause": "enregistrement en pause",
   "gap.mute": "rien n’était envoyé",
   "gap.loss": "perdu sur le réseau",
+  "gap.reconnect": "la connexion a été rétablie",
+  "gap.restart": "le serveur a été redémarré",
   "gap.crash": "serveur interrompu",
 
   "end.hangup": "L’appel a été raccroché.",
