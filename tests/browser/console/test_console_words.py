@@ -19,7 +19,6 @@ ELSEWHERE = {
     "team",
     "tenant",
     "person",
-    "team",
     "issuer",
     "session",
     "sign_in_code",
