@@ -32,6 +32,7 @@ from vault.model import (  # noqa: E402
     LEG_MOVES,
     MEDIA_MOVES,
     PREFIXES,
+    RECORDING_MOVES,
     RING_MOVES,
     ErasureReason,
 )
@@ -182,6 +183,7 @@ def states() -> str:
         "leg (`vault.model.LEG_MOVES`)": LEG_MOVES,
         "ring (`vault.model.RING_MOVES`)": RING_MOVES,
         "request to a colleague (`vault.model.ASK_MOVES`)": ASK_MOVES,
+        "recording of a party (`vault.model.RECORDING_MOVES`)": RECORDING_MOVES,
         "media item (`vault.model.MEDIA_MOVES`)": MEDIA_MOVES,
         "erasure (`vault.model.ERASURE_MOVES`)": ERASURE_MOVES,
         "peer connection (`webrtc.lifecycle.MOVES`)": PEER_MOVES,

@@ -23,6 +23,7 @@ from storage.store import ObjectStore
 from vault import __version__
 from vault.calls.buttons import Buttons
 from vault.calls.calls import Calls
+from vault.calls.control import Control
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
@@ -109,6 +110,7 @@ class Rooms(Ground):
     ringing: Ringing
     relays: Relays
     papers: Papers
+    control: Control
     finisher: Finisher
     library: Library
     reader: Reader
@@ -287,6 +289,9 @@ def _rooms(ground: Ground) -> Rooms:
     live = _live(ground, calls, _recorder(ground, recordings, finisher))
     papers = _papers(ground, calls, live)
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
+    eraser, unjoined_s = _eraser(ground, live.legs, finisher), ground.settings.sessions.visitor_token_s
+    keeper = Keeper(eraser, requests, recordings, calls, papers.notes, clock, unjoined_s=unjoined_s)
+    live.control.withdrawals.erase_with(keeper.stopped)
     named = {field.name: getattr(ground, field.name) for field in fields(ground)}
     return Rooms(
         **named,
@@ -301,21 +306,14 @@ def _rooms(ground: Ground) -> Rooms:
         ringing=live.ringing,
         relays=live.relays,
         papers=papers,
+        control=live.control,
         finisher=finisher,
         library=Library(database),
         reader=Reader(database, ground.keys, ground.store),
         links=Links(database, ledger, clock, lifetime_s=ground.settings.links.lifetime_s),
         deletion_requests=requests,
         receipts=Receipts(requests, ledger, ground.checkpoints),
-        keeper=Keeper(
-            _eraser(ground, live.legs, finisher),
-            requests,
-            recordings,
-            calls,
-            papers.notes,
-            clock,
-            unjoined_s=ground.settings.sessions.visitor_token_s,
-        ),
+        keeper=keeper,
     )
 
 
@@ -446,6 +444,7 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         ("checkpoints", lambda: rooms.checkpoints.run(rooms.settings.ledger.checkpoint_s)),
         ("finisher", rooms.finisher.run),
         ("keeper", rooms.keeper.run),
+        ("control", rooms.control.run),
         ("links", lambda: _close_links(rooms.links)),
         ("rechecks", Rechecks(rooms.legs.floor, rooms.identity.may_go_on).run),
     )

@@ -29,6 +29,7 @@ PREFIXES: Final = {
     "rng": "ring on one person's screen",
     "ask": "request to a colleague",
     "con": "consent",
+    "pau": "secure pause",
     "rec": "recording",
     "lnk": "link",
     "del": "deletion request",
@@ -161,10 +162,31 @@ class Role(StrEnum):
 
 
 class ConsentChoice(StrEnum):
-    """What the visitor answered to the notice."""
+    """What the visitor answered to the notice, and whether a yes was taken back."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class StopRule(StrEnum):
+    """What becomes of what was recorded of a call before its recording was stopped for good."""
+
+    ERASE = "erase"
+    KEEP = "keep"
+
+
+class RecordingState(StrEnum):
+    """Whether a party of a call is being recorded, and if not, why not (``vault.calls.permits``)."""
+
+    UNANSWERED = "unanswered"  # the notice has no answer yet
+    OFF = "off"  # the button records nothing
+    REFUSED = "refused"
+    RECORDING = "recording"
+    PAUSED = "paused"
+    FULL = "full"  # this party's recording reached its limit; the others' may go on
+    WITHDRAWN = "withdrawn"
+    NOT_RECORDED = "not_recorded"  # an agent made it a call without a recording
 
 
 class ErasureReason(StrEnum):
@@ -173,6 +195,7 @@ class ErasureReason(StrEnum):
     VISITOR_REQUEST = "visitor_request"
     CONSENT_WITHDRAWN = "consent_withdrawn"
     RETENTION = "retention"
+    NOT_RECORDED = "not_recorded"  # what was there when an agent took the call as an unrecorded one
     RECORDED_BY_MISTAKE = "recorded_by_mistake"
     LEGAL = "legal"
     OTHER = "other"
@@ -209,6 +232,24 @@ ASK_MOVES: Final = {
     AskState.CANCELLED: frozenset[AskState](),
     AskState.OVER: frozenset[AskState](),
 }
+
+RECORDING_MOVES: Final = {
+    RecordingState.UNANSWERED: frozenset(
+        {RecordingState.OFF, RecordingState.REFUSED, RecordingState.RECORDING, RecordingState.PAUSED}
+    ),
+    RecordingState.RECORDING: frozenset(
+        {RecordingState.PAUSED, RecordingState.FULL, RecordingState.WITHDRAWN, RecordingState.NOT_RECORDED}
+    ),
+    RecordingState.PAUSED: frozenset(
+        {RecordingState.RECORDING, RecordingState.WITHDRAWN, RecordingState.NOT_RECORDED}
+    ),
+    RecordingState.FULL: frozenset({RecordingState.WITHDRAWN, RecordingState.NOT_RECORDED}),
+    RecordingState.NOT_RECORDED: frozenset({RecordingState.WITHDRAWN}),
+    RecordingState.OFF: frozenset[RecordingState](),
+    RecordingState.REFUSED: frozenset[RecordingState](),
+    RecordingState.WITHDRAWN: frozenset[RecordingState](),
+}
+"""Nothing leads back to *recording* but the end of a pause."""
 
 MEDIA_MOVES: Final = {
     MediaState.CAPTURING: frozenset({MediaState.FINISHING, MediaState.ERASING}),

@@ -21,6 +21,8 @@ class Permission(StrEnum):
     CALL_CONSENT = "call:consent"  # answer the notice: nobody says yes for the visitor
     CALL_JOIN = "call:join"  # post a leg, hang up one's own; people only in calls that they took
     CALL_ANSWER = "call:answer"  # be rung, say whether one is there, take and decline
+    CALL_PAUSE = "call:pause"  # pause the recording and let it go on; people only in calls that they are in
+    CALL_UNRECORD = "call:unrecord"  # make one's call one without a recording
     CALL_READ = "call:read"
     CALL_LIST = "call:list"  # list and search calls; who called is not in the list
     CALL_PERSONAL = "call:personal"  # who called, what was written and noted; each look is in the ledger
@@ -39,12 +41,18 @@ class Permission(StrEnum):
     BUTTONS_READ = "buttons:read"
     BUTTONS_MANAGE = "buttons:manage"
     ISSUERS_MANAGE = "issuers:manage"
+    TENANT_READ = "tenant:read"  # the company's own rules
+    TENANT_MANAGE = "tenant:manage"
 
 
 _P = Permission
 _SIGNED_IN: Final = frozenset({_P.PUBLIC, _P.WHO_AM_I, _P.EVENTS_LISTEN})
 _READS: Final = frozenset({_P.CALL_READ, _P.MEDIA_LIST, _P.MEDIA_PLAY, _P.MEDIA_HISTORY, _P.BUTTONS_READ})
-_ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN, _P.CALL_LIST, _P.CALL_PERSONAL, _P.CALL_NOTE})
+_ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN, _P.CALL_PAUSE, _P.CALL_UNRECORD}) | {
+    _P.CALL_LIST,
+    _P.CALL_PERSONAL,
+    _P.CALL_NOTE,
+}
 _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
@@ -62,6 +70,8 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
         _P.NOTES_MANAGE,
         _P.ISSUERS_MANAGE,
         _P.LEDGER_READ,
+        _P.TENANT_READ,
+        _P.TENANT_MANAGE,
     },
     # The data protection officer sees who looked and what was erased, erases, but plays nothing.
     Role.AUDITOR: _SIGNED_IN
@@ -74,11 +84,13 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
         _P.BUTTONS_READ,
         _P.PEOPLE_READ,
         _P.LEDGER_READ,
+        _P.TENANT_READ,
     },
-    # The client company's own program: asks for erasure, never plays.
+    # The client company's own program: asks for erasure, pauses for card data, never plays.
     Role.SERVICE: _SIGNED_IN
     | {
         _P.CALL_READ,
+        _P.CALL_PAUSE,
         _P.CALL_LIST,
         _P.MEDIA_LIST,
         _P.ERASURE_REQUEST,

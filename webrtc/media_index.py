@@ -201,6 +201,7 @@ class MediaIndex:
         self.zero_us = 0
         self.crashed = False
         self.open_gaps: dict[int, GapBegin] = {}
+        self.pauses: list[tuple[int, int | None]] = []  # of the whole leg, on the clock of arrival
         self.gate = FrameGate()
         self._timeline = timeline
         self._all: list[IndexedTrack] = []
@@ -277,11 +278,15 @@ class MediaIndex:
                 self._begin_gap(event)
             case GapEnd():
                 self.open_gaps.pop(self._first_id(event.track_id), None)
+                if event.track_id == WHOLE_LEG and self.pauses and self.pauses[-1][1] is None:
+                    self.pauses[-1] = (self.pauses[-1][0], event.at_us)
 
     def _begin_gap(self, gap: GapBegin) -> None:
         if gap.cause in {GapCause.RECONNECT, GapCause.RESTART}:
             self.open_gaps.clear()  # what the leg before had stopped, this one begins without
         self.open_gaps[self._first_id(gap.track_id)] = gap
+        if gap.track_id == WHOLE_LEG and gap.cause is GapCause.PAUSE:
+            self.pauses.append((gap.at_us, None))
         for track in self._all:
             if gap.track_id == WHOLE_LEG or self._by_id[gap.track_id] is track:
                 track.mark(gap.cause)

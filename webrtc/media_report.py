@@ -31,6 +31,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Capture of the whole leg was paused; `end_ms` is None where it never went on."""
+
+    start_ms: int
+    end_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class LossNote:
     """Packets given up by a track, placed at the frame before the hole."""
 
@@ -91,6 +99,7 @@ class MediaReport:
     gaps: tuple[Gap, ...]
     gaps_not_listed: int
     legs: tuple[LegSpan, ...]
+    pauses: tuple[Pause, ...] = ()
 
 
 def report(index: MediaIndex) -> MediaReport:
@@ -105,6 +114,7 @@ def report(index: MediaIndex) -> MediaReport:
         gaps=tuple(listed),
         gaps_not_listed=len(gaps) - len(listed),
         legs=_legs(index),
+        pauses=tuple(_pauses(index))[: index.limits.notes],
     )
 
 
@@ -152,6 +162,15 @@ def _track(index: MediaIndex, number: int, track: IndexedTrack) -> TrackReport:
         ended=track.ended,
         sha256=track.digest.hexdigest(),
     )
+
+
+def _pauses(index: MediaIndex) -> Iterator[Pause]:
+    """Pauses on the file's clock: from the last frame's arrival before to the moment capture went on."""
+    for begin_us, end_us in index.pauses:
+        start_ms, end_ms = (
+            None if at_us is None else max(0, (at_us - index.zero_us) // 1000) for at_us in (begin_us, end_us)
+        )
+        yield Pause(start_ms or 0, end_ms)
 
 
 def _gaps(index: MediaIndex) -> Iterator[Gap]:

@@ -82,11 +82,19 @@ class Peer(Endpoint[Tap]):
 
     # who takes frames, who takes packets
 
-    def attach(self, sink: FrameSink) -> None:
-        """Give the frames that follow to `sink`, also before the leg is answered; asks for a keyframe."""
+    def attach(self, sink: FrameSink, *, not_before_s: float | None = None) -> None:
+        """Give the frames that follow to `sink`, also before the leg is answered; asks for a keyframe.
+
+        With `not_before_s`, a monotonic time, nothing that was sent before it, whenever it comes.
+        """
         self._sink = sink
         if self._parts is not None:
-            self._parts.media.attach(sink)
+            self._parts.media.attach(sink, not_before_s=not_before_s)
+
+    def flush(self) -> None:
+        """Give out the frames that are complete by now."""
+        if self._parts is not None:
+            self._parts.media.flush()
 
     def detach(self) -> None:
         """Drop the frames that follow, at once and without memory."""

@@ -14,7 +14,7 @@ from webrtc.assembly import OpusAssembler
 from webrtc.frames import Codec, EncodedFrame, MediaKind, TrackEnd, TrackInfo
 from webrtc.h264 import H264Assembler
 from webrtc.sequencer import Sequencer, SequencerLimits
-from webrtc.source import Reception, TrackClock
+from webrtc.source import Reception, Sent, TrackClock
 from webrtc.vp8 import Vp8Assembler
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class PassthroughReceiver:
         self._send = send
         self._clock = TrackClock(info.clock_rate_hz)
         self._reception: Reception | None = None
+        self._sent = Sent(info.clock_rate_hz)
+        self._not_before_s: float | None = None  # what was sent before is not for the taker of frames
         self._left_s: dict[int, float] = {}  # sources of before, and when another took their place
         self._report: SenderClock | None = None
         self._keyframe_asked_s = -limits.keyframe_retry_s
@@ -125,6 +127,7 @@ class PassthroughReceiver:
         counts.packets += 1
         counts.payload_bytes += len(packet.payload)
         reception.add(packet, now_s)
+        self._sent.add(packet.timestamp, now_s)
         self._follow(packet, now_s)
         return packet
 
@@ -159,6 +162,7 @@ class PassthroughReceiver:
             self._outlet.lost(self.info, 0, now_s)
         self.counts.sources += 1
         self._reception = Reception(ssrc, self.info.clock_rate_hz)
+        self._sent = Sent(self.info.clock_rate_hz)
         self._report = None
         self._clock.new_source()
         self._restart()
@@ -187,8 +191,37 @@ class PassthroughReceiver:
         if sequencer.has_gap:
             self._give_up(now_s)
             self._ask(now_s)
-        if assembler.needs_keyframe:
+        if assembler.needs_keyframe and self._may_start(now_s):
             self._want_keyframe(now_s)
+
+    def start_after(self, not_before_s: float) -> None:
+        """Give out only what was sent from this time on, and for video from a keyframe on.
+
+        It is told by a frame's stamp, not by its arrival: what was sent before may come long after, out of a
+        queue or sent again. Asking for the keyframe waits until its answer is not sent too early as well.
+        """
+        self._not_before_s = not_before_s
+        self._await_keyframe()
+
+    def _await_keyframe(self) -> None:
+        if self.info.kind is MediaKind.VIDEO:
+            self._assembler.needs_keyframe = True
+            self._keyframe_urgent = True
+
+    def _may_start(self, now_s: float) -> bool:
+        """Whether what is sent now is for the taker of frames."""
+        return self._not_before_s is None or now_s >= self._not_before_s
+
+    def _is_too_early(self, packet: RtpPacket, now_s: float) -> bool:
+        """Whether a frame was sent before its taker may have it; after the first that was not, none is."""
+        not_before_s = self._not_before_s
+        if not_before_s is None:
+            return False
+        if not self._may_start(now_s) or self._sent.at_s(packet.timestamp, now_s) < not_before_s:
+            self._await_keyframe()
+            return True
+        self._not_before_s = None
+        return False
 
     # frames out
 
@@ -203,6 +236,8 @@ class PassthroughReceiver:
         stamp = self._clock.place(packet.timestamp, now_s)
         if stamp is None:
             self.counts.unusable += 1
+            return
+        if self._is_too_early(packet, now_s):
             return
         self.counts.frames += 1
         self.counts.keyframes += picture.is_keyframe
@@ -241,7 +276,7 @@ class PassthroughReceiver:
         """Give up what waited too long, ask again for what may still come."""
         self._give_up(now_s)
         self._ask(now_s)
-        if self._assembler.needs_keyframe:
+        if self._assembler.needs_keyframe and self._may_start(now_s):
             self._want_keyframe(now_s)
 
     def pause(self) -> None:

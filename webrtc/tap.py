@@ -166,8 +166,7 @@ class Tap:
     def send_feedback(self) -> None:
         """Give out the frames so far; send the arrivals since the last call, for the sender's estimate."""
         self._pace.top_up(time.monotonic())
-        for receiver in self.receivers:
-            receiver.assemble()
+        self.flush()
         packet = self._feedback.take(self._main_source())
         if packet is not None:
             self._send_rtcp(packet)
@@ -203,10 +202,22 @@ class Tap:
 
     # who takes the frames
 
-    def attach(self, sink: FrameSink) -> None:
-        """Give the frames that follow to `sink`; video starts at a keyframe, which is asked for."""
+    def attach(self, sink: FrameSink, *, not_before_s: float | None = None) -> None:
+        """Give the frames that follow to `sink`; video starts at a keyframe, which is asked for.
+
+        With `not_before_s`, a monotonic time, nothing that was sent before it, whenever it comes.
+        """
         self.outlet.attach(sink)
-        self.request_keyframe()
+        if not_before_s is None:
+            self.request_keyframe()
+        else:
+            for receiver in self.receivers:
+                receiver.start_after(not_before_s)
+
+    def flush(self) -> None:
+        """Give out the frames that are complete by now."""
+        for receiver in self.receivers:
+            receiver.assemble()
 
     def detach(self) -> None:
         """Drop the frames that follow, from the next packet on."""

@@ -13,6 +13,8 @@ WITHOUT_BEHAVIOUR = {
 }
 # Modules that another module's test file holds: add a line here only where the two make one idea.
 HELD_BY = {
+    "vault/db/columns.py": "tests/vault/db/test_migrate.py",
+    "vault/db/ledger_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.
@@ -42,6 +44,11 @@ HELD_BY = {
     "vault/http/chat.py": "tests/vault/http/test_history.py",
     "vault/http/notes.py": "tests/vault/http/test_history.py",
     "vault/rights/belongings.py": "tests/vault/rights/test_erasure.py",
+    # What stops a recording is one idea: for a while or for good, in memory and in rows, and its routes.
+    "vault/calls/capturing.py": "tests/vault/calls/test_pauses.py",
+    "vault/calls/control.py": "tests/vault/http/test_pauses.py",
+    "vault/calls/pause_rows.py": "tests/vault/calls/test_pauses.py",
+    "vault/http/tenant.py": "tests/vault/http/test_withdrawals.py",
     # The door is knocked on as a whole; its inner parts have no other way in.
     "vault/http/ask.py": "tests/vault/http/test_door.py",
     "vault/http/body.py": "tests/vault/http/test_door.py",

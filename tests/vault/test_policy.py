@@ -21,6 +21,8 @@ MAY = {
     Permission.CALL_CONSENT: {Role.VISITOR},
     Permission.CALL_JOIN: {Role.VISITOR, Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.CALL_ANSWER: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
+    Permission.CALL_PAUSE: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN, Role.SERVICE},
+    Permission.CALL_UNRECORD: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.CALL_READ: set(Role),
     Permission.CALL_LIST: set(Role) - {Role.VISITOR},
     Permission.CALL_PERSONAL: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
@@ -39,6 +41,8 @@ MAY = {
     Permission.BUTTONS_MANAGE: {Role.ADMIN},
     Permission.NOTES_MANAGE: {Role.ADMIN},
     Permission.ISSUERS_MANAGE: {Role.ADMIN},
+    Permission.TENANT_READ: {Role.ADMIN, Role.AUDITOR},
+    Permission.TENANT_MANAGE: {Role.ADMIN},
 }
 
 

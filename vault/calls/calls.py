@@ -8,13 +8,14 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Row, cast, insert, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vault.calls import pause_rows
 from vault.calls.buttons import Button, Buttons
 from vault.calls.notice import Language, Notice
 from vault.calls.participants import all_left, came_back, left_with_last_leg, require_part
 from vault.calls.visitors import Visitor, add_indexes, indexes, sealed
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import buttons, calls, consents, erasures, legs, media
+from vault.db.tables import buttons, calls, consents, erasures, legs, media, tenants
 from vault.errors import (
     ConflictError,
     ConsentMissingError,
@@ -38,6 +39,7 @@ from vault.model import (
     LegState,
     MediaState,
     Role,
+    StopRule,
     before,
     is_id,
     new_id,
@@ -77,6 +79,9 @@ class CallView:
     records: bool
     retention_days: int
     taken_by: Id | None = None  # the person who answered
+    unrecorded: bool = False  # by an agent's wish
+    pause: pause_rows.PauseRow | None = None
+    on_withdrawal: StopRule = StopRule.ERASE  # the tenant's, or what held when consent was withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,10 +382,13 @@ class Calls:
     async def _view(self, connection: AsyncConnection, call: Row[Any]) -> CallView:
         button = (
             await connection.execute(
-                select(buttons.c.records, buttons.c.retention_days).where(buttons.c.id == call.button_id)
+                select(buttons.c.records, buttons.c.retention_days, tenants.c.on_withdrawal)
+                .join(tenants, tenants.c.id == buttons.c.tenant_id)
+                .where(buttons.c.id == call.button_id)
             )
         ).one()
         consent = await self._consent(connection, call.id)
+        rule = button.on_withdrawal if consent is None else consent.withdrawal_rule or button.on_withdrawal
         return CallView(
             id=call.id,
             tenant_id=call.tenant_id,
@@ -395,6 +403,9 @@ class Calls:
             records=button.records,
             retention_days=button.retention_days,
             taken_by=call.taken_by,
+            unrecorded=call.unrecorded_at is not None,
+            pause=await pause_rows.open_pause(connection, call.id),
+            on_withdrawal=StopRule(rule),
         )
 
     async def _end_when_empty(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> bool:
@@ -422,6 +433,7 @@ class Calls:
             update(calls).where(calls.c.id == call_id).values(state=to.value, ended_at=now, end_reason=reason)
         )
         await all_left(connection, call_id, now)
+        await pause_rows.end(connection, call_id, at=now, cause=pause_rows.CALL_ENDED)
         await self._ledger.append(
             connection,
             Entry(

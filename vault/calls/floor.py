@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vault.calls.calls import CallView
+from vault.calls.permits import Permit, Permits
 from vault.media.capture import Capture
-from vault.model import Id, LegKind, Role
+from vault.model import Id, LegKind, RecordingState, Role
 from vault.policy import Principal
 from webrtc.frames import Codec, MediaKind
 from webrtc.lifecycle import CloseReason
@@ -59,6 +60,7 @@ class LiveLeg:
     address: str
     peer: Peer
     ends: Ends
+    permit: Permit
     capture: Capture | None = None
     is_live: bool = False
     is_over: bool = False
@@ -69,6 +71,11 @@ class LiveLeg:
     def is_ending(self) -> bool:
         """Whether nothing more comes from it, though its rows may not be final yet."""
         return self.peer.close_reason is not None or self.ends.reason is not None
+
+    @property
+    def recording(self) -> RecordingState:
+        """Whether it is being recorded, and if not, why not."""
+        return self.permit.state(full=self.capture is not None and self.capture.is_full)
 
     @property
     def is_visitors(self) -> bool:
@@ -93,6 +100,7 @@ class Floor:
     def __init__(self) -> None:
         self.legs: dict[Id, LiveLeg] = {}
         self.feeds: dict[Id, LiveFeed] = {}
+        self.permits = Permits()
 
     def legs_of(self, call_id: str) -> Iterator[LiveLeg]:
         """Go through the legs of a call that have not begun to end."""
@@ -101,6 +109,10 @@ class Floor:
     def feeds_of(self, call_id: str) -> Iterator[LiveFeed]:
         """Go through the feeds of a call."""
         return (feed for feed in self.feeds.values() if feed.leg.call.id == call_id)
+
+    def permit_of(self, call: CallView) -> Permit:
+        """Find or make what decides about the recording of a call that somebody joins or controls."""
+        return self.permits.of(call, carried=frozenset(leg.call.id for leg in self.legs.values()))
 
     def picture_of(self, call_id: str) -> Codec | None:
         """Tell in which codec the pictures of a call are; the first leg that has one decided."""

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vault.calls.pause_rows import open_pause
 from vault.db.tables import buttons, calls, consents, erasures
 from vault.model import CallState, ConsentChoice
 
@@ -13,7 +14,7 @@ async def keeps_text(connection: AsyncConnection, call_id: str) -> bool:
     The caller holds the call's row, so that the answer is still true when the message is written.
     """
     query = (
-        select(consents.c.choice, buttons.c.records)
+        select(consents.c.choice, buttons.c.records, calls.c.unrecorded_at)
         .select_from(calls)
         .join(buttons, buttons.c.id == calls.c.button_id)
         .outerjoin(consents, consents.c.call_id == calls.c.id)
@@ -22,12 +23,14 @@ async def keeps_text(connection: AsyncConnection, call_id: str) -> bool:
         .limit(1)
     )
     row = (await connection.execute(query)).first()
-    return row is not None and bool(row.records) and row.choice == ConsentChoice.ACCEPTED.value
+    if row is None or row.unrecorded_at is not None:
+        return False
+    return bool(row.records) and row.choice == ConsentChoice.ACCEPTED.value
 
 
-async def is_paused(_connection: AsyncConnection, _call_id: str) -> bool:
+async def is_paused(connection: AsyncConnection, call_id: str) -> bool:
     """Tell whether nothing of a call may be kept for now, and so nothing written."""
-    return False
+    return await open_pause(connection, call_id) is not None
 
 
 async def is_going(connection: AsyncConnection, call_id: str) -> bool:

@@ -13,7 +13,7 @@ from vault.calls.graces import REPLACED
 from vault.calls.recorder import Recorder
 from vault.calls.stage import Stage
 from vault.errors import BusyError, ConflictError, NotFoundError, TooManyLegsError
-from vault.model import Id, LegKind, LegState, Role, new_id
+from vault.model import Id, LegKind, LegState, RecordingState, Role, new_id
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 from vault.settings import LimitSettings, MediaSettings
 from webrtc.frames import MediaKind
@@ -42,6 +42,7 @@ class LegView:
     name: str
     state: LegState
     mine: bool
+    recording: RecordingState
 
 
 class Legs:
@@ -130,6 +131,7 @@ class Legs:
                 name=leg.name,
                 state=LegState.LIVE if leg.is_live else LegState.CONNECTING,
                 mine=leg.by.id == by.id,
+                recording=leg.recording,
             )
             for leg in self._floor.legs_of(call_id)
         ]
@@ -247,7 +249,8 @@ class Legs:
             on_connected=ends.connected,
             name=leg_id,
         )
-        return LiveLeg(leg_id, call, by, kind, name, address, peer, ends)
+        permit = self._floor.permit_of(call)
+        return LiveLeg(leg_id, call, by, kind, name, address, peer, ends, permit)
 
     def _own(self, call_id: str, leg_id: str, by: Principal) -> LiveLeg:
         require(by, Permission.CALL_JOIN)

@@ -22,7 +22,7 @@ from vault.keys.store import KeyStore
 from vault.media.capture import Begun, Capture
 from vault.media.recordings import FULL, LegToRecord, OpenRecording, Recordings
 from vault.media.spool import Spool, SpooledLeg, SpoolEnd
-from vault.model import ConsentChoice, Id
+from vault.model import Id, RecordingState
 from vault.settings import RecordingSettings
 from webrtc.fragment_format import GapCause
 from webrtc.fragments import GoesOn
@@ -76,11 +76,13 @@ class Recorder:
     async def attach(self, leg: LiveLeg) -> None:
         """Record what a leg sends from now on, in the recording of the leg before if there was one.
 
+        In a pause it is recorded from the end of the pause on.
+
         Nothing where its visitor said no, the button records nothing, or the recording was erased while it
         ran. The same holds for everybody in the call: the visitor's answer is the one the notice asks for.
         """
         call = leg.call
-        if call.consent is not ConsentChoice.ACCEPTED or not call.records:
+        if not leg.permit.may_begin:
             return
         to_record = LegToRecord(
             call.tenant_id,
@@ -100,15 +102,16 @@ class Recorder:
         if capture.begun is None and await self._recordings.is_barred(to_record):
             leg.capture = None
             return
-        leg.peer.attach(capture)
+        if leg.permit.state() is RecordingState.RECORDING and not capture.is_over:  # of now, not of before
+            leg.peer.attach(capture)
 
     async def rest(self, leg: LiveLeg, capture: Capture, *, reason: str) -> None:
         """Keep the recording of a capture that is done open for a while: its participant may come back."""
         begun = capture.begun
         if begun is None:
             return
-        if capture.is_full:
-            await self.end(capture, reason=FULL)
+        if capture.is_full or capture.end_reason is not None:
+            await self.end(capture, reason=reason)
         elif await self._recordings.rest(begun.media_id, fragments=capture.fragments):
             self._resting[begun.media_id] = _Resting(
                 leg.call.id,
@@ -123,7 +126,7 @@ class Recorder:
     async def end(self, capture: Capture, *, reason: str) -> None:
         """End the recording of a capture that is done; the finisher has it from here."""
         if capture.begun is not None:
-            why = FULL if capture.is_full else reason
+            why = FULL if capture.is_full else capture.end_reason or reason
             await self._end(capture.begun.media_id, reason=why, fragments=capture.fragments)
 
     async def end_resting(self, call_id: Id, *, reason: str) -> None:

@@ -7,6 +7,7 @@ from vault.calls.attendance import Attendance
 from vault.calls.calls import Calls
 from vault.calls.cards import Cards
 from vault.calls.connections import Connections
+from vault.calls.control import Control, make_control
 from vault.calls.events import EventLimits, Events
 from vault.calls.feeds import Feeds
 from vault.calls.floor import Floor
@@ -39,6 +40,7 @@ class LiveCalls:
     ringing: Ringing
     relays: Relays
     tellings: Tellings
+    control: Control
 
 
 def make_live_calls(
@@ -76,4 +78,7 @@ def make_live_calls(
         ringing=ringing,
         relays=Relays(media, clock),
         tellings=tellings,
+        control=make_control(
+            database, ledger, calls, stage, clock, remind_s=settings.recording.pause_reminder_s
+        ),
     )

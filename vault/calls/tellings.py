@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 LEG_JOINED: Final = "call.leg_joined"
 LEG_ENDED: Final = "call.leg_ended"
 CALL_ENDED: Final = "call.ended"
+RECORDING_CHANGED: Final = "call.recording_changed"
+PAUSE_LONG: Final = "call.pause_long"
 
 
 class Tells(Protocol):
@@ -88,6 +90,14 @@ class Tellings:
         if leg.is_live:
             self.tell(people, LEG_ENDED, {"call_id": leg.call.id, "leg_id": leg.id, "reason": reason})
 
+    async def recording(self, call_id: Id, data: Mapping[str, object]) -> None:
+        """Whether the call is recorded has changed."""
+        self.tell(await self.everybody(call_id), RECORDING_CHANGED, data)
+
+    async def pause_is_long(self, call_id: Id, data: Mapping[str, object]) -> None:
+        """The people of a call, not its visitor, are reminded that it is paused."""
+        self.tell((await self.everybody(call_id)) - {call_id}, PAUSE_LONG, data)
+
     async def rings_no_more(self, call_id: Id, *, reason: str) -> None:
         """The visitor is gone for good: the ringing ends, if it still rang."""
         await _contained(call_id, lambda: self._rings.visitor_left(call_id, reason))
@@ -97,6 +107,7 @@ class Tellings:
         for act in self._when_over:
             act(call_id)
         self.tell(people, CALL_ENDED, {"call_id": call_id, "reason": reason})
+        self._floor.permits.forget(call_id)
 
     def tell(self, people: frozenset[Id], type_: str, data: Mapping[str, object]) -> None:
         """Tell some people the same."""

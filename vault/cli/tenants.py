@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from vault.cli import options
+from vault.model import Id, StopRule
 
 if TYPE_CHECKING:
     from vault.app import Rooms
@@ -34,6 +35,27 @@ def add(
         return await rooms.identity.tenants.add(name=name, retention_days=days)
 
     show({"id": in_rooms(config, act), "name": name}, as_json=as_json)
+
+
+@GROUP.command("withdrawal")
+def withdrawal(
+    *,
+    tenant: Annotated[str, typer.Argument(help="The tenant's id.")],
+    rule: Annotated[
+        StopRule, typer.Argument(help="What becomes of a recording whose consent is taken back.")
+    ],
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say what becomes of a recording when its visitor takes their consent back."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms
+
+    async def act(rooms: "Rooms") -> None:
+        await rooms.identity.tenants.set_on_withdrawal(Id(tenant), rule)
+
+    in_rooms(config, act)
+    show({"id": tenant, "on_withdrawal": rule.value}, as_json=as_json)
 
 
 @GROUP.command("list")

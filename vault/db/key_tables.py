@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
 
-from vault.db.tables import ID_LENGTH
+from vault.db.columns import ID_LENGTH
 from vault.db.types import Json, Moment
 
 key_metadata: Final = MetaData(

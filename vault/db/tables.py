@@ -13,40 +13,21 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
-    Text,
     UniqueConstraint,
     false,
     text,
 )
 
+from vault.db.columns import ID_LENGTH, metadata
+from vault.db.columns import identifier as _id
+from vault.db.columns import reference as _ref
+from vault.db.columns import tenant as _tenant
+from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
 from vault.db.types import Json, Moment
 
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-ID_LENGTH: Final = 40
-
-
-def _id(name: str = "id", *, key: bool = True) -> Column[str]:
-    return Column(name, String(ID_LENGTH), primary_key=key, nullable=False)
-
-
-def _tenant() -> Column[str]:
-    return Column("tenant_id", String(ID_LENGTH), ForeignKey("tenants.id"), nullable=False)
-
-
-def _ref(name: str, target: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, String(ID_LENGTH), ForeignKey(target), nullable=nullable)
-
+__all__ = ["checkpoints", "leaf_details", "leaves", "ledger_nodes", "metadata"]
 
 tenants: Final = Table(
     "tenants",
@@ -56,6 +37,7 @@ tenants: Final = Table(
     Column("retention_days", Integer, nullable=False),
     Column("note_days", Integer, nullable=False, server_default="365"),  # how long a note on a call is kept
     Column("dispositions", Json, nullable=True),  # [{"code", "label"}]; none: those of vault.calls.notes
+    Column("on_withdrawal", String(10), nullable=False, server_default="erase"),  # vault.model.StopRule
     Column("created_at", Moment, nullable=False),
 )
 
@@ -179,6 +161,8 @@ calls: Final = Table(
     Column("ringing_ended_at", Moment, nullable=True),  # it rings from the one moment to the other
     _ref("taken_by", "people.id", nullable=True),
     Column("taken_at", Moment, nullable=True),
+    Column("unrecorded_at", Moment, nullable=True),  # from here on an agent wants no recording
+    Column("unrecorded_rule", String(10), nullable=True),
     Column("ended_at", Moment, nullable=True),
     Column("end_reason", String(40), nullable=True),
     Column("erased_at", Moment, nullable=True),
@@ -189,6 +173,12 @@ calls: Final = Table(
         "ringing_since",
         sqlite_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
         postgresql_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
+    ),
+    Index(
+        "ix_calls_unrecorded",
+        "id",
+        sqlite_where=text("unrecorded_rule IS NOT NULL"),
+        postgresql_where=text("unrecorded_rule IS NOT NULL"),
     ),
 )
 
@@ -342,6 +332,33 @@ consents: Final = Table(
     Column("notice_hash", String(64), nullable=False),
     Column("channel", String(20), nullable=False),
     Column("at", Moment, nullable=False),
+    Column("withdrawn_at", Moment, nullable=True),
+    Column("withdrawal_rule", String(10), nullable=True),  # the tenant's, as it was then
+    Index(None, "call_id"),
+    Index(
+        "ix_consents_withdrawn",
+        "call_id",
+        sqlite_where=text("withdrawn_at IS NOT NULL"),
+        postgresql_where=text("withdrawn_at IS NOT NULL"),
+    ),
+)
+
+pauses: Final = Table(
+    "pauses",  # secure pauses: while one is open, nothing of its call is kept
+    metadata,
+    _id(),
+    _tenant(),
+    _ref("call_id", "calls.id"),
+    Column("begun_at", Moment, nullable=False),
+    Column("ended_at", Moment, nullable=True),
+    Column("end_cause", String(20), nullable=True),  # resumed, or call_ended
+    Index(
+        "uq_pauses_open",  # one at a time
+        "call_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
     Index(None, "call_id"),
 )
 
@@ -444,45 +461,6 @@ erasures: Final = Table(
     Column("leaf_index", BigInteger, nullable=True),
     Index(None, "request_id"),
     Index(None, "state"),
-)
-
-leaves: Final = Table(
-    "leaves",
-    metadata,
-    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("leaf", Text, nullable=False),  # canonical JSON, the exact bytes that were hashed
-    Column("type", String(40), nullable=False),
-    Column("tenant_id", String(ID_LENGTH), nullable=True),
-    Column("object_id", String(ID_LENGTH), nullable=True),
-    Column("at", Moment, nullable=False),
-    Index(None, "object_id", "leaf_index"),
-    Index(None, "tenant_id", "leaf_index"),
-)
-
-leaf_details: Final = Table(
-    "leaf_details",
-    metadata,
-    Column("leaf_index", BigInteger, ForeignKey("leaves.leaf_index"), primary_key=True, autoincrement=False),
-    Column("key_object", String(ID_LENGTH), nullable=False),  # whose data key seals the detail
-    Column("sealed", LargeBinary, nullable=False),
-    Index(None, "key_object"),
-)
-
-ledger_nodes: Final = Table(
-    "ledger_nodes",
-    metadata,
-    Column("level", Integer, primary_key=True, autoincrement=False),
-    Column("node_index", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary(32), nullable=False),
-)
-
-checkpoints: Final = Table(
-    "checkpoints",
-    metadata,
-    Column("size", BigInteger, primary_key=True, autoincrement=False),
-    Column("root", LargeBinary(32), nullable=False),
-    Column("note", Text, nullable=False),
-    Column("at", Moment, nullable=False),
 )
 
 idempotency: Final = Table(

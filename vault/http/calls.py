@@ -29,7 +29,7 @@ from vault.http.proxies import limited_as
 from vault.http.route import Cors, Limit, Route
 from vault.http.wire import In, Moment, Out, Text
 from vault.identity.visitor_tokens import Vouched
-from vault.model import CallState, ConsentChoice, LegKind, LegState, Role
+from vault.model import CallState, ConsentChoice, LegKind, LegState, RecordingState, Role, StopRule
 from vault.policy import Permission
 
 SDP: Final = "application/sdp"
@@ -91,6 +91,24 @@ class TakerOut(Out):
     name: str
 
 
+class OpenPauseOut(Out):
+    """A secure pause that goes on."""
+
+    id: str
+    since: Moment
+
+
+class RecordingOut(Out):
+    """Whether a call is being recorded, and if not, why not.
+
+    ``on_withdrawal`` is what becomes of what was recorded when the visitor takes their consent back.
+    """
+
+    state: RecordingState
+    pause: OpenPauseOut | None
+    on_withdrawal: StopRule
+
+
 class CallOut(Out):
     """A call as its visitor or its tenant sees it; who took it is for the tenant's people."""
 
@@ -103,6 +121,7 @@ class CallOut(Out):
     ended_at: Moment | None
     end_reason: str | None
     consent: ConsentChoice | None
+    recording: RecordingOut
     taken_by: TakerOut | None
 
 
@@ -121,6 +140,7 @@ class LegOut(Out):
     name: str
     state: LegState
     mine: bool
+    recording: RecordingState
 
 
 class LegsOut(Out):
@@ -132,7 +152,7 @@ class LegsOut(Out):
 class ConsentIn(In):
     """The visitor's answer to the notice with this hash."""
 
-    choice: ConsentChoice
+    choice: Literal[ConsentChoice.ACCEPTED, ConsentChoice.REFUSED]
     notice_hash: Text = Field(min_length=64, max_length=64)
     language: Language
 
@@ -248,7 +268,19 @@ async def present_call(ask: Ask[Any, Any], call: CallView) -> CallOut:
         ended_at=call.ended_at,
         end_reason=call.end_reason,
         consent=call.consent,
+        recording=present_recording(ask, call),
         taken_by=taker,
+    )
+
+
+def present_recording(ask: Ask[Any, Any], call: CallView) -> RecordingOut:
+    """Write whether a call is recorded, as this process knows it."""
+    permit = ask.services.legs.floor.permits.seen(call)
+    pause = permit.pause
+    return RecordingOut(
+        state=permit.state(),
+        pause=None if pause is None else OpenPauseOut(id=pause.id, since=pause.begun_at),
+        on_withdrawal=call.on_withdrawal,
     )
 
 
@@ -270,7 +302,15 @@ async def list_legs(ask: Ask[None, None]) -> Answer:
     return Answer(
         body=LegsOut(
             items=[
-                LegOut(id=leg.id, role=leg.role, kind=leg.kind, name=leg.name, state=leg.state, mine=leg.mine)
+                LegOut(
+                    id=leg.id,
+                    role=leg.role,
+                    kind=leg.kind,
+                    name=leg.name,
+                    state=leg.state,
+                    mine=leg.mine,
+                    recording=leg.recording,
+                )
                 for leg in found
             ]
         )

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from pydantic import Field
+
 from vault.calls.cards import LegView
 from vault.calls.presence import PresenceView
 from vault.calls.relays import Policy
@@ -11,7 +13,7 @@ from vault.http.calls import CallOut, present_call
 from vault.http.ice import IceServerOut, ice_of
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out
-from vault.model import LegKind, Role
+from vault.model import LegKind, Role, StopRule
 from vault.policy import Permission
 
 
@@ -57,10 +59,20 @@ async def change_presence(ask: Ask[PresenceIn, None]) -> Answer:
     return Answer(body=_presence(said))
 
 
-async def take(ask: Ask[None, None]) -> Answer:
+class TakeQuery(In):
+    """How the call is taken."""
+
+    recorded: bool = Field(default=True, description="False: nothing of this call is kept, and it stays so.")
+
+
+async def take(ask: Ask[None, TakeQuery]) -> Answer:
     """Take a call that rings."""
     taken = await ask.services.ringing.take(ask.path["call_id"], by=ask.principal)
-    call = await present_call(ask, taken.call)
+    view = taken.call
+    if not ask.query.recorded:
+        await ask.services.control.withdrawals.unrecord(view.id, by=ask.principal, rule=StopRule.ERASE)
+        view = await ask.services.calls.view(view.id, by=ask.principal)
+    call = await present_call(ask, view)
     legs = [_leg(leg) for leg in taken.legs]
     return Answer(body=TakenOut(call=call, legs=legs, **ice_of(ask.services.relays)))
 
@@ -106,6 +118,7 @@ ROUTES: Final = (
         needs=Permission.CALL_ANSWER,
         summary="Take a call that rings.",
         tag="answering",
+        query=TakeQuery,
         responses={200: TakenOut},
         errors=(NotFoundError, ConflictError),
     ),

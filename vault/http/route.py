@@ -46,6 +46,7 @@ PATH_IDS: Final = {
     "leg_id": "leg",
     "link_id": "lnk",
     "media_id": "rec",
+    "pause_id": "pau",
     "person_id": "per",
     "session_id": "ses",
     "team_id": "team",

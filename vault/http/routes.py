@@ -36,11 +36,14 @@ from vault.http import (
     media,
     notes,
     pages,
+    pauses,
     people,
     playback,
     ringing,
     sessions,
     teams,
+    tenant,
+    withdrawals,
 )
 from vault.http.route import RouteTable
 
@@ -63,6 +66,9 @@ ROUTES: Final = RouteTable(
         *asks.ROUTES,
         *history.ROUTES,
         *notes.ROUTES,
+        *pauses.ROUTES,
+        *withdrawals.ROUTES,
+        *tenant.ROUTES,
         *media.ROUTES,
         *playback.ROUTES,
         *deletions.ROUTES,

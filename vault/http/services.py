@@ -10,6 +10,7 @@ from aiohttp import web
 
 from vault.calls.buttons import Buttons
 from vault.calls.calls import Calls
+from vault.calls.control import Control
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
@@ -60,6 +61,7 @@ class Services:
     ringing: Ringing
     relays: Relays
     papers: Papers
+    control: Control
     library: Library
     reader: Reader
     links: Links

@@ -1,18 +1,31 @@
 """Tenants: the companies whose calls these are."""
 
-from sqlalchemy import insert, select
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
 
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import tenants
+from vault.errors import NotFoundError
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
-from vault.model import Id, new_id
+from vault.model import Id, StopRule, new_id
+from vault.policy import Permission, Principal, require, require_same_tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A company and the rules it set."""
+
+    id: Id
+    name: str
+    on_withdrawal: StopRule
 
 
 class Tenants:
-    """Makes and finds tenants. The command line does this; no HTTP route does."""
+    """Makes and finds tenants. The command line makes them; no HTTP route does."""
 
     def __init__(self, database: Database, keys: KeyStore, ledger: Ledger, clock: Clock) -> None:
         self._database = database
@@ -41,6 +54,39 @@ class Tenants:
         async with self._database.read() as connection:
             found = await connection.execute(select(tenants.c.name).where(tenants.c.id == tenant_id))
         return str(found.scalar_one())
+
+    async def one(self, tenant_id: Id) -> Tenant:
+        """Return a tenant; NotFoundError where there is none."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(tenants).where(tenants.c.id == tenant_id))).first()
+        if row is None:
+            raise NotFoundError("there is no such tenant")
+        return Tenant(row.id, row.name, StopRule(row.on_withdrawal))
+
+    async def set_on_withdrawal(self, tenant_id: Id, rule: StopRule, *, by: Principal | None = None) -> None:
+        """Say what becomes of a recording whose visitor takes their consent back, from now on.
+
+        ``by`` is None for the operator. NotFoundError where there is no such tenant.
+        """
+        if by is not None:
+            require(by, Permission.TENANT_MANAGE)
+            require_same_tenant(by, tenant_id)
+        async with self._database.write() as connection:
+            changed = await connection.execute(
+                update(tenants).where(tenants.c.id == tenant_id).values(on_withdrawal=rule.value)
+            )
+            if changed.rowcount != 1:
+                raise NotFoundError("there is no such tenant")
+            await self._ledger.append(
+                connection,
+                Entry(
+                    EntryType.TENANT_CHANGED,
+                    tenant_id=tenant_id,
+                    object_id=tenant_id,
+                    actor_id=None if by is None else by.id,
+                    facts={"on_withdrawal": rule.value},
+                ),
+            )
 
     async def all_ids(self) -> list[Id]:
         """List every tenant, oldest first."""

@@ -33,6 +33,7 @@ class EntryType(StrEnum):
 
     SYSTEM_STARTED = "system.started"
     TENANT_CREATED = "tenant.created"
+    TENANT_CHANGED = "tenant.changed"
     PERSON_CREATED = "person.created"
     PERSON_CHANGED = "person.changed"
     TEAM_CREATED = "team.created"
@@ -54,6 +55,10 @@ class EntryType(StrEnum):
     CALL_VIEWED = "call.viewed"
     CONSENT_GIVEN = "consent.given"
     CONSENT_REFUSED = "consent.refused"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
+    PAUSE_BEGUN = "pause.begun"
+    PAUSE_ENDED = "pause.ended"
+    CALL_UNRECORDED = "call.unrecorded"
     CAPTURE_BEGUN = "capture.begun"
     CAPTURE_RESUMED = "capture.resumed"
     CAPTURE_ENDED = "capture.ended"

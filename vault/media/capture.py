@@ -64,8 +64,9 @@ Resumes = Callable[[], Awaitable[Begun | None]]
 
 @dataclass(slots=True)
 class CaptureCounts:
-    """What became of the fragments; numbers only rise."""
+    """What was taken, and what became of the fragments; numbers only rise."""
 
+    frames: int = 0
     stored: int = 0
     stored_bytes: int = 0
     dropped: int = 0
@@ -105,6 +106,7 @@ class Capture:
         self.begun: Begun | None = None
         self.first_s: float | None = None
         self.is_full = False
+        self.end_reason: str | None = None  # why it ended before its leg
         self._begin = begin
         self._store = store
         self._clock = clock
@@ -124,6 +126,11 @@ class Capture:
         self._done = asyncio.Event()
         self._beginning = asyncio.Lock()
         self._limit: asyncio.Timeout | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is taken any more: it was closed, filled up or abandoned."""
+        return self._closing
 
     @property
     def fragments(self) -> int:
@@ -157,7 +164,7 @@ class Capture:
             self.first_s = frame.arrival_s
         if self._writer.due(self._clock.monotonic(), upcoming=frame):
             self._cut()
-        self._writer.frame(track_id, frame)
+        self.counts.frames += self._writer.frame(track_id, frame)
 
     def lost(self, track_id: int, packets: int, at_s: float) -> None:
         """Note packets that never came."""
@@ -178,6 +185,19 @@ class Capture:
             if begun is not None:
                 self._writer = FragmentWriter(goes_on=begun.goes_on, pace=self._pace)
                 self.begun = begun
+
+    def pause(self) -> None:
+        """Take nothing from now on, and close what was taken before: no frame waits for the end of a pause.
+
+        The pause is declared in the fragment; one before the first frame is not on the recording's clock.
+        """
+        if not self._closing and self.first_s is not None:
+            self._writer.pause(self._clock.monotonic())
+            self._cut()
+
+    def take_again(self) -> None:
+        """Take frames again, on the same clock."""
+        self._writer.resume(self._clock.monotonic())
 
     # --- the task -------------------------------------------------------------------------------------------
 

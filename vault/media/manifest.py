@@ -37,8 +37,10 @@ async def consent_of(connection: AsyncConnection, call_id: str) -> dict[str, Any
     row = (await connection.execute(select(consents).where(consents.c.call_id == call_id))).first()
     if row is None:
         return None
+    withdrawn = {} if row.withdrawn_at is None else {"withdrawn_at": to_text(row.withdrawn_at)}
     return {
         "choice": row.choice,
+        **withdrawn,
         "at": to_text(row.at),
         "language": row.language,
         "notice_version": row.notice_version,
@@ -92,6 +94,9 @@ def make_manifest(told: Circumstances, report: MediaReport) -> dict[str, Any]:
             for gap in report.gaps
         ],
         "gaps_not_listed": report.gaps_not_listed,
+        "pauses": [
+            {"from_ms": pause.start_ms, "to_ms": pause.end_ms, "cause": "paused"} for pause in report.pauses
+        ],
     }
 
 

@@ -9,18 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import legs, media, recording_legs
+from vault.db.tables import calls, consents, legs, media, recording_legs
 from vault.errors import NotFoundError
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.capture import Begun
-from vault.model import MEDIA_MOVES, Id, LegKind, MediaState, new_id, require_move
+from vault.model import (
+    MEDIA_MOVES,
+    ErasureReason,
+    Id,
+    LegKind,
+    MediaState,
+    StopRule,
+    new_id,
+    require_move,
+)
 from webrtc.frames import Codec, MediaKind
 
 FULL: Final = "size_limit"  # why a recording ended before its legs did
@@ -257,6 +266,25 @@ class Recordings:
         )
         async with self._database.read() as connection:
             return (await connection.execute(query)).first()
+
+    async def stopped(self, *, limit: int) -> Sequence[tuple[Id, Id, ErasureReason]]:
+        """Name stopped calls, as (tenant, call, why), of which something is left that should be erased."""
+        kept = media.c.state.not_in([MediaState.ERASING.value, MediaState.ERASED.value])
+        is_left = calls.c.chat_id.is_not(None) | exists().where(media.c.call_id == calls.c.id, kept)
+        erase, named = StopRule.ERASE.value, select(calls.c.tenant_id, calls.c.id).where(is_left)
+        withdrawn = named.join(consents, consents.c.call_id == calls.c.id).where(
+            consents.c.withdrawn_at.is_not(None), consents.c.withdrawal_rule == erase
+        )
+        unrecorded = named.where(calls.c.unrecorded_rule == erase)
+        found: dict[Id, tuple[Id, Id, ErasureReason]] = {}
+        async with self._database.read() as connection:
+            for query, reason in (
+                (withdrawn, ErasureReason.CONSENT_WITHDRAWN),
+                (unrecorded, ErasureReason.NOT_RECORDED),
+            ):
+                for row in await connection.execute(query.limit(limit)):
+                    found.setdefault(row.id, (row.tenant_id, row.id, reason))
+        return list(found.values())
 
     async def _locked(self, connection: AsyncConnection, media_id: Id) -> Row[Any]:
         found = await connection.execute(select(media).where(media.c.id == media_id).with_for_update())

@@ -12,7 +12,7 @@ from vault.calls.notes import Notes
 from vault.clock import Clock
 from vault.errors import ConflictError, VaultError
 from vault.media.recordings import Recordings
-from vault.model import Id
+from vault.model import ErasureReason, Id
 from vault.rights.erasure import Eraser
 from vault.rights.requests import DeletionRequests
 
@@ -51,6 +51,11 @@ class Keeper:
         """There is something new to erase."""
         self._wake.set()
 
+    async def stopped(self, tenant_id: Id, call_id: Id, reason: ErasureReason) -> None:
+        """Erase what was captured of a call whose recording was stopped for good, and should not be kept."""
+        await self._requests.of_stopped(tenant_id, call_id, reason)
+        self.wake()
+
     async def run(self) -> None:
         """Carry what is pending, again and again."""
         while True:
@@ -65,11 +70,12 @@ class Keeper:
     async def turn(self) -> int:
         """End what retention ended, carry every pending erasure one round; returns how many are left."""
         left = 0
-        try:
-            await self._end_retention()
-        except VaultError as error:  # what people asked for does not wait for what time brings
-            left += 1
-            log.warning("retention.waits", error=type(error).__name__)
+        for step in (self._ask_for_stopped, self._end_retention):
+            try:
+                await step()
+            except VaultError as error:  # what people asked for does not wait for what time brings
+                left += 1
+                log.warning("retention.waits", error=type(error).__name__)
         return left + await self.carry(await self._eraser.pending())
 
     async def carry(self, object_ids: Sequence[Id]) -> int:
@@ -93,6 +99,11 @@ class Keeper:
         except VaultError as error:
             log.warning("erasure.turn_failed", error=type(error).__name__)
             return 1
+
+    async def _ask_for_stopped(self) -> None:
+        """Ask for what a crash, or a store that was away, kept from being asked for."""
+        for tenant_id, call_id, reason in await self._recordings.stopped(limit=RETENTION_BATCH):
+            await self._requests.of_stopped(tenant_id, call_id, reason)
 
     async def _end_retention(self) -> None:
         now_s = self._clock.monotonic()

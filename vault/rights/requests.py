@@ -1,6 +1,6 @@
 """Asking for erasure: one media item, a whole call, what was written in it, or everything of a visitor."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -149,6 +149,20 @@ class DeletionRequests:
         scope = "media" if kind == "recording" else kind
         return await self._ask(tenant_id, scope, [(kind, object_id)], ErasureReason.RETENTION, by=None)
 
+    async def of_stopped(self, tenant_id: Id, call_id: Id, reason: ErasureReason) -> Id | None:
+        """Ask in the house's own name for what was recorded and written in a call that was stopped for good.
+
+        The call may go on: what the page told about its visitor stays. None where nothing is left to ask for.
+        """
+        async with self._database.read() as connection:
+            kept = await _of_media(connection, [call_id], besides=(MediaState.ERASING, MediaState.ERASED))
+            chat = await connection.execute(select(calls.c.chat_id).where(calls.c.id == call_id))
+        chat_id = chat.scalar_one_or_none()
+        kept += [("chat", chat_id)] if chat_id is not None else []
+        if not kept:
+            return None
+        return (await self._ask(tenant_id, "media", kept, reason, by=None)).id
+
     async def get(self, request_id: str, *, by: Principal) -> DeletionRequest:
         """Show a request of the principal's tenant."""
         require(by, Permission.ERASURE_READ)
@@ -293,13 +307,21 @@ async def _of_calls(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> li
     """Name what there is to erase of some calls; raises ConflictError where one is still running."""
     ids = [call.id for call in rows]
     await _require_no_leg(connection, ids)
+    objects = await _of_media(connection, ids, besides=(MediaState.ERASED,))
+    return objects + [("call", call.id) for call in rows if call.erased_at is None]
+
+
+async def _of_media(
+    connection: AsyncConnection, call_ids: Sequence[str], *, besides: Collection[MediaState]
+) -> list[tuple[str, Id]]:
+    """Name the media of some calls, but those in these states."""
     objects: list[tuple[str, Id]] = []
-    for some in _batches(ids):
+    for some in _batches(call_ids):
         found = await connection.execute(
-            select(media.c.id).where(media.c.call_id.in_(some), media.c.state != MediaState.ERASED.value)
+            select(media.c.id).where(media.c.call_id.in_(some), media.c.state.not_in(list(besides)))
         )
         objects += [("recording", row.id) for row in found]
-    return objects + [("call", call.id) for call in rows if call.erased_at is None]
+    return objects
 
 
 async def _without_legs(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:

@@ -273,6 +273,9 @@ class RecordingSettings(Section):
         8 * 1024 * 1024 * 1024,
         description="A recording ends at this size, and says so; the call goes on. Four hours at 4 Mbit/s.",
     )
+    pause_reminder_s: Seconds = Field(
+        300, description="The agents of a call are reminded of a pause this often; it never ends by itself."
+    )
     finish_workers: int = Field(2, ge=1, le=16, description="Recordings finished at the same time.")
     child_memory_bytes: Bytes = Field(
         512 * 1024 * 1024, description="Memory of the sandboxed child for poster and peaks."

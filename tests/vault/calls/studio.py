@@ -15,9 +15,11 @@ from vault.calls.floor import Floor
 from vault.calls.legs import Answered, Legs
 from vault.calls.names import Names
 from vault.calls.participants import take_part
+from vault.calls.pauses import Pauses
 from vault.calls.recorder import Recorder
 from vault.calls.stage import Stage
 from vault.calls.tellings import Tellings
+from vault.calls.withdrawals import Withdrawals
 from vault.model import LegKind, Role
 from vault.policy import Principal
 from vault.settings import LimitSettings, MediaSettings, RecordingSettings
@@ -81,6 +83,8 @@ class Studio:
     stage: Stage
     ended: list[Id]
     told: list[Told]
+    pauses: Pauses
+    withdrawals: Withdrawals
 
     async def join(
         self,
@@ -189,6 +193,7 @@ async def open_studio(
     *,
     spill_bytes: int = 1 << 20,
     max_bytes: int = 1 << 30,
+    remind_s: float = 300,
     limits: LimitSettings | None = None,
     **media: Any,
 ) -> AsyncIterator[Studio]:
@@ -215,8 +220,12 @@ async def open_studio(
     limits = limits or LimitSettings()
     legs = Legs(work.calls, recorder, stage, media=settings, limits=limits)
     feeds = Feeds(work.calls, stage, media=settings, limits=limits)
+    rooms = (work.database, work.ledger, work.calls, floor, stage.tellings, work.clock)
+    pauses = Pauses(*rooms, remind_s=remind_s)
+    withdrawals = Withdrawals(*rooms)
+    withdrawals.erase_with(work.keeper.stopped)
     await legs.start()
     try:
-        yield Studio(work, legs, feeds, stage, ended, told)
+        yield Studio(work, legs, feeds, stage, ended, told, pauses, withdrawals)
     finally:
         await legs.aclose()

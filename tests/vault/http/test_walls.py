@@ -77,6 +77,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
         publishing(house, call, PublisherPlan(video=None)) as publisher,
         Spectator(("audio",)) as spectator,
     ):
+        pause = await house.rooms.control.pauses.begin(call.id, by=house.by(Role.SERVICE, "b"))
         yield Foreign(
             ids={
                 "feed_id": await _feed(house, call, publisher, spectator),
@@ -88,6 +89,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "leg_id": publisher.location.rsplit("/", 1)[1],
                 "link_id": made["id"],
                 "media_id": recorded.id,
+                "pause_id": pause.id,
                 "person_id": house.people["b", Role.AGENT].id,
                 "team_id": (await house.rooms.teams.create("Theirs", by=house.by(Role.ADMIN, "b"))).id,
             },

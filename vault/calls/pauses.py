@@ -1,0 +1,225 @@
+"""Secure pauses: while card data is said, shown or typed, nothing of a call is kept; people talk on.
+
+A pause begins in memory, so that it holds at once and whatever the database does; its row makes it hold over
+a restart. It ends only when somebody says so, and its row first: a pause whose end cannot be written goes on.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.calls import capturing, pause_rows
+from vault.calls.calls import Calls
+from vault.calls.floor import Floor
+from vault.calls.participants import require_part
+from vault.calls.pause_rows import PauseRow
+from vault.calls.permits import OpenPause, Permit
+from vault.calls.tellings import Tellings
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.db.tables import calls
+from vault.errors import ConflictError, NotFoundError, VaultError
+from vault.ledger.leaf import Entry, EntryType
+from vault.ledger.log import Ledger
+from vault.model import CallState, Id, Role, new_id
+from vault.policy import Permission, Principal, require, require_same_tenant
+
+log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 1.0  # a reminder may come so late, and what could not be written is tried again so often
+
+
+@dataclass(frozen=True, slots=True)
+class PauseView:
+    """A pause. ``is_durable`` says whether it would hold over a restart; it holds in any case."""
+
+    id: Id
+    begun_at: datetime
+    ended_at: datetime | None
+    is_durable: bool
+    is_new: bool = False
+
+
+class Pauses:
+    """Begins and ends pauses; ``is_paused`` is for whoever keeps something of a call."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        calls: Calls,
+        floor: Floor,
+        tellings: Tellings,
+        clock: Clock,
+        *,
+        remind_s: float,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._calls = calls
+        self._floor = floor
+        self._tellings = tellings
+        self._clock = clock
+        self._remind_s = remind_s
+
+    async def begin(self, call_id: str, *, by: Principal) -> PauseView:
+        """Keep nothing of a call from now on; asking again gives the pause that goes on.
+
+        Raises ConflictError where the call has ended or ``by`` is not in it, NotFoundError for another
+        tenant's. Where the database does not answer the pause holds all the same, and says so.
+        """
+        permit = await self._permit(call_id, by)
+        if permit.pause is not None:
+            return _view(permit.pause)
+        pause = permit.pause = OpenPause(
+            new_id("pau"), self._clock.now(), is_written=False, reminded_s=self._clock.monotonic()
+        )
+        capturing.pause(self._floor, call_id)
+        try:
+            await self._write(permit, pause, by)
+        except VaultError as error:
+            pause.owed_by = by
+            log.error("pause.not_written", call=permit.call_id, error=type(error).__name__)
+        if permit.pause is not pause and not pause.is_written:
+            raise ConflictError("this call has ended")
+        await self._tell(permit)
+        return _view(pause, is_new=True)
+
+    async def resume(self, call_id: str, pause_id: str, *, by: Principal) -> PauseView:
+        """Let the recording go on; repeating it is harmless. NotFoundError for a pause of another call.
+
+        DependencyError where the end cannot be written: then the pause goes on.
+        """
+        permit = await self._permit(call_id, by)
+        async with permit.turn:
+            pause = permit.pause
+            if pause is None or pause.id != pause_id:
+                return await self._ended(call_id, pause_id)
+            ended_at = self._clock.now()
+            entry = await self._ledger.ready(_entry(EntryType.PAUSE_ENDED, permit, pause, by))
+            async with self._database.write() as connection:
+                await self._held(connection, call_id)
+                if not pause.is_written:
+                    await self._insert(connection, permit, pause, by)
+                await pause_rows.end(connection, call_id, at=ended_at, cause=pause_rows.RESUMED)
+                await self._ledger.append(connection, entry)
+            permit.pause = None
+            if permit.may_begin:
+                capturing.resume(self._floor, call_id)
+        await self._tell(permit)
+        return PauseView(pause.id, pause.begun_at, ended_at, is_durable=True)
+
+    async def is_paused(self, call_id: str) -> bool:
+        """Tell whether nothing of a call may be kept at this moment, whatever else is agreed about it."""
+        permit = self._floor.permits.get(call_id)
+        if permit is not None:
+            return permit.pause is not None
+        async with self._database.read() as connection:
+            return await pause_rows.open_pause(connection, call_id) is not None
+
+    async def run(self) -> None:
+        """Remind people of long pauses, and write what could not be written; until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Look once at every pause of this process."""
+        carried = {leg.call.id for leg in self._floor.legs.values()}
+        for permit in self._floor.permits:
+            pause = permit.pause
+            if pause is None:
+                continue
+            if not pause.is_written and pause.owed_by is not None:
+                await self._write_later(permit, pause, pause.owed_by)
+            if permit.call_id in carried:
+                await self._remind(permit, pause)
+
+    async def _remind(self, permit: Permit, pause: OpenPause) -> None:
+        now_s = self._clock.monotonic()
+        if pause.reminded_s is None:  # begun by another process
+            pause.reminded_s = now_s
+        if now_s - pause.reminded_s < self._remind_s:
+            return
+        pause.reminded_s = now_s
+        seconds = (self._clock.now() - pause.begun_at).total_seconds()
+        told = {"call_id": permit.call_id, "pause_id": pause.id, "since": pause.begun_at}
+        await self._tellings.pause_is_long(permit.call_id, {**told, "seconds": round(seconds)})
+
+    async def _write_later(self, permit: Permit, pause: OpenPause, by: Principal) -> None:
+        try:
+            await self._write(permit, pause, by)
+        except VaultError as error:
+            log.warning("pause.waits", call=permit.call_id, error=type(error).__name__)
+
+    async def _write(self, permit: Permit, pause: OpenPause, by: Principal) -> None:
+        """Make a pause durable; one whose call has ended meanwhile is over."""
+        async with permit.turn:
+            if permit.pause is not pause or pause.is_written:
+                return
+            async with self._database.write() as connection:
+                call = await self._held(connection, permit.call_id)
+                if call.state == CallState.ENDED:
+                    permit.pause = None
+                    return
+                await self._insert(connection, permit, pause, by)
+            pause.is_written = True
+
+    async def _insert(
+        self, connection: AsyncConnection, permit: Permit, pause: OpenPause, by: Principal
+    ) -> None:
+        row = PauseRow(pause.id, permit.call_id, pause.begun_at, None)
+        await pause_rows.begin(connection, row, tenant_id=permit.tenant_id)
+        await self._ledger.append(connection, _entry(EntryType.PAUSE_BEGUN, permit, pause, by))
+
+    async def _held(self, connection: AsyncConnection, call_id: str) -> Row[Any]:
+        found = await connection.execute(select(calls).where(calls.c.id == call_id).with_for_update())
+        row: Row[Any] = found.one()
+        return row
+
+    async def _ended(self, call_id: str, pause_id: str) -> PauseView:
+        async with self._database.read() as connection:
+            row = await pause_rows.find(connection, call_id, pause_id)
+        if row is None:
+            raise NotFoundError("there is no such thing here")
+        return PauseView(row.id, row.begun_at, row.ended_at, is_durable=True)
+
+    async def _permit(self, call_id: str, by: Principal) -> Permit:
+        """Let those pass who may pause this call. Who is in it here and now needs no database for it."""
+        require(by, Permission.CALL_PAUSE)
+        known = self._floor.permits.get(call_id)
+        if known is not None and self._is_here(call_id, by):
+            require_same_tenant(by, known.tenant_id)
+            return known
+        view = await self._calls.view(call_id, by=by)
+        if view.state is CallState.ENDED:
+            raise ConflictError("this call has ended")
+        if by.role is not Role.SERVICE:
+            async with self._database.read() as connection:
+                await require_part(connection, call_id, by)
+        return self._floor.permit_of(view)
+
+    def _is_here(self, call_id: str, by: Principal) -> bool:
+        return any(leg.by.id == by.id for leg in self._floor.legs_of(call_id))
+
+    async def _tell(self, permit: Permit) -> None:
+        await self._tellings.recording(permit.call_id, {"call_id": permit.call_id, **permit.told()})
+
+
+def _view(pause: OpenPause, *, is_new: bool = False) -> PauseView:
+    return PauseView(pause.id, pause.begun_at, None, is_durable=pause.is_written, is_new=is_new)
+
+
+def _entry(type_: EntryType, permit: Permit, pause: OpenPause, by: Principal) -> Entry:
+    return Entry(
+        type_,
+        tenant_id=permit.tenant_id,
+        object_id=permit.call_id,
+        actor_id=by.id,
+        facts={"pause": pause.id},
+    )

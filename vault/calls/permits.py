@@ -1,0 +1,139 @@
+"""Whether a call may be recorded at this moment, and if not, why not: the one place that answers.
+
+The facts are rows: the button, the answer to the notice, an agent's wish, an open pause. What this process
+knows of the calls it carries is kept beside them in memory, because what stops a recording bites there first
+and must not wait for a database; a process that starts reads the rows again.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from vault.calls.calls import CallView
+from vault.model import ConsentChoice, Id, RecordingState
+from vault.policy import Principal
+
+IDLE_CALLS: Final = 500  # permits of calls that nobody is in; they are read again when somebody comes
+
+
+@dataclass(slots=True)
+class OpenPause:
+    """A secure pause that goes on. ``is_written`` once its row is durable."""
+
+    id: Id
+    begun_at: datetime
+    is_written: bool
+    reminded_s: float | None = None  # when the agents were told last that it is long
+    owed_by: Principal | None = None  # who began it, where its row could not be written yet
+
+
+@dataclass(slots=True)
+class Permit:
+    """What decides about one call's recording."""
+
+    call_id: Id
+    tenant_id: Id
+    records: bool
+    consent: ConsentChoice | None
+    unrecorded: bool
+    pause: OpenPause | None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)  # of what is written
+
+    @classmethod
+    def of(cls, call: CallView) -> "Permit":
+        """Read it off the rows."""
+        pause = call.pause
+        return cls(
+            call.id,
+            call.tenant_id,
+            call.records,
+            call.consent,
+            call.unrecorded,
+            None if pause is None else OpenPause(pause.id, pause.begun_at, is_written=True),
+        )
+
+    def state(self, *, full: bool = False) -> RecordingState:
+        """Tell whether a party is recorded; ``full`` for one whose recording reached its limit.
+
+        What is for good comes before what passes, and the visitor's word before anybody else's.
+        """
+        if self.consent is None:
+            return RecordingState.UNANSWERED
+        if not self.records:
+            return RecordingState.OFF
+        if self.consent is not ConsentChoice.ACCEPTED:
+            return _NOT_ACCEPTED[self.consent]
+        if self.unrecorded:
+            return RecordingState.NOT_RECORDED
+        if full:
+            return RecordingState.FULL
+        return RecordingState.RECORDING if self.pause is None else RecordingState.PAUSED
+
+    def told(self) -> dict[str, Any]:
+        """Write what screens are told of it."""
+        pause = self.pause
+        return {
+            "state": self.state().value,
+            "pause": None if pause is None else {"id": pause.id, "since": pause.begun_at},
+        }
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether a leg that joins is recorded, now or after the pause."""
+        return self.state() in {RecordingState.RECORDING, RecordingState.PAUSED}
+
+
+_NOT_ACCEPTED = {
+    ConsentChoice.REFUSED: RecordingState.REFUSED,
+    ConsentChoice.WITHDRAWN: RecordingState.WITHDRAWN,
+}
+
+
+class Permits:
+    """The permits of the calls of this process."""
+
+    def __init__(self) -> None:
+        self._permits: dict[Id, Permit] = {}
+
+    def __iter__(self) -> Iterator[Permit]:
+        """Go through all of them, while others come and go."""
+        return iter(list(self._permits.values()))
+
+    def get(self, call_id: str) -> Permit | None:
+        """Find the permit of a call that this process knows."""
+        return self._permits.get(Id(call_id))
+
+    def of(self, call: CallView, *, carried: frozenset[Id] = frozenset()) -> Permit:
+        """Find or make the permit of a call that somebody joins or controls; ``carried`` are kept for sure.
+
+        What is known already is newer than the view, but for an answer to the notice that came meanwhile.
+        """
+        found = self._permits.get(call.id)
+        if found is None:
+            self._forget_idle(carried)
+            found = self._permits[call.id] = Permit.of(call)
+        elif found.consent is None:
+            found.consent = call.consent
+        return found
+
+    def seen(self, call: CallView) -> Permit:
+        """Tell what holds for a call that is only looked at."""
+        return self._permits.get(call.id) or Permit.of(call)
+
+    def forget(self, call_id: Id) -> None:
+        """Drop the permit of a call that is over, unless its pause is still to be written."""
+        permit = self._permits.get(call_id)
+        if permit is not None and (permit.pause is None or permit.pause.is_written):
+            del self._permits[call_id]
+
+    def _forget_idle(self, carried: frozenset[Id]) -> None:
+        """Drop the oldest permits of calls that nobody is in; one whose pause has no row yet stays."""
+        idle = [
+            permit.call_id
+            for permit in self._permits.values()
+            if permit.call_id not in carried and (permit.pause is None or permit.pause.is_written)
+        ]
+        for call_id in idle[: max(0, len(idle) - IDLE_CALLS)]:
+            del self._permits[call_id]

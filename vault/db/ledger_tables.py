@@ -1,0 +1,47 @@
+"""The ledger's tables in the main database: leaves and their details, the tree, its checkpoints."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+
+from vault.db.columns import ID_LENGTH, metadata
+from vault.db.types import Moment
+
+leaves: Final = Table(
+    "leaves",
+    metadata,
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", Text, nullable=False),  # canonical JSON, the exact bytes that were hashed
+    Column("type", String(40), nullable=False),
+    Column("tenant_id", String(ID_LENGTH), nullable=True),
+    Column("object_id", String(ID_LENGTH), nullable=True),
+    Column("at", Moment, nullable=False),
+    Index(None, "object_id", "leaf_index"),
+    Index(None, "tenant_id", "leaf_index"),
+)
+
+leaf_details: Final = Table(
+    "leaf_details",
+    metadata,
+    Column("leaf_index", BigInteger, ForeignKey("leaves.leaf_index"), primary_key=True, autoincrement=False),
+    Column("key_object", String(ID_LENGTH), nullable=False),  # whose data key seals the detail
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "key_object"),
+)
+
+ledger_nodes: Final = Table(
+    "ledger_nodes",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("node_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+checkpoints: Final = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
