@@ -8,32 +8,18 @@ import asyncio
 import json
 import sys
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
-import aiohttp
 import aiortc.rtcrtpreceiver
 
 from benchmarks.program import session
+from tests.end_to_end.crowd import Pair, hired, paired
 from tests.end_to_end.program import Program
-from tests.end_to_end.sides import Side, screen
-from tests.end_to_end.visitor import Agent, OpenedCall, open_call
-from tests.webrtc.legs import eventually
-from tests.webrtc.publisher import Publisher, PublisherPlan
-from tests.webrtc.spectator import Spectator
+from tests.end_to_end.visitor import Agent
+from tests.webrtc.publisher import PublisherPlan
 
 PLAN: Final = PublisherPlan(width=1280, height=720, bit_rate=1_200_000, keyframe_every=60)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One call with both in it."""
-
-    call: OpenedCall
-    visitor: Side
-    agent: Side
 
 
 def decode_nothing() -> None:
@@ -45,44 +31,6 @@ def decode_nothing() -> None:
         asyncio.run_coroutine_threadsafe(out.put(None), loop)
 
     aiortc.rtcrtpreceiver.decoder_worker = cast("Any", drain)
-
-
-async def _agent(stack: AsyncExitStack, program: Program, admin: Agent, number: int) -> Agent:
-    """A person of the tenant, signed in."""
-    status, person = await admin.ask("POST", "/v1/people", json={"role": "agent", "name": f"Agent {number}"})
-    if status != 201:
-        raise LookupError(f"adding an agent was answered {status}: {person!r}")
-    _, made = await admin.ask("POST", f"/v1/people/{person['id']}/sign-in-codes")
-    agent = Agent(await stack.enter_async_context(session()), program, code=made["code"])
-    await agent.sign_in()
-    return agent
-
-
-async def _talk(stack: AsyncExitStack, program: Program, http: aiohttp.ClientSession, agent: Agent) -> Pair:
-    """Call, take, and watch each other."""
-    enter = stack.enter_async_context
-    events = await enter(screen(program, agent))
-    call = await open_call(http, program)
-    token = {"Authorization": f"Bearer {call.token}", "Origin": program.base}
-    desk, origin = agent._http, agent._origin  # noqa: SLF001  # the session that is signed in
-    sides = [
-        Side(http, program.base, token, await enter(Publisher(PLAN)), await enter(Spectator())),
-        Side(desk, program.base, origin, await enter(Publisher(PLAN)), await enter(Spectator())),
-    ]
-    visitor, other = sides
-    await visitor.joins(call)
-    await eventually(partial(_rings, events, call.id))
-    status, taken = await agent.ask("POST", f"/v1/calls/{call.id}/take")
-    if status != 200:
-        raise LookupError(f"taking the call was answered {status}: {taken!r}")
-    await other.joins(call)
-    await other.watches(call, taken["legs"][0]["id"])
-    await visitor.watches(call, other.leg_id)
-    return Pair(call, visitor, other)
-
-
-def _rings(events: list[dict[str, Any]], call_id: str) -> bool:
-    return any(each["type"] == "call.ringing" and each["data"]["call_id"] == call_id for each in events)
 
 
 async def _received(pair: Pair) -> int:
@@ -108,19 +56,17 @@ async def main(base: str, code: str, calls: int, seconds: float) -> None:
         http = await stack.enter_async_context(session())
         admin = Agent(await stack.enter_async_context(session()), program)
         await admin.sign_in()
-        agents = [await _agent(stack, program, admin, number) for number in range(calls)]
-        pairs = [await _talk(stack, program, http, agent) for agent in agents]
-        _say(event="talking")
+        agents = [await hired(stack, program, admin, number) for number in range(calls)]
+        pairs = [await paired(stack, program, http, agent, PLAN) for agent in agents]
+        _, me = await admin.ask("GET", "/v1/me")
+        _, made = await admin.ask("POST", f"/v1/people/{me['id']}/sign-in-codes")
+        _say(event="talking", code=made["code"])  # for whoever looks at one more call: a code is good once
         await asyncio.sleep(seconds)
         received = sum([await _received(pair) for pair in pairs])
-        sent = 0
-        for side in (side for pair in pairs for side in (pair.visitor, pair.agent)):
-            tracks = (side.publisher.audio, side.publisher.video)
-            sent += sum(track.sent for track in tracks if track is not None)
+        sent = sum(pair.frames_sent for pair in pairs)
         _say(event="over", frames_sent=sent, packets_received=received)
         for pair in pairs:
-            await pair.agent.hangs_up(pair.call)
-            await pair.visitor.hangs_up(pair.call)
+            await pair.hangs_up()
 
 
 if __name__ == "__main__":

@@ -419,6 +419,7 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
 
 def _count(rooms: Rooms, metrics: Metrics) -> None:
     rooms.ledger.watch(Happenings(metrics.registry).count)
+    metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
     metrics.watch("feeds_live", "Feeds that are sent now.", lambda: rooms.feeds.live)
     metrics.watch("event_sockets", "Sockets that listen to events now.", lambda: rooms.events.sockets)

@@ -1,0 +1,198 @@
+"""An hour of calls that come and go: memory stays flat, no task, socket, file or row is left behind.
+
+The hour is `make soak`; by default it is half a minute of fewer calls. CALLVAULT_TEST_CHURN_S sets seconds.
+"""
+
+import asyncio
+import os
+import random
+import sqlite3
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.end_to_end.campaign import (
+    copied_databases,
+    require_nothing_stuck,
+    say,
+    seeded,
+    signed_in,
+    started,
+    verify_ledger,
+    visitors,
+)
+from tests.end_to_end.crowd import NO_LIMITS, Pair, hired, paired
+from tests.end_to_end.program import Program
+from tests.end_to_end.visitor import Agent
+from tests.servers.ports import free_port
+from tests.webrtc.publisher import Publisher, PublisherPlan
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
+PLAN = PublisherPlan(width=160, height=96, fps=10, bit_rate=60_000)
+SETTLED_S = 30.0
+MOST_GROWN_BYTES = 48 * 1024 * 1024  # over the state after the first calls, however many follow
+MOST_MORE_FILES = 8  # pools of threads and of connections breathe
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the server holds at a quiet moment."""
+
+    memory_bytes: int
+    files: int
+    sockets: int
+    tasks: int
+    legs: int
+    feeds: int
+
+    @classmethod
+    def of(cls, program: Program, metrics_port: int) -> "Held":
+        """Look from outside: /proc, and the metrics for what is inside."""
+        address = f"http://127.0.0.1:{metrics_port}/metrics"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            lines = [
+                line.split() for line in answer.read().decode().splitlines() if line[:1] not in {"", "#"}
+            ]
+        told = {line[0]: float(line[-1]) for line in lines}
+        process = psutil.Process(program.process.pid)
+        return cls(
+            process.memory_info().rss,
+            process.num_fds(),
+            len(process.net_connections()),
+            *(int(told[f"callvault_{name}"]) for name in ("tasks", "legs_live", "feeds_live")),
+        )
+
+
+@dataclass
+class Churn:
+    """Calls that come and go, each in its own way."""
+
+    program: Program
+    http: aiohttp.ClientSession
+    admin: Agent
+    dice: random.Random
+    calls: int = 0
+    erased: int = 0
+
+    async def seat(self, agent: Agent, until: Callable[[], bool]) -> None:
+        """One agent's day: one call after another."""
+        while not until():
+            async with AsyncExitStack() as stack:
+                choice = "refused" if self.dice.random() < 0.2 else "accepted"
+                pair = await paired(stack, self.program, self.http, agent, PLAN, choice=choice)
+                await asyncio.sleep(self.dice.uniform(0.5, 3.0))
+                await self.happens(stack, pair)
+            self.calls += 1
+
+    async def happens(self, stack: AsyncExitStack, pair: Pair) -> None:
+        """The visitor comes back, a viewer leaves or dies; then all hang up, or are lost."""
+        what = self.dice.choice(["rejoin", "viewer leaves", "viewer dies", "nothing", "lost"])
+        if what == "rejoin":
+            pair.visitor.publisher = await stack.enter_async_context(Publisher(PLAN))
+            await pair.visitor.joins(pair.call)
+        elif what == "viewer leaves":
+            await pair.visitor.spectator.pc.close()
+        elif what == "viewer dies":
+            ice = pair.agent.spectator.pc.getTransceivers()[0].receiver.transport.transport
+            for protocol in ice._connection._protocols:
+                protocol.transport.abort()
+        await asyncio.sleep(self.dice.uniform(0.2, 1.0))
+        if what == "lost":
+            await pair.visitor.vanishes()
+            await pair.agent.hangs_up(pair.call)
+        else:
+            await pair.hangs_up()
+
+    async def erasures(self, until: Callable[[], bool]) -> None:
+        """What is ready is erased, most of it: a vault does not only grow."""
+        while not until():
+            await asyncio.sleep(1)
+            _, page = await self.admin.ask("GET", "/v1/media?state=ready&limit=20")
+            for item in page["items"][: self.dice.randrange(len(page["items"]) + 1)]:
+                await self.admin.ask("DELETE", f"/v1/media/{item['id']}?reason=visitor_request")
+                self.erased += 1
+
+    async def for_seconds(self, seconds: float, agents: list[Agent]) -> None:
+        """All seats at once."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + seconds
+
+        def is_over() -> bool:
+            return loop.time() >= ends_s
+
+        async with asyncio.TaskGroup() as seats:
+            seats.create_task(self.erasures(is_over), name="erasures")
+            for agent in agents:
+                seats.create_task(self.seat(agent, is_over), name="seat")
+
+
+@asynccontextmanager
+async def house(folder: Path) -> AsyncIterator[tuple[Churn, int]]:
+    """The program with short deadlines, so that what is lost ends soon."""
+    metrics_port = free_port()
+    settings = {
+        **NO_LIMITS,
+        "SERVER__METRICS_PORT": str(metrics_port),
+        "MEDIA__MAX_LEGS": "200",
+        "MEDIA__MAX_FEEDS": "200",
+        "MEDIA__STALLED_AFTER_S": "2",
+        "MEDIA__DEAD_AFTER_S": "4",
+        "MEDIA__REJOIN_S": "3",
+        "LOG__LEVEL": "warning",
+    }
+    async with (
+        started(folder, settings=settings) as program,
+        visitors() as http,
+        signed_in(program) as admin,
+    ):
+        yield Churn(program, http, admin, seeded()), metrics_port
+
+
+async def test_calls_that_come_and_go_leave_nothing_behind(
+    tmp_path: Path, rounds: Callable[[int, int], int]
+) -> None:
+    """P14: memory, tasks, sockets and files are as before, each row has come to its end."""
+    seconds = float(os.environ.get("CALLVAULT_TEST_CHURN_S", rounds(14, 3600)))
+    PLAN.video_media(), PLAN.audio_media()  # encoded before the clock runs
+    async with AsyncExitStack() as stack, house(tmp_path / "vault") as (churn, metrics_port):
+        agents = [await hired(stack, churn.program, churn.admin, number) for number in range(rounds(3, 20))]
+
+        async def at_rest() -> Held:
+            async with asyncio.timeout(SETTLED_S):
+                while not _is_quiet(tmp_path / "vault", held := Held.of(churn.program, metrics_port)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.5)
+            return held
+
+        await churn.for_seconds(min(5.0, seconds / 3), agents)
+        before = await at_rest()
+        warm = churn.calls
+        await churn.for_seconds(seconds, agents)
+        after = await at_rest()
+        say(f"{churn.calls} calls, {churn.erased} erased; {before} then {after}")
+        assert churn.calls >= warm + len(agents)
+        assert after.memory_bytes - before.memory_bytes < MOST_GROWN_BYTES
+        assert after.files <= before.files + MOST_MORE_FILES
+        assert after.sockets <= before.sockets + MOST_MORE_FILES
+        assert after.tasks <= before.tasks + 2  # an answer that is just being given
+    require_nothing_stuck(tmp_path / "vault")
+    verify_ledger(tmp_path / "vault")
+
+
+def _is_quiet(folder: Path, held: Held) -> bool:
+    """Whether nothing is carried any more and all that was begun is finished or erased."""
+    if held.legs or held.feeds:
+        return False
+    with copied_databases(folder) as (main, _):
+        return _count(main, "media", "state IN ('capturing','finishing','erasing')") == 0
+
+
+def _count(database: sqlite3.Connection, table: str, where: str) -> int:
+    """How many rows."""
+    found: tuple[int] = database.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()  # noqa: S608  # our own words
+    return found[0]
