@@ -27,6 +27,7 @@ from crypto.receipts import verify_receipt
 from tests.end_to_end.campaign_media import FRAME_S, PLAN, CampaignPlan, Kept, kept_frames
 from tests.end_to_end.program import Program, running_program, start_command
 from tests.end_to_end.visitor import Agent, OpenedCall, open_call
+from tests.servers.warm import nursery
 from tests.webrtc.publisher import WhipPublisher
 from vault.ledger.signing import LedgerKeys
 from vault.model import uuid_of
@@ -63,8 +64,9 @@ async def quietly(asked: Awaitable[object]) -> None:
 async def started(
     folder: Path, *, settings: dict[str, str] | None = None, environ: dict[str, str] | None = None
 ) -> AsyncIterator[Program]:
-    """`running_program` for a loop that has publishers to serve meanwhile."""
-    manager = running_program(folder, settings={**SETTINGS, **(settings or {})}, environ=environ)
+    """`running_program` for a loop that has publishers to serve meanwhile, started quickly."""
+    whole = {**SETTINGS, **(settings or {})}
+    manager = running_program(folder, settings=whole, environ=environ, start=nursery().start)
     program = await asyncio.to_thread(manager.__enter__)
     try:
         yield program
@@ -75,14 +77,13 @@ async def started(
 async def killed_while_starting(folder: Path, *, after_s: float, environ: dict[str, str]) -> bool:
     """Start the program and kill it on its way; False where it was ready before that."""
     argv, env = start_command(folder, settings=SETTINGS, environ=environ)
-    with (folder.parent / f"{folder.name}.log").open("a+b") as log:
-        begun = log.seek(0, os.SEEK_END)
-        process = await asyncio.create_subprocess_exec(*argv, env=env, stdout=log, stderr=log)
-        await asyncio.sleep(after_s)
-        process.kill()
-        await process.wait()
-        log.seek(begun)
-        return b"#code=" not in log.read()
+    log = folder.parent / f"{folder.name}.log"
+    begun = log.stat().st_size
+    process = await asyncio.to_thread(nursery().start, argv, log=log, env=env)
+    await asyncio.sleep(after_s)
+    process.kill()
+    await asyncio.to_thread(process.wait)
+    return b"#code=" not in log.read_bytes()[begun:]
 
 
 @dataclass

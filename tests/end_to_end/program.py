@@ -9,12 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tests.servers.process import server
-
-if TYPE_CHECKING:
-    from subprocess import Popen
+from tests.servers.process import Process, Spawn, server, spawn
 
 _BASE = re.compile(r"Demo page\s+(http://127\.0\.0\.1:\d+)/demo")
 _CODE = re.compile(r"/console#code=([A-Za-z0-9_-]+)")
@@ -28,7 +24,7 @@ class Program:
     code: str
     folder: Path
     log: Path
-    process: "Popen[bytes]"
+    process: Process
 
     @property
     def demo(self) -> str:
@@ -74,10 +70,11 @@ def running_program(
     port: int = 0,
     settings: dict[str, str] | None = None,
     environ: dict[str, str] | None = None,
+    start: Spawn = spawn,
 ) -> Iterator[Program]:
     """Run ``callvault dev`` in a folder for the length of the block; the same folder may be used again.
 
-    ``settings`` and ``environ`` are those of `start_command`.
+    ``settings`` and ``environ`` are those of `start_command`; ``start`` is how the process comes to be.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.parent / f"{folder.name}.log"
@@ -87,7 +84,8 @@ def running_program(
         return log.read_bytes()[begun:].decode(errors="replace") if log.exists() else ""
 
     argv, env = start_command(folder, port=port, settings=settings, environ=environ)
-    with server(argv, log=log, is_ready=lambda: _CODE.search(printed()) is not None, env=env) as process:
+    is_ready = lambda: _CODE.search(printed()) is not None  # noqa: E731
+    with server(argv, log=log, is_ready=is_ready, env=env, start=start) as process:
         base, code = _BASE.search(printed()), _CODE.search(printed())
         if base is None or code is None:
             raise LookupError("the program printed no address")

@@ -7,9 +7,33 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 # A stuck server must not hold up the suite; a monitor of Ceph needs up to 7 s to end by itself.
 STOP_TIMEOUT_S = 15.0
+
+
+class Process(Protocol):
+    """What the users of a server may do with its process, however it was started."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Give the exit code once it has ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; raises subprocess.TimeoutExpired."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal, unless it is known to have ended."""
+
+
+class Spawn(Protocol):
+    """Starts a command with its output at the end of a log."""
+
+    def __call__(self, argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None) -> Process:
+        """Return the process, in a session of its own."""
 
 
 class ServerError(Exception):
@@ -23,7 +47,7 @@ def tail(log: Path, lines: int = 30) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def stop(process: subprocess.Popen[bytes], signal_number: int = signal.SIGTERM) -> int:
+def stop(process: Process, signal_number: int = signal.SIGTERM) -> int:
     """End one process and return its exit code: the polite signal, then SIGKILL to its group."""
     if process.poll() is None:
         process.send_signal(signal_number)
@@ -32,7 +56,20 @@ def stop(process: subprocess.Popen[bytes], signal_number: int = signal.SIGTERM) 
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(STOP_TIMEOUT_S)
-    return process.returncode
+    return process.wait()
+
+
+def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None) -> Process:
+    """Start a command as a shell does."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            start_new_session=True,
+        )
 
 
 @contextmanager
@@ -44,20 +81,13 @@ def server(
     timeout_s: float = 30.0,
     env: Mapping[str, str] | None = None,
     stop_signal: int = signal.SIGTERM,
-) -> Iterator[subprocess.Popen[bytes]]:
+    start: Spawn = spawn,
+) -> Iterator[Process]:
     """Run a foreground server for the length of the block; raises ServerError when it is not ready in time.
 
     ``is_ready`` is asked every 20 ms. Output goes to ``log``.
     """
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=None if env is None else dict(env),
-            start_new_session=True,
-        )
+    process = start(argv, log=log, env=env)
     try:
         deadline_s = time.monotonic() + timeout_s
         while not is_ready():

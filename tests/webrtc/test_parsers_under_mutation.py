@@ -1,6 +1,6 @@
-"""Every parser of the network side against valid inputs that were cut, flipped and spliced; hours of it on demand.
+"""Every parser of the network side against valid inputs that were cut, flipped and spliced.
 
-By default a few thousand inputs, under `make soak` a million for each parser. Properties: nothing but the declared
+By default some thousand inputs for each, under `make soak` a million. Properties: nothing but the declared
 refusal is raised, and no input costs more than a blink.
 """
 
