@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 PLAN = PublisherPlan(width=160, height=96, fps=15, bit_rate=100_000)
 STATED_PER_S = 3000  # of what is not authenticated: the rate that THREATS.md states
 SHORT_DATAGRAMS = 24_000
-LEAST_KEPT = 0.95
+LEAST_KEPT = 0.95  # of packets seen and of frames recorded
 MOST_GROWN_BYTES = 96 * 1024 * 1024
 MOST_LAG_S = 0.5  # of 19 in 20 measures; on an idle machine they are a hundred times less
 
@@ -78,34 +78,27 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         yield Town(program, admin, media_port, metrics_port, *pairs)
 
 
-@dataclass
-class Seen:
-    """What both viewers of a call had got, and both publishers had sent, at one moment."""
-
-    pair: Pair
-    sent: int
-    got: int
-
-    @classmethod
-    def now(cls, pair: Pair) -> "Seen":
-        """Look."""
-        got = sum(len(frames) for side in pair.sides for frames in side.spectator.frames.values())
-        return cls(pair, pair.frames_sent, got)
-
-    def kept(self) -> float:
-        """Which share of what was sent since has been seen."""
-        later = Seen.now(self.pair)
-        return (later.got - self.got) / max(1, later.sent - self.sent)
+async def heard(pair: Pair) -> tuple[int, int]:
+    """Packets that both viewers of a call got, and those they miss: by number, however slow they are."""
+    told = [each for side in pair.sides for each in (await side.spectator.pc.getStats()).values()]
+    inbound = [each for each in told if each.type == "inbound-rtp"]
+    return sum(each.packetsReceived for each in inbound), sum(each.packetsLost for each in inbound)
 
 
 async def undisturbed(there: Town, pairs: list[Pair], attack: Callable[[], Awaitable[None]]) -> None:
-    """Attack; fail where one of the calls loses frames, memory grows, or the loop is held up."""
-    await asyncio.sleep(0.3)
-    before, memory, lag = [Seen.now(pair) for pair in pairs], there.memory_bytes(), lags(there.metrics_port)
+    """Attack; fail where one of the calls loses packets, memory grows, or the loop is held up."""
+    before, memory, lag = (
+        [await heard(each) for each in pairs],
+        there.memory_bytes(),
+        lags(there.metrics_port),
+    )
     await attack()
-    await asyncio.sleep(1.0)  # what is on its way arrives: a jitter buffer holds a frame or two
-    kept = [each.kept() for each in before]
+    await asyncio.sleep(0.5)  # what is on its way arrives, what is lost is sent again
     grown, late_s = there.memory_bytes() - memory, lag_s(lag, lags(there.metrics_port), 0.95)
+    kept = []
+    for pair, (got, lost) in zip(pairs, before, strict=True):
+        later = await heard(pair)
+        kept.append((later[0] - got) / max(1, later[0] - got + later[1] - lost))
     say(f"kept {[round(each, 3) for each in kept]}, grown {grown >> 20} MiB, lag p95 under {late_s} s")
     assert min(kept) >= LEAST_KEPT
     assert grown < MOST_GROWN_BYTES
@@ -162,19 +155,20 @@ async def test_no_stranger_disturbs_a_call(tmp_path: Path, rounds: Callable[[int
                 while sum(each.sent for each in crowd) < datagrams:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
 
-        await undisturbed(there, [there.attacked, there.beside], attack)
-        await ended_well(there)
+        both = [there.attacked, there.beside]
+        await undisturbed(there, both, attack)
+        await ended_well(there, both)
 
 
-async def ended_well(there: Town) -> None:
-    """All four legs are recorded to their end, and the call beside without a flaw worth the name."""
-    sent = there.beside.frames_sent
+async def ended_well(there: Town, whole: list[Pair]) -> None:
+    """All four legs are recorded to their end; those of calls that must be whole hold what was sent."""
     for pair in (there.attacked, there.beside):
+        sent = pair.frames_sent
         await pair.hangs_up()
-    assert len(await manifests(there.admin, there.attacked.call.id)) == 2
-    beside = await manifests(there.admin, there.beside.call.id)
-    recorded = sum(track["frames"] for manifest in beside for track in manifest["tracks"])
-    assert recorded >= LEAST_KEPT * sent
+        made = await manifests(there.admin, pair.call.id)
+        recorded = sum(track["frames"] for manifest in made for track in manifest["tracks"])
+        say(f"recorded {recorded} of {sent}")
+        assert recorded >= LEAST_KEPT * sent or pair not in whole
 
 
 # --- participants gone bad ----------------------------------------------------------------------------------
@@ -268,4 +262,4 @@ async def test_no_participant_disturbs_another_call(tmp_path: Path) -> None:
         assert there.program.process.poll() is None
         for side in there.attacked.sides:
             assert side.publisher.connection.connectionState == "connected"
-        await ended_well(there)
+        await ended_well(there, [there.beside])
