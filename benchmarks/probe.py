@@ -142,21 +142,18 @@ def latencies_ms(sender: Sender, receiver: Receiver) -> list[float]:
 
 def errors_s(sender: Sender, receiver: Receiver, rate_hz: int) -> list[float]:
     """How wrong the told clock is about the capture of each packet of a kind; a constant is in all."""
-    is_picture = rate_hz == VIDEO_HZ
-    sources = {
-        each.source for payload, each in sender.left.items() if (len(payload) > PICTURE_BYTES) is is_picture
-    }
-    captured = {
-        stamp: at_s for source in sources for stamp, at_s in sender.captured_s(source, rate_hz).items()
-    }
+    pictures = {each.source for payload, each in sender.left.items() if len(payload) > PICTURE_BYTES}
+    sounds = {each.source for each in sender.left.values()} - pictures
+    sources = pictures if rate_hz == VIDEO_HZ else sounds
+    captured = {source: sender.captured_s(source, rate_hz) for source in sources}
     found = []
     for payload, _, ssrc, stamp in receiver.arrived:
         left = sender.left.get(payload)
-        if left is None or (len(payload) > PICTURE_BYTES) is not is_picture or ssrc not in receiver.clocks:
+        if left is None or left.source not in sources or ssrc not in receiver.clocks:
             continue
         ntp_s, told = receiver.clocks[ssrc]
         ahead = (stamp - told + (1 << 31) & 0xFFFFFFFF) - (1 << 31)
-        found.append(ntp_s + ahead / rate_hz - captured[left.stamp])
+        found.append(ntp_s + ahead / rate_hz - captured[left.source][left.stamp])
     return found
 
 
