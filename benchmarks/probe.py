@@ -14,6 +14,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -65,9 +66,9 @@ class Left:
 
 @dataclass
 class Sender:
-    """What a publisher sent, by payload."""
+    """What a publisher sent, by payload: a looped clip's sound repeats itself."""
 
-    left: dict[bytes, Left] = field(default_factory=dict)
+    left: dict[bytes, list[Left]] = field(default_factory=lambda: defaultdict(list))
 
     def watch(self, publisher: Publisher) -> None:
         """Note each packet just before it is encrypted."""
@@ -75,17 +76,21 @@ class Sender:
 
         async def noted(plain: bytes) -> None:
             if not 192 <= plain[1] <= 223:
-                self.left[_payload(plain)] = Left(time.monotonic(), plain[8:12], _stamp(plain))
+                left = Left(time.monotonic(), plain[8:12], _stamp(plain))
+                self.left[_payload(plain)].append(left)
             await send(plain)
 
         publisher.dtls._send_rtp = noted
 
+    def sent(self, payload: bytes, before_s: float) -> Left | None:
+        """When what arrived at an instant had left: the last time that it did."""
+        lefts = [each for each in self.left.get(payload, ()) if each.at_s <= before_s]
+        return lefts[-1] if lefts else None
+
     def captured_s(self, source: bytes, rate_hz: int) -> dict[int, float]:
         """When the content of each stamp was due: by the packet that was late least."""
-        found = [each for each in self.left.values() if each.source == source]
-        if not found:
-            return {}
-        began = found[0].stamp
+        found = [each for lefts in self.left.values() for each in lefts if each.source == source]
+        began = min(found, key=lambda each: each.at_s).stamp
         zero_s = min(each.at_s - (each.stamp - began & 0xFFFFFFFF) / rate_hz for each in found)
         return {each.stamp: zero_s + (each.stamp - began & 0xFFFFFFFF) / rate_hz for each in found}
 
@@ -134,21 +139,22 @@ def percentile(values: list[float], share: float) -> float:
 def latencies_ms(sender: Sender, receiver: Receiver) -> list[float]:
     """Of every packet of picture that arrived: sound repeats itself, a picture's packets do not."""
     return [
-        1000 * (at_s - sender.left[payload].at_s)
+        1000 * (at_s - left.at_s)
         for payload, at_s, _, _ in receiver.arrived
-        if len(payload) > PICTURE_BYTES and payload in sender.left
+        if len(payload) > PICTURE_BYTES and (left := sender.sent(payload, at_s)) is not None
     ]
 
 
 def errors_s(sender: Sender, receiver: Receiver, rate_hz: int) -> list[float]:
     """How wrong the told clock is about the capture of each packet of a kind; a constant is in all."""
-    pictures = {each.source for payload, each in sender.left.items() if len(payload) > PICTURE_BYTES}
-    sounds = {each.source for each in sender.left.values()} - pictures
+    big = [lefts for payload, lefts in sender.left.items() if len(payload) > PICTURE_BYTES]
+    pictures = {each.source for lefts in big for each in lefts}
+    sounds = {each.source for lefts in sender.left.values() for each in lefts} - pictures
     sources = pictures if rate_hz == VIDEO_HZ else sounds
     captured = {source: sender.captured_s(source, rate_hz) for source in sources}
     found = []
-    for payload, _, ssrc, stamp in receiver.arrived:
-        left = sender.left.get(payload)
+    for payload, at_s, ssrc, stamp in receiver.arrived:
+        left = sender.sent(payload, at_s)
         if left is None or left.source not in sources or ssrc not in receiver.clocks:
             continue
         ntp_s, told = receiver.clocks[ssrc]
