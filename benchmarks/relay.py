@@ -10,9 +10,11 @@ import itertools
 import json
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av
 from aiohttp import web
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaRecorder, MediaRelay
@@ -68,7 +70,8 @@ class StockRelay:
     async def close(self) -> None:
         """End files and connections."""
         for leg in self.legs.values():
-            await leg.recorder.stop()
+            with suppress(av.FFmpegError):  # of a file that had not begun: the core was too full
+                await leg.recorder.stop()
             await leg.connection.close()
         for connection in self.feeds:
             await connection.close()
