@@ -5,7 +5,7 @@ what runs: recovery, jobs, listeners. Whatever is opened here is closed here, in
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -51,6 +51,7 @@ from vault.identity.room import make_identity
 from vault.identity.signing_key import SigningKey, load_signing_key
 from vault.insight.happenings import Happenings
 from vault.insight.metrics import Metrics
+from vault.jobs import bounded, kept_running
 from vault.keys.blobs import Blobs
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.store import KeyStore
@@ -58,12 +59,15 @@ from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
+from vault.media.exporter import Exporter
+from vault.media.exporting import Grounds
 from vault.media.finish import Finish
 from vault.media.finisher import Finisher
 from vault.media.library import Library
 from vault.media.links import Links
 from vault.media.reading import Reader
 from vault.media.recordings import Recordings
+from vault.media.whole_calls import WholeCalls, make_whole_calls
 from vault.rights.erasure import Collaborators, Eraser
 from vault.rights.keeper import Keeper
 from vault.rights.receipts import Receipts
@@ -115,6 +119,7 @@ class Rooms(Ground):
     library: Library
     reader: Reader
     links: Links
+    whole_calls: WholeCalls
     deletion_requests: DeletionRequests
     receipts: Receipts
     keeper: Keeper
@@ -282,19 +287,20 @@ async def open_rooms(
 
 def _rooms(ground: Ground) -> Rooms:
     database, ledger, clock = ground.database, ground.ledger, ground.clock
-    buttons = Buttons(database, clock)
-    calls = Calls(database, ground.keys, ground.blobs, ledger, buttons, clock)
+    calls = Calls(database, ground.keys, ground.blobs, ledger, buttons := Buttons(database, clock), clock)
     recordings = Recordings(database, ground.keys, ledger, clock)
     finisher = _finisher(ground, recordings)
     live = _live(ground, calls, _recorder(ground, recordings, finisher))
     papers = _papers(ground, calls, live)
+    reader = Reader(database, ground.keys, ground.store)
+    whole_calls = _whole_calls(ground, reader, live.events)
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
-    eraser, unjoined_s = _eraser(ground, live.legs, finisher), ground.settings.sessions.visitor_token_s
+    eraser = _eraser(ground, live.legs, finisher, whole_calls.exporter)
+    unjoined_s = ground.settings.sessions.visitor_token_s
     keeper = Keeper(eraser, requests, recordings, calls, papers.notes, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
-    named = {field.name: getattr(ground, field.name) for field in fields(ground)}
     return Rooms(
-        **named,
+        **{field.name: getattr(ground, field.name) for field in fields(ground)},
         teams=Teams(database, ledger, clock),
         buttons=buttons,
         calls=calls,
@@ -309,8 +315,9 @@ def _rooms(ground: Ground) -> Rooms:
         control=live.control,
         finisher=finisher,
         library=Library(database),
-        reader=Reader(database, ground.keys, ground.store),
+        reader=reader,
         links=Links(database, ledger, clock, lifetime_s=ground.settings.links.lifetime_s),
+        whole_calls=whole_calls,
         deletion_requests=requests,
         receipts=Receipts(requests, ledger, ground.checkpoints),
         keeper=keeper,
@@ -353,10 +360,16 @@ def _finisher(ground: Ground, recordings: Recordings) -> Finisher:
     return Finisher(finish, recordings, workers=settings.finish_workers)
 
 
-def _eraser(ground: Ground, legs: Legs, finisher: Finisher) -> Eraser:
+def _whole_calls(ground: Ground, reader: Reader, events: Events) -> WholeCalls:
+    grounds = Grounds(ground.database, ground.keys, ground.store, ground.ledger, ground.clock, reader)
+    return make_whole_calls(grounds, events, ground.settings)
+
+
+def _eraser(ground: Ground, legs: Legs, finisher: Finisher, exporter: Exporter) -> Eraser:
     async def stop_capture(media_id: str) -> None:
         await legs.stop_capture(media_id)
         await finisher.stop(media_id)
+        await exporter.stop(media_id)
 
     return Eraser(
         Collaborators(
@@ -381,6 +394,7 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
         await rooms.legs.start()
         await rooms.calls.end_interrupted()
         unfinished = await rooms.finisher.recover()
+        await rooms.whole_calls.exporter.recover()
         await rooms.ledger.record(
             Entry(EntryType.SYSTEM_STARTED, facts={"version": __version__, "unfinished": unfinished})
         )
@@ -426,6 +440,8 @@ def _count(rooms: Rooms, metrics: Metrics) -> None:
     metrics.watch(
         "recordings_unfinished", "Recordings waiting to be finished.", lambda: rooms.finisher.waiting
     )
+    exporter = rooms.whole_calls.exporter
+    metrics.watch("exports_unfinished", "Exports waiting to be made.", lambda: exporter.waiting)
 
 
 @asynccontextmanager
@@ -441,44 +457,25 @@ async def _ringing(rooms: Rooms) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
     """Run the jobs while the block runs; the recordings under way are finished before it ends."""
-    running: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
-        ("checkpoints", lambda: rooms.checkpoints.run(rooms.settings.ledger.checkpoint_s)),
-        ("finisher", rooms.finisher.run),
-        ("keeper", rooms.keeper.run),
-        ("control", rooms.control.run),
-        ("links", lambda: _close_links(rooms.links)),
-        ("rechecks", Rechecks(rooms.legs.floor, rooms.identity.may_go_on).run),
-    )
-    tasks = [asyncio.ensure_future(_named(name, job)) for name, job in running]
-    try:
-        yield
-    finally:
-        await _bounded(rooms.finisher.drained(), rooms.settings.server.drain_s)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await rooms.checkpoints.turn(publishing=True)
-
-
-async def _named(name: str, job: Callable[[], Awaitable[None]]) -> None:
-    """Run a job for ever; one that falls over is said aloud and started again."""
-    while True:
+    jobs = {
+        "checkpoints": lambda: rooms.checkpoints.run(rooms.settings.ledger.checkpoint_s),
+        "finisher": rooms.finisher.run,
+        "exporter": rooms.whole_calls.exporter.run,
+        "keeper": rooms.keeper.run,
+        "control": rooms.control.run,
+        "links": lambda: _close_links(rooms.links),
+        "rechecks": Rechecks(rooms.legs.floor, rooms.identity.may_go_on).run,
+    }
+    async with kept_running(jobs) as end:
         try:
-            await job()
-        except Exception as error:  # noqa: BLE001  # whatever it is, erasures and checkpoints must go on
-            log.error("job.failed", job=name, error=type(error).__name__)
-            await asyncio.sleep(1)
+            yield
+        finally:
+            await bounded(rooms.finisher.drained(), rooms.settings.server.drain_s)
+            await end()
+            await rooms.checkpoints.turn(publishing=True)
 
 
 async def _close_links(links: Links) -> None:
     while True:
         await asyncio.sleep(LINKS_EVERY_S)
         await links.close_expired()
-
-
-async def _bounded(work: Awaitable[None], limit_s: float) -> None:
-    try:
-        async with asyncio.timeout(limit_s):
-            await work
-    except TimeoutError:
-        log.warning("shutdown.unfinished", hint="the next start goes on with what is left")

@@ -274,6 +274,16 @@ class DerivationError(VaultError):
     code = "derivation_failed"
 
 
+class ExportFailedError(VaultError):
+    """The export cannot be made, and trying again is no use; ``failure`` says why."""
+
+    code = "export_failed"
+
+    def __init__(self, failure: str) -> None:
+        super().__init__("the export cannot be made")
+        self.failure = failure
+
+
 class LedgerBrokenError(VaultError):
     """The ledger does not match a signed checkpoint: stop, keep everything, call the auditor."""
 

@@ -31,6 +31,7 @@ PREFIXES: Final = {
     "con": "consent",
     "pau": "secure pause",
     "rec": "recording",
+    "exp": "export of a call's recordings",
     "lnk": "link",
     "del": "deletion request",
     "req": "HTTP request",
@@ -121,6 +122,13 @@ class AskState(StrEnum):
     OVER = "over"  # the visitor or whoever asked has left
 
 
+class ItemKind(StrEnum):
+    """What a media item is. An erasure names it too, beside ``call``."""
+
+    RECORDING = "recording"
+    EXPORT = "export"  # made of the recordings of a call; erased with any of them
+
+
 class MediaState(StrEnum):
     """A media item from its first sealed fragment to its erasure."""
 
@@ -139,6 +147,34 @@ class ErasureState(StrEnum):
     KEY_FORGOTTEN = "key_forgotten"
     OBJECTS_DELETED = "objects_deleted"
     COMPLETE = "complete"
+
+
+class ExportFormat(StrEnum):
+    """What an export is: a film of everybody, or sound in two channels (visitor left, agents right)."""
+
+    MP4 = "mp4"
+    WEBM = "webm"
+    WAV = "wav"
+    MP3 = "mp3"
+
+
+class ExportState(StrEnum):
+    """An export as whoever asked for it sees it; its media item has the states of all media."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    ERASED = "erased"
+
+
+class ExportFailure(StrEnum):
+    """Why an export came to nothing. A list: it stands in the row and on the screen."""
+
+    TOO_LONG = "too_long"  # the call is longer than the limits allow for this format
+    NOT_MADE = "not_made"  # the child died, or ran out of memory or time
+    SOURCE_GONE = "source_gone"  # a recording was erased while the export was made
+    INTERRUPTED = "interrupted"  # the program stopped in the middle, again and again
 
 
 class Part(StrEnum):

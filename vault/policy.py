@@ -32,6 +32,7 @@ class Permission(StrEnum):
     MEDIA_LIST = "media:list"
     MEDIA_PLAY = "media:play"
     MEDIA_HISTORY = "media:history"
+    MEDIA_EXPORT = "media:export"  # make one file of a call's recordings
     MEDIA_ERASE = "media:erase"
     ERASURE_REQUEST = "erasure:request"
     ERASURE_READ = "erasure:read"
@@ -58,12 +59,13 @@ _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ}
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     Role.VISITOR: frozenset({_P.PUBLIC, _P.EVENTS_LISTEN, _P.CALL_CONSENT, _P.CALL_JOIN, _P.CALL_READ}),
     Role.AGENT: _SIGNED_IN | _READS | _ANSWERS,
-    Role.SUPERVISOR: _SIGNED_IN | _READS | _ANSWERS | _ERASES | {_P.PEOPLE_READ},
+    Role.SUPERVISOR: _SIGNED_IN | _READS | _ANSWERS | _ERASES | {_P.PEOPLE_READ, _P.MEDIA_EXPORT},
     Role.ADMIN: _SIGNED_IN
     | _READS
     | _ANSWERS
     | _ERASES
     | {
+        _P.MEDIA_EXPORT,
         _P.PEOPLE_READ,
         _P.PEOPLE_MANAGE,
         _P.BUTTONS_MANAGE,

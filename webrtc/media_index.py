@@ -199,6 +199,7 @@ class MediaIndex:
     ) -> None:
         self.limits = limits
         self.zero_us = 0
+        self.first_us: int | None = None  # arrival of the first frame of all, kept or not
         self.crashed = False
         self.open_gaps: dict[int, GapBegin] = {}
         self.pauses: list[tuple[int, int | None]] = []  # of the whole leg, on the clock of arrival
@@ -219,6 +220,8 @@ class MediaIndex:
                 track.mark(GapCause.CRASH)
         for event in fragment.events:
             if type(event) is StoredFrame:
+                if self.first_us is None:
+                    self.first_us = event.arrival_us
                 if self.gate.admit(event):
                     self._keep(event)
             else:

@@ -90,10 +90,14 @@ class LegSpan:
 
 @dataclass(frozen=True, slots=True)
 class MediaReport:
-    """The file as a whole. `started_us` is its zero on the monotonic clock of the frames' arrival."""
+    """The file as a whole. `started_us` is its zero on the monotonic clock of the frames' arrival.
+
+    `zero_ms` is how long after the leg's first frame that zero lies; less than 0 where it lies before.
+    """
 
     duration_ms: int
     started_us: int
+    zero_ms: int
     tracks: tuple[TrackReport, ...]
     tracks_left_out: tuple[int, ...]
     gaps: tuple[Gap, ...]
@@ -109,6 +113,7 @@ def report(index: MediaIndex) -> MediaReport:
     return MediaReport(
         duration_ms=_duration_ms(index),
         started_us=index.zero_us,
+        zero_ms=round((index.zero_us - (index.first_us or index.zero_us)) / 1_000),
         tracks=tuple(_track(index, number, track) for number, track in enumerate(index.tracks, start=1)),
         tracks_left_out=tuple(track.info.id for track in index.left_out),
         gaps=tuple(listed),

@@ -16,6 +16,7 @@ HELD_BY = {
     "vault/db/columns.py": "tests/vault/db/test_migrate.py",
     "vault/db/ledger_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/tables.py": "tests/vault/db/test_migrate.py",
+    "vault/db/export_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.
     "vault/app.py": "tests/vault/cli/test_serve.py",
@@ -49,6 +50,27 @@ HELD_BY = {
     "vault/calls/control.py": "tests/vault/http/test_pauses.py",
     "vault/calls/pause_rows.py": "tests/vault/calls/test_pauses.py",
     "vault/http/tenant.py": "tests/vault/http/test_withdrawals.py",
+    # An export is one idea: asked for, queued, composed in a child, assembled as a recording is.
+    "vault/media/assembling.py": "tests/vault/media/test_finish.py",
+    "vault/media/channels.py": "tests/vault/media/test_exporting.py",
+    "vault/media/exports.py": "tests/vault/media/test_exporter.py",
+    "vault/media/whole_calls.py": "tests/vault/media/test_exporter.py",
+    "vault/media/composing/canvas.py": "tests/vault/media/test_exporting.py",
+    "vault/media/composing/child.py": "tests/vault/media/test_composing_child.py",
+    "vault/media/composing/coding.py": "tests/vault/media/test_exporting.py",
+    "vault/media/composing/inputs.py": "tests/vault/media/test_composing_child.py",
+    "vault/media/composing/job.py": "tests/vault/media/test_composing_child.py",
+    "vault/media/composing/layout.py": "tests/vault/media/test_exporting.py",
+    "vault/media/composing/making.py": "tests/vault/media/test_exporting.py",
+    "vault/media/composing/running.py": "tests/vault/media/test_exporter.py",
+    "vault/media/composing/sound.py": "tests/vault/media/test_exporting.py",
+    "vault/media/composing/stage.py": "tests/vault/media/test_exporting.py",
+    "vault/media/composing/talk.py": "tests/vault/media/test_composing_child.py",
+    # Where the sides of a call lie is told by its manifest.
+    "vault/media/call_clock.py": "tests/vault/media/test_call_manifest.py",
+    # A child's limits are shown from inside, its start and end from outside.
+    "vault/media/confine.py": "tests/vault/media/test_derive_child.py",
+    "vault/media/sandbox.py": "tests/vault/media/test_derive.py",
     # The door is knocked on as a whole; its inner parts have no other way in.
     "vault/http/ask.py": "tests/vault/http/test_door.py",
     "vault/http/body.py": "tests/vault/http/test_door.py",

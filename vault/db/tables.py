@@ -24,10 +24,19 @@ from vault.db.columns import ID_LENGTH, metadata
 from vault.db.columns import identifier as _id
 from vault.db.columns import reference as _ref
 from vault.db.columns import tenant as _tenant
+from vault.db.export_tables import export_sources, exports
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
 from vault.db.types import Json, Moment
 
-__all__ = ["checkpoints", "leaf_details", "leaves", "ledger_nodes", "metadata"]
+__all__ = [
+    "checkpoints",
+    "export_sources",
+    "exports",
+    "leaf_details",
+    "leaves",
+    "ledger_nodes",
+    "metadata",
+]
 
 tenants: Final = Table(
     "tenants",
@@ -369,7 +378,7 @@ media: Final = Table(
     _tenant(),
     Column("kind", String(20), nullable=False),
     _ref("call_id", "calls.id"),
-    _ref("leg_id", "legs.id"),
+    _ref("leg_id", "legs.id"),  # of an export: of the first of its recordings, and nobody is told
     _ref("button_id", "buttons.id"),
     Column("gen", Integer, nullable=False),
     Column("state", String(20), nullable=False),

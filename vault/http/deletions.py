@@ -23,7 +23,7 @@ class DeletionIn(In):
 
     model_config = ConfigDict(json_schema_extra=one_of(*NAMED))
 
-    media_id: str | None = Field(None, pattern=r"^rec_[0-9a-f]{32}$")
+    media_id: str | None = Field(None, pattern=r"^(rec|exp)_[0-9a-f]{32}$")
     call_id: str | None = Field(None, pattern=r"^call_[0-9a-f]{32}$")
     visitor_reference: Text | None = Field(None, min_length=1, max_length=200)
     visitor_email: Text | None = Field(None, min_length=3, max_length=254)
@@ -47,7 +47,7 @@ class DeletionIn(In):
 
 
 class DeletionItem(Out):
-    """One object of a request: ``kind`` says whether it is a recording, a call, its chat or a note."""
+    """One object of a request: ``kind`` says what it is: recording, export, call, its chat or a note."""
 
     object_id: str
     kind: str

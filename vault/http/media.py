@@ -10,10 +10,11 @@ from vault.errors import ConflictError, ErasedError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.deletions import DeletionOut, present_deletion
 from vault.http.paging import next_link, scope_of
+from vault.http.playback import SUFFIX_OF
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out, PageQuery, Text
 from vault.media.library import MediaFilter, MediaItem
-from vault.model import ErasureReason, Id, LegKind, MediaState, Part, Role
+from vault.model import ErasureReason, Id, ItemKind, LegKind, MediaState, Part, Role
 from vault.policy import Permission
 
 QueryMoment = Annotated[
@@ -35,6 +36,7 @@ class MediaQuery(PageQuery):
     """Filters of the list."""
 
     state: MediaState | None = Field(None, description="Only items in this state.")
+    kind: ItemKind | None = Field(None, description="Only items of this kind.")
     button_id: str | None = Field(None, pattern=BUTTON_ID, description="Only items of this button.")
     call_id: str | None = Field(None, pattern=CALL_ID, description="Only items of this call.")
     from_: QueryMoment | None = Field(None, alias="from", description="Only items created at or after.")
@@ -45,18 +47,18 @@ class MediaQuery(PageQuery):
 
 
 class MediaOut(Out):
-    """One media item. ``leg_role`` and ``leg_kind`` say whose side of the call it holds.
+    """One media item. ``leg_role`` and ``leg_kind`` say whose side of the call it holds; an export has none.
 
     ``irrecoverable_by``: were it erased now, no backup would hold a key after this.
     """
 
     id: str
-    kind: str
+    kind: ItemKind
     state: MediaState
     call_id: str
-    leg_id: str
-    leg_role: Role
-    leg_kind: LegKind
+    leg_id: str | None
+    leg_role: Role | None
+    leg_kind: LegKind | None
     button_id: str
     button_name: str
     created_at: Moment
@@ -135,6 +137,7 @@ async def list_media(ask: Ask[None, MediaQuery]) -> Answer:
     after = _after(ask.services.cursors.read(scope, query.cursor)) if query.cursor else None
     wanted = MediaFilter(
         state=query.state,
+        kind=query.kind,
         button_id=query.button_id,
         call_id=query.call_id,
         from_=query.from_,
@@ -192,7 +195,7 @@ async def make_link(ask: Ask[LinkIn, None]) -> Answer:
     media_id = ask.path["media_id"]
     link = await ask.services.links.make(media_id, ask.body.purpose, by=ask.principal)
     item = await ask.services.library.get(media_id, by=ask.principal)
-    suffix = "mp4" if (item.content_type or "").endswith("mp4") else "webm"
+    suffix = SUFFIX_OF.get(item.content_type or "", "webm")
     paths = {
         Part.MEDIA: f"/p/{link.path}/media.{suffix}",
         Part.THUMB: f"/p/{link.path}/poster.webp",

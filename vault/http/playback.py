@@ -27,6 +27,8 @@ from vault.policy import Permission
 FILES: Final = {
     "media.webm": Part.MEDIA,
     "media.mp4": Part.MEDIA,
+    "media.wav": Part.MEDIA,
+    "media.mp3": Part.MEDIA,
     "poster.webp": Part.THUMB,
     "waveform.json": Part.WAVE,
     "manifest.json": Part.MANIFEST,
@@ -34,7 +36,14 @@ FILES: Final = {
 RECHECK_LIMIT_S: Final = 2.0  # with the second between two checks, inside the promised five
 _RANGE: Final = re.compile(r"^bytes=([0-9]{0,18})-([0-9]{0,18})$", re.IGNORECASE)
 _RESET: Final = struct.pack("ii", 1, 0)  # linger on, for no time: close() drops what was not sent
-SUFFIX_OF: Final = {"video/webm": "webm", "audio/webm": "webm", "video/mp4": "mp4", "audio/mp4": "mp4"}
+SUFFIX_OF: Final = {
+    "video/webm": "webm",
+    "audio/webm": "webm",
+    "video/mp4": "mp4",
+    "audio/mp4": "mp4",
+    "audio/wav": "wav",
+    "audio/mpeg": "mp3",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,7 @@ PROBLEMS: Final[dict[str, Row]] = {
         ),
     ),
     "derivation_failed": _row(500, ("Preview could not be made", "Aperçu impossible"), _OURS),
+    "export_failed": _row(500, ("Export could not be made", "Export impossible"), _OURS),
     "nothing_captured": _row(
         409,
         ("Nothing was recorded", "Rien n’a été enregistré"),

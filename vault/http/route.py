@@ -45,6 +45,7 @@ PATH_IDS: Final = {
     "issuer_id": "iss",
     "leg_id": "leg",
     "link_id": "lnk",
+    "export_id": "exp",
     "media_id": "rec",
     "pause_id": "pau",
     "person_id": "per",
@@ -52,6 +53,9 @@ PATH_IDS: Final = {
     "team_id": "team",
 }
 """Path parameters that hold an identifier of that kind; anything else in their place is a 404."""
+
+ALSO: Final = {"media_id": "exp"}
+"""A second kind that may stand in a place: an export is played, listed and erased like a recording."""
 
 _NO_BODY: Final = frozenset({"GET", "DELETE"})
 _PLACE: Final = re.compile(r"\{([a-z_]+)\}")
@@ -117,7 +121,8 @@ class Route:
         """Give the regular expression of one path parameter."""
         if place in self.patterns:
             return self.patterns[place]
-        return f"{PATH_IDS[place]}_[0-9a-f]{{32}}"
+        kinds = f"(?:{PATH_IDS[place]}|{ALSO[place]})" if place in ALSO else PATH_IDS[place]
+        return f"{kinds}_[0-9a-f]{{32}}"
 
     @property
     def router_path(self) -> str:

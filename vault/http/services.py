@@ -31,6 +31,7 @@ from vault.ledger.log import Ledger
 from vault.media.library import Library
 from vault.media.links import Links
 from vault.media.reading import Reader
+from vault.media.whole_calls import WholeCalls
 from vault.rights.keeper import Keeper
 from vault.rights.receipts import Receipts
 from vault.rights.requests import DeletionRequests
@@ -65,6 +66,7 @@ class Services:
     library: Library
     reader: Reader
     links: Links
+    whole_calls: WholeCalls
     deletion_requests: DeletionRequests
     receipts: Receipts
     keeper: Keeper

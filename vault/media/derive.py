@@ -7,25 +7,18 @@ Nothing is ever written to disk. A child that fails costs the recording its post
 
 import asyncio
 import base64
-import contextlib
 import json
-import os
-import signal
-import sys
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
 from vault.errors import DerivationError
+from vault.media.sandbox import drop_output, end_child, entry, start_child
 
 OUTPUT_LIMIT_BYTES: Final = 8 * 1024 * 1024  # four hours of peaks and a poster are under 1 MiB
 GRACE_S: Final = 20.0  # how long the child may leave a block unread, or take to answer after the last one
 POSTER_TYPE: Final = "image/webp"
-# Isolated mode ignores the environment and the working directory; our own path is handed over instead. No
-# compiled module is written: nothing is.
-_CHILD: Final = (
-    "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); from vault.media.derive_child import main; main()"
-)
+_CHILD: Final = entry("vault.media.derive_child")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +41,7 @@ class Derivation:
 
     async def __aenter__(self) -> Self:
         """Start the child with an empty environment and nothing but its three pipes."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-IB",
-            "-c",
-            _CHILD,
-            ":".join(path for path in sys.path if path),
-            *self._arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-            close_fds=True,
-            start_new_session=True,
-        )
+        self._process = await start_child(_CHILD, *self._arguments)
         self._output = asyncio.create_task(self._read_output(), name="derive-output")
         return self
 
@@ -72,18 +52,11 @@ class Derivation:
         process = self._process
         if process is None:
             return
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
-        await process.wait()
+        await end_child(process)
         if self._output is not None:
             self._output.cancel()
             await asyncio.gather(self._output, return_exceptions=True)
-        if process.stdout is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):  # what it had said already: unread, its pipe stays open
-                    while await process.stdout.read(OUTPUT_LIMIT_BYTES):
-                        continue
+        await drop_output(process)
 
     async def feed(self, block: bytes) -> None:
         """Hand over the next bytes; a child that went away is noticed in ``result``, not here."""

@@ -6,25 +6,21 @@ for the peaks; the containers it accepts are the two that the vault itself write
 
 import base64
 import contextlib
-import ctypes
 import importlib
 import io
 import json
 import math
-import resource
 import sys
 from array import array
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from vault.media.confine import close_the_door, confine
 
 if TYPE_CHECKING:
     import av.container
 
 PEAKS_PER_S: Final = 20  # a pixel of the player per 50 ms at most zoom
 POSTER_PIXELS: Final = 640  # the longer side
-CLONE_NEWNET: Final = 0x40000000
-CLONE_NEWUSER: Final = 0x10000000
-PR_SET_NO_NEW_PRIVS: Final = 38
-PR_SET_DUMPABLE: Final = 4
 # What PyAV and Pillow import when first needed: it must be there before the last file is opened.
 IMPORTED_LATE: Final = (
     "av.subtitles.stream",
@@ -41,12 +37,12 @@ FORMATS: Final = {"video/webm": "matroska", "audio/webm": "matroska", "video/mp4
 def main() -> None:
     """Limit, import, decode, answer; any failure is an exit code other than 0."""
     media_type, memory_bytes, cpu_s = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    _confine(memory_bytes, cpu_s)
+    confine(memory_bytes, cpu_s)
     import av  # noqa: PLC0415  # only inside the limits
 
     for late in IMPORTED_LATE:
         importlib.import_module(late)
-    _close_the_door()
+    close_the_door()
     with av.open(sys.stdin.buffer, mode="r", format=FORMATS[media_type]) as container:
         poster, peaks = _decode(container)
     answer = {
@@ -55,27 +51,6 @@ def main() -> None:
         "peaks_per_s": PEAKS_PER_S,
     }
     sys.stdout.write(json.dumps(answer, separators=(",", ":")))
-
-
-def _confine(memory_bytes: int, cpu_s: int) -> None:
-    """Take away what decoding does not need. The network goes where the kernel lets an ordinary user."""
-    for limit, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_AS, memory_bytes),
-    ):
-        resource.setrlimit(limit, (value, value))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    if libc.unshare(CLONE_NEWNET) != 0:
-        libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)
-
-
-def _close_the_door() -> None:
-    """From here on no file, socket or pipe can be opened: numbers 0 to 2 are taken, and no other is given."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 
 
 def _decode(container: "av.container.InputContainer") -> tuple[bytes | None, list[int] | None]:

@@ -12,60 +12,32 @@ The steps; a crash before step 6 begins again from the spool, a crash after it o
 7. The spool is shredded. A start finds what a crash left of it by looking into the spool itself.
 """
 
-import asyncio
-import hashlib
-import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from sqlalchemy import Row, delete, insert, select, update
 
 from crypto.keys import DataKey
-from crypto.streaming import Opener, Sealer, seal
-from storage.store import ObjectStore, StoredObject
+from storage.store import ObjectStore
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import media, parts
-from vault.errors import DerivationError, NotFoundError, NothingCapturedError, TamperedError
+from vault.errors import NotFoundError, NothingCapturedError
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
-from vault.media.derive import POSTER_TYPE, Derivation, Derived
+from vault.media.assembling import Assembler, Kept, as_json, part_row, sha256_of
+from vault.media.derive import Derived
 from vault.media.manifest import Circumstances, carried_by, consent_of, legs_of, make_manifest
-from vault.media.places import FINAL_SEGMENT_BYTES, part_associated, part_key
-from vault.media.spool import Spool, SpooledLeg
-from vault.model import MEDIA_MOVES, Id, MediaState, Part, require_move
+from vault.media.spool import SpooledLeg
+from vault.model import MEDIA_MOVES, Id, ItemKind, MediaState, Part, require_move, uuid_of
 from vault.settings import RecordingSettings
-from webrtc.containers import ContainerWriter, open_check, open_writer
-from webrtc.media_index import EmptyRecordingError, MediaIndex
-from webrtc.media_report import MediaReport, report
+from webrtc.media_report import MediaReport
 
 log = structlog.get_logger(__name__)
-
-WAVE_VERSION: Final = 1
-SEAL_BLOCK_BYTES: Final = 256 * 1024  # container bytes gathered before they are sealed: fewer, longer calls
-CHILD_CPU_LEAST_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """One sealed part in the store, as its row will say."""
-
-    part: Part
-    plain_bytes: int
-    content_type: str
-    stored: StoredObject
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """The media part, and what was learnt while it was written."""
-
-    kept: _Kept
-    report: MediaReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +63,10 @@ class Finish:
         self._database = database
         self._keys = keys
         self._store = store
-        self._spool = Spool(store)
+        self._assembler = Assembler(store, settings)
+        self._spool = self._assembler.spool
         self._ledger = ledger
         self._clock = clock
-        self._settings = settings
 
     async def finish(self, media_id: Id) -> MediaState:
         """Do all that is left to do and return the state reached; repeating it is harmless.
@@ -117,8 +89,15 @@ class Finish:
         return MediaState(row.state)
 
     async def in_spool(self) -> Sequence[Id]:
-        """Name the recordings with anything in the spool: each is owed a ``finish``."""
-        return await self._spool.recordings()
+        """Name the recordings with anything in the spool: each is owed a ``finish``.
+
+        An export's fragments lie there too; ``vault.media.exporter`` looks after them.
+        """
+        found = await self._spool.recordings()
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(media.c.id).where(media.c.kind == ItemKind.EXPORT.value))
+            exports = {uuid_of(row.id) for row in rows}
+        return [media_id for media_id in found if uuid_of(media_id) not in exports]
 
     async def _make(self, row: Row[Any]) -> None:
         numbers = await self._spool.numbers(tenant_id=row.tenant_id, media_id=row.id)
@@ -128,9 +107,9 @@ class Finish:
         leg = SpooledLeg(row.tenant_id, row.id, row.leg_id, key)
         cut = max(row.fragments or 0, numbers[-1] + 1)
         torn = row.recovered or cut > numbers[-1] + 1  # the end was never stored: the manifest says so
-        index, opened = await self._index(leg, numbers, crashed=torn)
-        written = await self._write_media(row, leg, opened, index)
-        derived = await self._read_back(row, written, index, key)
+        index, opened = await self._assembler.index(leg, numbers, crashed=torn)
+        written = await self._assembler.write_media(row, leg, opened, index)
+        derived = await self._assembler.read_back(row, written, index, key)
         counts = _Fragments(len(opened), cut - len(opened))
         kept = [written.kept, *await self._write_rest(row, key, written.report, derived, counts)]
         await self._keys.bind_object(
@@ -138,83 +117,9 @@ class Finish:
             object_id=row.id,
             gen=row.gen,
             sealed_bytes=written.kept.stored.size_bytes,
-            sealed_sha256=_digest(written.kept.stored),
+            sealed_sha256=sha256_of(written.kept.stored),
         )
         await self._publish(row, kept, written.report)
-
-    async def _index(
-        self, leg: SpooledLeg, numbers: Sequence[int], *, crashed: bool
-    ) -> tuple[MediaIndex, Sequence[int]]:
-        """Pass one: the index, and the numbers of the fragments that opened.
-
-        Each fragment is a short call in a thread, so the media loop keeps its turn.
-        """
-        index, opened = MediaIndex(), []
-        async for fragment in self._spool.fragments(leg, numbers):
-            await asyncio.to_thread(index.add, fragment)
-            opened.append(fragment.number)
-        if not opened:
-            # Stored, but unreadable to the last one: that is ours to find out, not the visitor's loss.
-            raise TamperedError("no stored fragment of the recording can be read; nothing is deleted")
-        try:
-            await asyncio.to_thread(index.finish, crashed=crashed)
-        except EmptyRecordingError as cause:
-            raise NothingCapturedError("no frame of the leg can be played") from cause
-        return index, opened
-
-    async def _write_media(
-        self, row: Row[Any], leg: SpooledLeg, numbers: Sequence[int], index: MediaIndex
-    ) -> _Written:
-        """Pass two."""
-        writer = await asyncio.to_thread(open_writer, index)
-        key = part_key(tenant_id=row.tenant_id, media_id=row.id, gen=row.gen, part=Part.MEDIA)
-        sealer = Sealer(
-            leg.key, associated_data=_associated(row, Part.MEDIA), segment_bytes=FINAL_SEGMENT_BYTES
-        )
-        stored = await self._store.put(key, self._sealed_file(leg, numbers, writer, sealer))
-        kept = _Kept(Part.MEDIA, writer.size_bytes, writer.media_type, stored)
-        return _Written(kept, await asyncio.to_thread(report, index))
-
-    async def _sealed_file(
-        self, leg: SpooledLeg, numbers: Sequence[int], writer: ContainerWriter, sealer: Sealer
-    ) -> AsyncIterator[bytes]:
-        waiting = bytearray(await asyncio.to_thread(b"".join, writer.header()))
-        async for fragment in self._spool.fragments(leg, numbers):
-            waiting += await asyncio.to_thread(b"".join, writer.body(fragment))
-            if len(waiting) >= SEAL_BLOCK_BYTES:
-                yield sealer.update(bytes(waiting))
-                waiting.clear()
-        writer.finish()
-        yield sealer.update(bytes(waiting)) + sealer.finish()
-
-    async def _read_back(
-        self, row: Row[Any], written: _Written, index: MediaIndex, key: DataKey
-    ) -> Derived | None:
-        """Read what the store really holds: digest, tags, frames. Raises TamperedError where it differs."""
-        check, digest = open_check(index), hashlib.sha256()
-        opener = Opener(key, associated_data=_associated(row, Part.MEDIA), segment_bytes=FINAL_SEGMENT_BYTES)
-        hours = written.report.duration_ms / 3_600_000
-        cpu_s = max(CHILD_CPU_LEAST_S, self._settings.child_cpu_s * hours)
-        child = Derivation(
-            written.kept.content_type, memory_bytes=self._settings.child_memory_bytes, cpu_s=cpu_s
-        )
-        async with child, self._store.open(written.kept.stored.key) as sealed:
-            async for block in sealed:
-                digest.update(block)
-                plain = opener.update(block)
-                await asyncio.to_thread(check.feed, plain)
-                await child.feed(plain)
-            last = opener.finish()
-            check.feed(last)
-            await child.feed(last)
-            check.finish()
-            if digest.digest() != _digest(written.kept.stored):
-                raise TamperedError("the store gives back other bytes than it was given")
-            try:
-                return await child.result()
-            except DerivationError as error:
-                log.warning("finish.no_poster", media=row.id, error=type(error).__name__)
-                return None
 
     async def _write_rest(
         self,
@@ -223,26 +128,12 @@ class Finish:
         told: MediaReport,
         derived: Derived | None,
         counts: _Fragments,
-    ) -> list[_Kept]:
-        kept = [await self._keep(row, key, Part.MANIFEST, await self._manifest(row, told, counts))]
-        if derived is not None and derived.peaks is not None:
-            wave = {
-                "v": WAVE_VERSION,
-                "peaks_per_s": derived.peaks_per_s,
-                "duration_ms": told.duration_ms,
-                "peaks": derived.peaks,
-            }
-            kept.append(await self._keep(row, key, Part.WAVE, _json(wave)))
-        if derived is not None and derived.poster_webp is not None:
-            kept.append(await self._keep(row, key, Part.THUMB, derived.poster_webp, POSTER_TYPE))
-        return kept
-
-    async def _keep(
-        self, row: Row[Any], key: DataKey, part: Part, plain: bytes, content_type: str = "application/json"
-    ) -> _Kept:
-        sealed = seal(key, plain, associated_data=_associated(row, part), segment_bytes=FINAL_SEGMENT_BYTES)
-        place = part_key(tenant_id=row.tenant_id, media_id=row.id, gen=row.gen, part=part)
-        return _Kept(part, len(plain), content_type, await self._store.put(place, sealed))
+    ) -> list[Kept]:
+        manifest = await self._manifest(row, told, counts)
+        return [
+            await self._assembler.keep(row, key, Part.MANIFEST, manifest),
+            *await self._assembler.keep_derived(row, key, derived, duration_ms=told.duration_ms),
+        ]
 
     async def _manifest(self, row: Row[Any], told: MediaReport, counts: _Fragments) -> bytes:
         async with self._database.read() as connection:
@@ -263,9 +154,9 @@ class Finish:
             fragments=counts.opened,
             fragments_missing=counts.missing,
         )
-        return _json(make_manifest(circumstances, told))
+        return as_json(make_manifest(circumstances, told))
 
-    async def _publish(self, row: Row[Any], kept: Sequence[_Kept], told: MediaReport) -> None:
+    async def _publish(self, row: Row[Any], kept: Sequence[Kept], told: MediaReport) -> None:
         async with self._database.write() as connection:
             now = self._clock.now()
             # Locked: an erasure that is asked for meanwhile either waits for this, or has won already.
@@ -274,7 +165,7 @@ class Finish:
             to = require_move(MEDIA_MOVES, MediaState(state), MediaState.READY)
             await connection.execute(delete(parts).where(parts.c.media_id == row.id))
             await connection.execute(
-                insert(parts), [_part_row(row, one) | {"created_at": now} for one in kept]
+                insert(parts), [part_row(row, one) | {"created_at": now} for one in kept]
             )
             await connection.execute(
                 update(media)
@@ -311,26 +202,7 @@ class Finish:
         return row
 
 
-def _part_row(row: Row[Any], one: _Kept) -> dict[str, Any]:
-    placement = one.stored.placement
-    where = {} if placement is None else {"provider": placement.provider, "region": placement.region}
-    if placement is not None:
-        where |= {"country": placement.country or "", "evidence": placement.evidence}
-    return {
-        "media_id": row.id,
-        "gen": row.gen,
-        "part": one.part.value,
-        "object_key": str(one.stored.key),
-        "segment_bytes": FINAL_SEGMENT_BYTES,
-        "plain_bytes": one.plain_bytes,
-        "sealed_bytes": one.stored.size_bytes,
-        "sealed_sha256": _digest(one.stored),
-        "content_type": one.content_type,
-        "placement": where,
-    }
-
-
-def _ready_entry(row: Row[Any], kept: _Kept, told: MediaReport) -> Entry:
+def _ready_entry(row: Row[Any], kept: Kept, told: MediaReport) -> Entry:
     """What the client may keep as the receipt of the recording: a deletion receipt will name the same."""
     country = kept.stored.placement.country if kept.stored.placement is not None else None
     return Entry(
@@ -341,21 +213,7 @@ def _ready_entry(row: Row[Any], kept: _Kept, told: MediaReport) -> Entry:
             "gen": row.gen,
             "duration_ms": told.duration_ms,
             "ct_len": kept.stored.size_bytes,
-            "ct_sha256": _digest(kept.stored).hex(),
+            "ct_sha256": sha256_of(kept.stored).hex(),
             "country": country or "",
         },
     )
-
-
-def _associated(row: Row[Any], part: Part) -> bytes:
-    return part_associated(tenant_id=row.tenant_id, media_id=row.id, gen=row.gen, part=part)
-
-
-def _digest(stored: StoredObject) -> bytes:
-    if stored.sha256 is None:
-        raise TamperedError("the store did not say what it was given")
-    return stored.sha256
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()

@@ -10,22 +10,22 @@ from sqlalchemy import Row, Select, select
 from vault.db.engine import Database
 from vault.db.tables import buttons, erasures, legs, media, parts
 from vault.errors import NotFoundError
-from vault.model import Id, LegKind, MediaState, Part, Role, is_id
+from vault.model import Id, ItemKind, LegKind, MediaState, Part, Role, is_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 
 
 @dataclass(frozen=True, slots=True)
 class MediaItem:
-    """One media item as its tenant's people see it."""
+    """One media item as its tenant's people see it; an export is nobody's side of a call."""
 
     id: Id
     tenant_id: Id
-    kind: str
+    kind: ItemKind
     state: MediaState
     call_id: Id
-    leg_id: Id
-    leg_role: Role
-    leg_kind: LegKind
+    leg_id: Id | None
+    leg_role: Role | None
+    leg_kind: LegKind | None
     button_id: Id
     button_name: str
     created_at: datetime
@@ -47,6 +47,7 @@ class MediaFilter:
     """Which items a list shows; ``after`` is the (created_at, id) of the last item of the page before."""
 
     state: MediaState | None = None
+    kind: ItemKind | None = None
     button_id: str | None = None
     call_id: str | None = None
     from_: datetime | None = None
@@ -81,7 +82,7 @@ class Library:
     async def get(self, media_id: str, *, by: Principal) -> MediaItem:
         """Find one item, erased ones too; NotFoundError for a missing or foreign one."""
         require(by, Permission.MEDIA_LIST)
-        if not is_id(media_id, "rec"):
+        if not is_media_id(media_id):
             raise NotFoundError("there is no such thing here")
         async with self._database.read() as connection:
             row = (await connection.execute(_SELECT.where(media.c.id == media_id))).first()
@@ -90,6 +91,11 @@ class Library:
             require_same_tenant(by, row.tenant_id)
             found = await connection.execute(select(parts.c.part).where(parts.c.media_id == media_id))
             return _item(row, [Part(part.part) for part in found])
+
+
+def is_media_id(text: str) -> bool:
+    """Tell whether a text names a media item of any kind."""
+    return is_id(text, "rec") or is_id(text, "exp")
 
 
 _SELECT = (
@@ -109,6 +115,8 @@ _SELECT = (
 def _filtered(query: Select[Any], wanted: MediaFilter) -> Select[Any]:
     if wanted.state is not None:
         query = query.where(media.c.state == wanted.state.value)
+    if wanted.kind is not None:
+        query = query.where(media.c.kind == wanted.kind.value)
     if wanted.button_id is not None:
         query = query.where(media.c.button_id == wanted.button_id)
     if wanted.call_id is not None:
@@ -126,15 +134,16 @@ def _filtered(query: Select[Any], wanted: MediaFilter) -> Select[Any]:
 
 
 def _item(row: Row[Any], has: Sequence[Part]) -> MediaItem:
+    is_side = row.kind == ItemKind.RECORDING
     return MediaItem(
         id=row.id,
         tenant_id=row.tenant_id,
-        kind=row.kind,
+        kind=ItemKind(row.kind),
         state=MediaState(row.state),
         call_id=row.call_id,
-        leg_id=row.leg_id,
-        leg_role=Role(row.leg_role),
-        leg_kind=LegKind(row.leg_kind),
+        leg_id=row.leg_id if is_side else None,
+        leg_role=Role(row.leg_role) if is_side else None,
+        leg_kind=LegKind(row.leg_kind) if is_side else None,
         button_id=row.button_id,
         button_name=row.button_name,
         created_at=row.created_at,

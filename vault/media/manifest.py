@@ -84,6 +84,7 @@ def make_manifest(told: Circumstances, report: MediaReport) -> dict[str, Any]:
         "started_at": to_text(told.started_at),
         "ended_at": to_text(told.ended_at),
         "end_reason": told.end_reason,
+        "zero_ms": report.zero_ms,
         "recovered": told.recovered,
         "duration_ms": report.duration_ms,
         "fragments": {"stored": told.fragments, "missing": told.fragments_missing},

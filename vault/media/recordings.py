@@ -24,6 +24,7 @@ from vault.model import (
     MEDIA_MOVES,
     ErasureReason,
     Id,
+    ItemKind,
     LegKind,
     MediaState,
     StopRule,
@@ -83,22 +84,24 @@ class Recordings:
 
         A crash in between leaves a key that opens nothing; the row never stands without its key.
         """
+        # Both clocks before anything waits: the sides of a call are laid together by them.
+        began, started_s = self._clock.now() - timedelta(seconds=age_s), self._clock.monotonic() - age_s
         media_id = new_id("rec")
         key = await self._keys.create_data_key(tenant_id=leg.tenant_id, object_id=media_id)
-        now, started_s = self._clock.now(), self._clock.monotonic() - age_s
+        now = self._clock.now()
         async with self._database.write() as connection:
             await connection.execute(
                 insert(media).values(
                     id=media_id,
                     tenant_id=leg.tenant_id,
-                    kind="recording",
+                    kind=ItemKind.RECORDING.value,
                     call_id=leg.call_id,
                     leg_id=leg.leg_id,
                     button_id=leg.button_id,
                     gen=1,
                     state=MediaState.CAPTURING.value,
                     created_at=now,
-                    started_at=now - timedelta(seconds=age_s),
+                    started_at=began,
                     started_us=round(started_s * 1e6),
                     codecs=[codec.value for codec in leg.codecs],
                     recovered=False,
@@ -226,7 +229,9 @@ class Recordings:
         waiting = (MediaState.CAPTURING.value, MediaState.FINISHING.value)
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(media.c.id, media.c.state).where(media.c.state.in_(waiting)).order_by(media.c.id)
+                select(media.c.id, media.c.state)
+                .where(media.c.state.in_(waiting), media.c.kind == ItemKind.RECORDING.value)
+                .order_by(media.c.id)
             )
             return [(row.id, MediaState(row.state)) for row in rows]
 
@@ -238,17 +243,17 @@ class Recordings:
         async with self._database.read() as connection:
             return list((await connection.execute(query.order_by(media.c.id))).scalars())
 
-    async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, Id]]:
-        """Name recordings whose time is over, as (tenant, media); one that cannot be finished too."""
+    async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, ItemKind, Id]]:
+        """Name media whose time is over, as (tenant, kind, media); what cannot be finished too."""
         done = (MediaState.READY.value, MediaState.LOST.value, MediaState.FINISHING.value)
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(media.c.tenant_id, media.c.id)
+                select(media.c.tenant_id, media.c.kind, media.c.id)
                 .where(media.c.retain_until < now, media.c.state.in_(done))
                 .order_by(media.c.retain_until)
                 .limit(limit)
             )
-            return [(row.tenant_id, row.id) for row in rows]
+            return [(row.tenant_id, ItemKind(row.kind), row.id) for row in rows]
 
     async def _last_of(self, leg: LegToRecord) -> Row[Any] | None:
         """Find the last recording of a leg's participant and kind in its call."""
@@ -258,6 +263,7 @@ class Recordings:
             .join(legs, legs.c.id == media.c.leg_id)
             .where(
                 media.c.call_id == leg.call_id,
+                media.c.kind == ItemKind.RECORDING.value,
                 legs.c.person_id == leg.person_id,  # IS NULL for the visitor
                 legs.c.kind == leg.kind.value,
             )

@@ -6,7 +6,9 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.tables import call_indexes, calls, links, messages, notes, parts
+from vault.model import ItemKind
 
+MEDIA_KINDS: Final = frozenset(ItemKind)  # of what lies in the store
 # Where an erasure deletes or blanks rows.
 EMPTIED: Final = ("leaf_details", "links", "parts", "calls", "call_indexes", "messages", "notes")
 
@@ -26,7 +28,7 @@ async def keys_with(connection: AsyncConnection, row: Row[Any]) -> list[str]:
 async def forget_rows(connection: AsyncConnection, row: Row[Any]) -> None:
     """Delete or blank the rows of an object that hold, or lead to, what it was."""
     match row.kind:
-        case "recording":
+        case ItemKind.RECORDING | ItemKind.EXPORT:
             await connection.execute(delete(links).where(links.c.media_id == row.object_id))
             await connection.execute(delete(parts).where(parts.c.media_id == row.object_id))
         case "chat":

@@ -4,8 +4,9 @@ Each step is durable before the next and may be repeated, so a crash anywhere is
 
 1. The request and one row per object, with what the receipt will say of the keys; media become *erasing*,
    so nothing new is served. The ledger has ``erasure.requested``.
-2. A running capture of the object is stopped; its data keys are forgotten in the key store, whose write-ahead
-   log is truncated. From here on nobody can open what is left, here or in any copy of the main database.
+2. A running capture of the object, or the making of it, is stopped; its data keys are forgotten in the key
+   store, whose write-ahead log is truncated. From here on nobody can open what is left, here or in any copy
+   of the main database.
 3. Every version of every object, spool and derived parts included, is deleted.
 4. Absence is verified by listing. What personal rows hold is deleted; the main database's log is truncated.
 5. One transaction: the ledger's ``object.shredded``, the row *erased*, the erasure *complete*. Whoever has
@@ -32,7 +33,7 @@ from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.places import media_prefix, spool_prefix
 from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState, before, require_move
-from vault.rights.belongings import EMPTIED, forget_rows, keys_with
+from vault.rights.belongings import EMPTIED, MEDIA_KINDS, forget_rows, keys_with
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ METHOD: Final = "NIST SP 800-88r2 cryptographic erase and object deletion"
 
 @dataclass(frozen=True, slots=True)
 class Collaborators:
-    """The parts an erasure reaches into. ``stop_capture`` ends a recording that is still running."""
+    """The parts an erasure reaches into. ``stop_capture`` ends what still makes a media item."""
 
     database: Database
     keys: KeyStore
@@ -93,7 +94,7 @@ class Eraser:
             return [row.object_id for row in rows]
 
     async def _forget_key(self, row: Row[Any]) -> bool:
-        if row.kind == "recording":
+        if row.kind in MEDIA_KINDS:
             await self._stop_capture(row.object_id)
         records = await self._keys.records(object_id=row.object_id)
         if records:  # now that nothing is finished any more: what was bound since the request counts
@@ -240,7 +241,7 @@ def key_evidence(records: Sequence[KeyRecord]) -> dict[str, str | int]:
 
 
 def _folders(row: Row[Any]) -> tuple[str, ...]:
-    if row.kind != "recording":
+    if row.kind not in MEDIA_KINDS:
         return ()
     named = {"tenant_id": row.tenant_id, "media_id": row.object_id}
     return media_prefix(**named), spool_prefix(**named)
@@ -252,7 +253,7 @@ def _key_of(line: str) -> ObjectKey:
 
 
 async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime) -> None:
-    if row.kind == "recording":
+    if row.kind in MEDIA_KINDS:
         await connection.execute(
             update(media)
             .where(media.c.id == row.object_id, media.c.state.in_(before(MEDIA_MOVES, MediaState.ERASED)))

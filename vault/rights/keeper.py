@@ -112,8 +112,8 @@ class Keeper:
         now = self._clock.now()
         await self._calls.end_unjoined(opened_before=now - self._unjoined)
         over = await self._recordings.past_retention(now, limit=RETENTION_BATCH)
-        for tenant_id, media_id in over:
-            await self._ask(tenant_id, "recording", media_id)
+        for tenant_id, kind, media_id in over:
+            await self._ask(tenant_id, kind, media_id)
         calls = await self._calls.past_retention(now, limit=RETENTION_BATCH)
         for tenant_id, call_id in calls:
             await self._ask(tenant_id, "call", call_id)

@@ -1,4 +1,7 @@
-"""Asking for erasure: one media item, a whole call, what was written in it, or everything of a visitor."""
+"""Asking for erasure: one media item, a whole call, what was written in it, or everything of a visitor.
+
+What was made of a recording goes with it: an export is an object of the same request, whoever asks.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +15,13 @@ from crypto.receipts import LeafValue
 from vault.calls.visitors import Field, calls_with, index_of
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import calls, deletion_requests, erasures, legs, media
+from vault.db.tables import calls, deletion_requests, erasures, export_sources, legs, media
 from vault.errors import ConflictError, ErasedError, InvalidError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger, Ready
+from vault.media.library import is_media_id
 from vault.model import (
     CALL_MOVES,
     MEDIA_MOVES,
@@ -32,6 +36,7 @@ from vault.model import (
     new_id,
 )
 from vault.policy import Permission, Principal, require, require_same_tenant
+from vault.rights.belongings import MEDIA_KINDS
 from vault.rights.erasure import key_evidence
 
 SYSTEM: Final = Id("system")
@@ -87,12 +92,12 @@ class DeletionRequests:
         require(by, Permission.MEDIA_ERASE if is_agent(by) else Permission.ERASURE_REQUEST)
         async with self._database.read() as connection:
             row = (await connection.execute(select(media).where(media.c.id == media_id))).first()
-        if row is None or not is_id(media_id, "rec"):
+        if row is None or not is_media_id(media_id):
             raise NotFoundError("there is no such thing here")
         require_same_tenant(by, row.tenant_id)
         if row.state == MediaState.ERASED:
             raise ErasedError("this recording has been erased")
-        return await self._ask(by.tenant_id, "media", [("recording", Id(row.id))], reason, by=by)
+        return await self._ask(by.tenant_id, "media", [(row.kind, Id(row.id))], reason, by=by)
 
     async def of_call(self, call_id: str, reason: ErasureReason, *, by: Principal) -> DeletionRequest:
         """Ask for a call: its recordings and what the page told about its visitor."""
@@ -145,8 +150,8 @@ class DeletionRequests:
         return await self._ask(tenant_id, "chat", [("chat", chat_id)], reason, by=by)
 
     async def of_retention(self, tenant_id: Id, kind: str, object_id: Id) -> DeletionRequest:
-        """Ask in the house's own name for a recording, a call or a note whose time is over."""
-        scope = "media" if kind == "recording" else kind
+        """Ask in the house's own name for a media item, a call or a note whose time is over."""
+        scope = "media" if kind in MEDIA_KINDS else kind
         return await self._ask(tenant_id, scope, [(kind, object_id)], ErasureReason.RETENTION, by=None)
 
     async def of_stopped(self, tenant_id: Id, call_id: Id, reason: ErasureReason) -> Id | None:
@@ -208,10 +213,30 @@ class DeletionRequests:
     ) -> DeletionRequest:
         """Write the request, its rows, the ledger entries, and take the media out of reach, in one go.
 
-        An object that is being erased already keeps its first request: asking twice is asking once.
+        An object that is being erased already keeps its first request: asking twice is asking once. An export
+        that was begun while the keys were asked is found under the lock, and the asking begins again with it.
         """
-        if len(objects) > OBJECTS_MAX:
-            raise ConflictError("this request reaches too many recordings at once; ask for them call by call")
+        async with self._database.read() as connection:
+            objects = [*objects, *await _exports_of(connection, objects)]
+        while True:
+            if len(objects) > OBJECTS_MAX:
+                raise ConflictError(
+                    "this request reaches too many recordings at once; ask for them call by call"
+                )
+            found = await self._write(tenant_id, scope, objects, reason, by)
+            if isinstance(found, DeletionRequest):
+                return found
+            objects = [*objects, *found]
+
+    async def _write(
+        self,
+        tenant_id: Id,
+        scope: str,
+        objects: Sequence[tuple[str, Id]],
+        reason: ErasureReason,
+        by: Principal | None,
+    ) -> "DeletionRequest | Sequence[tuple[str, Id]]":
+        """Write all of it; or name the exports that must be of the request too, and write nothing."""
         evidence = {one: key_evidence(await self._keys.records(object_id=one)) for _, one in objects}
         request_id, now = new_id("del"), self._clock.now()
         facts = {"request": request_id, "reason": reason.value, "scope": scope}
@@ -219,6 +244,8 @@ class DeletionRequests:
         ready = {entry.object_id: await self._ledger.ready(entry) for entry in asked_for}
         async with self._database.write() as connection:
             await _hold(connection, objects)
+            if missed := await _exports_of(connection, objects):
+                return missed
             asked = await _asked(connection, objects)
             fresh = [(kind, object_id) for kind, object_id in objects if object_id not in asked]
             if not fresh:
@@ -245,7 +272,7 @@ class DeletionRequests:
         self, connection: AsyncConnection, kind: str, tenant_id: Id, object_id: Id
     ) -> Sequence[Entry]:
         """See to it that nothing is served or joined from here on; returns what the ledger says of it."""
-        if kind == "recording":
+        if kind in MEDIA_KINDS:
             await _withhold(connection, object_id)
         elif kind == "call" and await self._ends_call(connection, object_id):
             return [_ended_entry(tenant_id, object_id)]
@@ -318,10 +345,28 @@ async def _of_media(
     objects: list[tuple[str, Id]] = []
     for some in _batches(call_ids):
         found = await connection.execute(
-            select(media.c.id).where(media.c.call_id.in_(some), media.c.state.not_in(list(besides)))
+            select(media.c.id, media.c.kind).where(
+                media.c.call_id.in_(some), media.c.state.not_in(list(besides))
+            )
         )
-        objects += [("recording", row.id) for row in found]
+        objects += [(row.kind, row.id) for row in found]
     return objects
+
+
+async def _exports_of(
+    connection: AsyncConnection, objects: Sequence[tuple[str, Id]]
+) -> Sequence[tuple[str, Id]]:
+    """Name the exports made of any of these that are not among them."""
+    named = {object_id for _, object_id in objects}
+    found: dict[str, str] = {}
+    for some in _batches(sorted(named)):
+        rows = await connection.execute(
+            select(media.c.id, media.c.kind)
+            .join(export_sources, export_sources.c.media_id == media.c.id)
+            .where(export_sources.c.source_id.in_(some), media.c.state != MediaState.ERASED.value)
+        )
+        found |= {row.id: row.kind for row in rows if row.id not in named}
+    return [(kind, Id(object_id)) for object_id, kind in sorted(found.items())]
 
 
 async def _without_legs(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
@@ -346,8 +391,9 @@ async def _require_no_leg(connection: AsyncConnection, call_ids: Sequence[str]) 
 
 async def _hold(connection: AsyncConnection, objects: Sequence[tuple[str, Id]]) -> None:
     """Keep the rows until the transaction ends, in one order, so that of two requests one is the first."""
-    for kind, table in (("call", calls), ("recording", media)):
-        for some in _batches(sorted(object_id for its_kind, object_id in objects if its_kind == kind)):
+    for is_call, table in ((True, calls), (False, media)):
+        wanted = sorted(object_id for kind, object_id in objects if (kind == "call") is is_call)
+        for some in _batches(wanted):
             await connection.execute(
                 select(table.c.id).where(table.c.id.in_(some)).order_by(table.c.id).with_for_update()
             )

@@ -2,6 +2,7 @@
 
 from vault.settings.schema import (
     DatabaseSettings,
+    ExportSettings,
     KeysSettings,
     LedgerSettings,
     LimitSettings,
@@ -18,6 +19,7 @@ from vault.settings.schema import (
 
 __all__ = [
     "DatabaseSettings",
+    "ExportSettings",
     "KeysSettings",
     "LedgerSettings",
     "LimitSettings",

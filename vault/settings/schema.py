@@ -285,6 +285,32 @@ class RecordingSettings(Section):
     )
 
 
+class ExportSettings(Section):
+    """Files made of a call's recordings, beside the running calls and after them."""
+
+    workers: int = Field(1, ge=1, le=4, description="Exports made at the same time; each takes one core.")
+    child_memory_bytes: Bytes = Field(
+        1024 * 1024 * 1024, description="Memory of the sandboxed child that decodes and composes."
+    )
+    child_cpu_s: Seconds = Field(
+        7_200,
+        description="CPU time of that child per hour of call, at least a minute.",
+    )
+    nice: int = Field(
+        10, ge=0, le=19, description="How far that child stands back from the calls that run (nice(1))."
+    )
+    max_s: Seconds = Field(4 * 3_600, description="A longer call is not exported.")
+    keep_days: int = Field(
+        30,
+        ge=1,
+        le=3_650,
+        description="An export is kept so long, and never longer than what it was made of.",
+    )
+    waiting_per_tenant: int = Field(
+        20, ge=1, description="Exports of one company that may wait; further ones are refused for now."
+    )
+
+
 class LinkSettings(Section):
     """Playback links."""
 
@@ -377,6 +403,7 @@ class Settings(Section):
     storage: StorageSettings = StorageSettings()
     media: MediaSettings = MediaSettings()
     recording: RecordingSettings = RecordingSettings()
+    exports: ExportSettings = ExportSettings()
     links: LinkSettings = LinkSettings()
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()

@@ -28,6 +28,7 @@ NOT_FOR_PEOPLE = {
     "configuration",
     "consent_missing",
     "derivation_failed",
+    "export_failed",
     "internal",
     "ledger_broken",
     "method_not_allowed",

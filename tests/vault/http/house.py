@@ -25,6 +25,7 @@ from vault.model import Id, Role
 from vault.policy import Principal
 from vault.settings import (
     DatabaseSettings,
+    ExportSettings,
     KeysSettings,
     LedgerSettings,
     LimitSettings,
@@ -115,6 +116,7 @@ async def open_house(
         server=ServerSettings(port=0, **(server or {})),
         limits=LimitSettings(**({"sign_in_per_minute": 1_000} | (limits or {}))),
         sessions=sessions or SessionSettings(),
+        exports=ExportSettings(nice=0),  # a busy machine's other tests go no further before
         media=MediaSettings(**({"addresses": (LOOPBACK,), "local_only": True} | (media or {}))),
     )
     async with open_rooms(settings, development=True, clock=clock) as rooms:

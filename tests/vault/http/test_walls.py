@@ -25,7 +25,7 @@ from vault.calls.participants import take_part
 from vault.http.route import PATH_IDS, Route
 from vault.http.routes import ROUTES
 from vault.http.wire import JSON_TYPE
-from vault.model import ErasureReason, Role, new_id
+from vault.model import ErasureReason, ExportFormat, Role, new_id
 from vault.policy import GRANTS, Permission
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -72,6 +72,9 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
     )
     await erase_now(house)
     made = await (await sign_in(house, tenant="b")).link(recorded.id)
+    export = await house.rooms.whole_calls.exports.ask(
+        recorded.call_id, ExportFormat.WAV, by=house.by(Role.ADMIN, "b")
+    )
     call = await a_call(house, "b")
     async with (
         publishing(house, call, PublisherPlan(video=None)) as publisher,
@@ -85,6 +88,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "button_id": recorded.button_id,
                 "call_id": call.id,
                 "deletion_id": deletion.id,
+                "export_id": export.id,
                 "issuer_id": await _issuer(house),
                 "leg_id": publisher.location.rsplit("/", 1)[1],
                 "link_id": made["id"],

@@ -11,11 +11,11 @@ from tests.webrtc.studio import Scene, audio, file_of
 ROOT = Path(__file__).parents[3]
 CONFINED = """
 import sys
-from vault.media import derive_child as child
+from vault.media import confine, derive_child as child
 import av, importlib
 for name in child.IMPORTED_LATE: importlib.import_module(name)
-child._confine(512 * 1024 * 1024, 2)
-child._close_the_door()
+confine.confine(512 * 1024 * 1024, 2)
+confine.close_the_door()
 """
 
 ATTEMPTS = {

@@ -28,6 +28,7 @@ from vault.keys.store import KeyStore
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
+from vault.media.exporting import Grounds
 from vault.media.finish import Finish
 from vault.media.finisher import Finisher
 from vault.media.library import Library
@@ -35,16 +36,17 @@ from vault.media.links import Links
 from vault.media.places import SPOOL_SEGMENT_BYTES, part_associated, part_key, spool_associated, spool_key
 from vault.media.reading import Reader
 from vault.media.recordings import LegToRecord, Recordings
+from vault.media.whole_calls import make_whole_calls
 from vault.model import ConsentChoice, Id, Part, Role, new_id
 from vault.policy import Principal
 from vault.rights.erasure import Collaborators, Eraser
 from vault.rights.keeper import Keeper
 from vault.rights.receipts import Receipts
 from vault.rights.requests import DeletionRequests
-from vault.settings import RecordingSettings
+from vault.settings import ExportSettings, RecordingSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import MetaData
@@ -86,6 +88,7 @@ class Workshop:
     ground: Ground
     wire: Wire = field(default_factory=Wire)
     tenant_id: Id = NOBODY
+    heard: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)  # events, with whom
 
     def __post_init__(self) -> None:
         ground = self.ground
@@ -104,12 +107,13 @@ class Workshop:
         self.calls = Calls(self.database, self.keys, self.blobs, self.ledger, self.buttons, self.clock)
         self.notes = Notes(self.database, self.keys, self.blobs, self.clock)
         self.recordings = Recordings(self.database, self.keys, self.ledger, self.clock)
-        self.finish = Finish(
-            self.database, self.keys, self.store, self.ledger, self.clock, RecordingSettings()
-        )
+        recording = RecordingSettings()
+        self.finish = Finish(self.database, self.keys, self.store, self.ledger, self.clock, recording)
         self.finisher = Finisher(self.finish, self.recordings, workers=2)
         self.library = Library(self.database)
         self.reader = Reader(self.database, self.keys, self.store)
+        grounds = Grounds(self.database, self.keys, self.store, self.ledger, self.clock, self.reader)
+        self.whole_calls = make_whole_calls(grounds, self, Settings(exports=ExportSettings(nice=0)))
         self.links = Links(self.database, self.ledger, self.clock, lifetime_s=300)
         self.requests = DeletionRequests(self.database, self.keys, self.blobs, self.ledger, self.clock)
         self.eraser = Eraser(
@@ -119,13 +123,22 @@ class Workshop:
                 store=self.store,
                 ledger=self.ledger,
                 clock=self.clock,
-                stop_capture=self.finisher.stop,
+                stop_capture=self.stop_making,
                 backup_days=7,
             )
         )
         kept = (self.recordings, self.calls, self.notes)
         self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
         self.receipts = Receipts(self.requests, self.ledger, self.checkpoints)
+
+    async def stop_making(self, media_id: str) -> None:
+        """What an erasure stops first."""
+        await self.finisher.stop(media_id)
+        await self.whole_calls.exporter.stop(media_id)
+
+    def tell(self, principal_id: Id, type_: str, data: Mapping[str, object]) -> None:
+        """Where events go here."""
+        self.heard.append((principal_id, type_, dict(data)))
 
     async def reborn(self, wire: Wire | None = None) -> Workshop:
         """The next process on the same ground: nothing is remembered but what is durable."""

@@ -1,0 +1,35 @@
+"""What a decoding child gives up before it reads a byte: memory, time, files, network (docs/THREATS.md).
+
+Limits are set before the decoder is imported; the door is closed after, when nothing is left to be loaded.
+"""
+
+import ctypes
+import resource
+from typing import Final
+
+CLONE_NEWNET: Final = 0x40000000
+CLONE_NEWUSER: Final = 0x10000000
+PR_SET_NO_NEW_PRIVS: Final = 38
+PR_SET_DUMPABLE: Final = 4
+PIPES: Final = 3  # standard input, output and error: all that a child has
+
+
+def confine(memory_bytes: int, cpu_s: int) -> None:
+    """Take away what decoding does not need. The network goes where the kernel lets an ordinary user."""
+    for limit, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_AS, memory_bytes),
+    ):
+        resource.setrlimit(limit, (value, value))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)
+
+
+def close_the_door() -> None:
+    """From here on no file, socket or pipe can be opened: numbers 0 to 2 are taken, and no other is given."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (PIPES, PIPES))
