@@ -18,7 +18,7 @@ export function control(name, act, tone = "control") {
     /** @param {import("../shared/icons.js").IconName} picture @param {string} sentence */
     show(picture, sentence) {
       if (words.textContent === sentence) return;
-      words.textContent = sentence;
+      words.textContent = button.title = sentence;
       button.replaceChildren(icon(picture), words);
     },
   };
