@@ -140,7 +140,7 @@ export const FRENCH = {
 
   "ended.title": "Appel terminé",
   "ended.by_other": "{name} a raccroché.",
-  "ended.message_title": "Votre message est laissé",
+  "ended.message_title": "Votre message a bien été laissé",
   "ended.with": "Avec",
   "ended.kept_by": "Qui le conserve",
   "ended.kept_voice_call": "Votre voix et celle de l’autre côté, jusqu’au {date}",
