@@ -77,7 +77,7 @@ export const LIVE = `
   border-radius: 8px; background: var(--cv-stage); box-shadow: 0 0 0 2px rgb(255 255 255 / 30%);
 }
 .met .self.no-picture { inline-size: auto; aspect-ratio: auto; border-radius: 999px; background: rgb(0 0 0 / 62%); box-shadow: none; }
-.met .self .tag { inset: auto auto 6px 6px; padding: 0 8px; font-size: 13px; }
+.met .self .tag { inset: auto auto 4px 4px; gap: 5px; padding: 0 7px; font-size: 12px; }
 .met .self.no-picture .tag { padding: 2px 10px; gap: 8px; font-size: 14px; }
 .stage.several { gap: 4px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .several .others { display: contents; }
