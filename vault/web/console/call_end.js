@@ -2,7 +2,7 @@
 /** The last page of a call: how it ended, and what was kept of it. */
 
 import { clock, spokenDuration } from "../shared/i18n.js";
-import { sentenceOf } from "./api.js";
+import { Problem, sentenceOf } from "./api.js";
 import { el, note } from "./dom.js";
 import { contentInWords, sideInWords, sidesOf } from "./sides.js";
 import { knows, language, named, t } from "./words.js";
@@ -66,6 +66,8 @@ async function follow(callId, place) {
       const waits = ["capturing", "finishing"];
       if (sides.length && sides.every((item) => !waits.includes(item.state))) return;
     } catch (caught) {
+      const isPassing = caught instanceof Problem && (caught.status === 0 || caught.status >= 500);
+      if (isPassing && asked < ENOUGH - 1) continue; // no answer just now: the next one may be
       place.replaceChildren(note("warn", sentenceOf(caught)));
       return;
     }
