@@ -22,6 +22,7 @@ COLOUR = """(video) => {
   return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }"""
 SHARE = ".share-screen"
+BANNER = {"visitor": ".share", "agent": ".sharing"}
 SEEN_BY = {
     "visitor": ".tile.screen:not(.no-picture) video",
     "agent": ".stage-main [data-kind=screen] video",
@@ -61,7 +62,7 @@ def sees_the_slides(page: Page, side: str) -> None:
 
 def show_a_screen(side: str, page: Page) -> None:
     """Press what shows a screen, and read to whom and that it is kept, before and while it lasts."""
-    banner = page.locator(".share")
+    banner = page.locator(BANNER[side])
     if side == "agent":
         page.get_by_role("button", name="Share screen").click()
         expect(banner).to_contain_text("The visitor sees what you share. It is recorded.")
@@ -79,7 +80,7 @@ def show_a_screen(side: str, page: Page) -> None:
 def test_a_screen_is_seen_by_the_other_side_and_kept_on_its_own(
     centre: CallCentre, side: str, other: str, name: str, place: int
 ) -> None:
-    """Shown, told, large at the other side by its content; gone with the browser's own bar; a recording of it."""
+    """Shown, told, large at the other side by its content, gone with the browser's own bar, and kept."""
     pages = {"agent": centre.agent(), "visitor": centre.visitor()}
     take(pages["agent"])
     slides = pages[side].context.new_page()
@@ -91,7 +92,7 @@ def test_a_screen_is_seen_by_the_other_side_and_kept_on_its_own(
     sees_the_slides(pages[other], other)
     pages[other].wait_for_timeout(1500)
     slides.close()  # as the browser's own bar: what was shown is there no longer
-    expect(pages[side].locator(".share")).to_be_hidden()
+    expect(pages[side].locator(BANNER[side])).to_be_hidden()
     expect(pages[other].locator(SEEN_BY[other])).to_have_count(0, timeout=WAIT_MS)
     agent = pages["agent"]
     agent.bring_to_front()
@@ -120,7 +121,7 @@ def test_whoever_chooses_nothing_shows_nothing_and_reads_so(centre: CallCentre) 
     visitor.get_by_role("button", name="Choose what to show").click()
     expect(visitor.locator(".share")).to_contain_text("Nothing was chosen: your screen is not shown.")
     agent.get_by_role("button", name="Share screen").click()
-    expect(agent.locator(".share")).to_contain_text("Nothing was chosen: your screen is not shown.")
+    expect(agent.locator(".sharing")).to_contain_text("Nothing was chosen: your screen is not shown.")
     expect(agent.locator("[data-kind=screen]")).to_have_count(0)
     expect(visitor.locator(".share-screen.on")).to_have_count(0)
 

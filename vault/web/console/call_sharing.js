@@ -22,7 +22,7 @@ export function sharing(screen) {
   const button = control("screen", press);
   const words = el("p", {});
   const stop = el("button", { type: "button", class: "secondary", onclick: () => share.stop() }, t("share.stop"));
-  const banner = el("div", { class: "note note-info share", hidden: true }, icon("screen"), words, stop);
+  const banner = el("div", { class: "note note-info share sharing", hidden: true }, icon("screen"), words, stop);
   const reflect = () => {
     const isOn = share.phase !== "off";
     button.show(isOn ? "screenOff" : "screen", t(isOn ? "share.stop" : "share.start"));
