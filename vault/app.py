@@ -30,6 +30,7 @@ from vault.calls.legs import Legs
 from vault.calls.papers import Papers, make_papers
 from vault.calls.rechecks import Rechecks
 from vault.calls.recorder import Recorder
+from vault.calls.recovery import Recovery
 from vault.calls.relays import Relays
 from vault.calls.ringing import Ringing
 from vault.calls.room import LiveCalls, make_live_calls
@@ -112,6 +113,7 @@ class Rooms(Ground):
     events: Events
     tickets: Tickets
     ringing: Ringing
+    recovery: Recovery
     relays: Relays
     papers: Papers
     control: Control
@@ -310,6 +312,7 @@ def _rooms(ground: Ground) -> Rooms:
         events=live.events,
         tickets=live.tickets,
         ringing=live.ringing,
+        recovery=live.recovery,
         relays=live.relays,
         papers=papers,
         control=live.control,
@@ -392,8 +395,8 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
         services = make_services(rooms, metrics)
         await rooms.checkpoints.require_continued()
         await rooms.legs.start()
-        await rooms.calls.end_interrupted()
-        unfinished = await rooms.finisher.recover()
+        await rooms.recovery.find()
+        unfinished = await rooms.finisher.recover(resting=rooms.recovery.recordings)
         await rooms.whole_calls.exporter.recover()
         await rooms.ledger.record(
             Entry(EntryType.SYSTEM_STARTED, facts={"version": __version__, "unfinished": unfinished})
@@ -404,6 +407,7 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
             serving_metrics(metrics, settings.server) as metrics_port,
             listening(make_web_app(services, ROUTES)) as port,
         ):
+            rooms.recovery.wait()
             app = App(rooms, services, port, metrics_port)
             try:
                 yield app
@@ -447,7 +451,7 @@ def _count(rooms: Rooms, metrics: Metrics) -> None:
 @asynccontextmanager
 async def _ringing(rooms: Rooms) -> AsyncIterator[None]:
     """Ring while the block runs; what a killed process left ringing is ended first."""
-    await rooms.ringing.start()
+    await rooms.ringing.start(absent=rooms.recovery.calls)
     try:
         yield
     finally:

@@ -71,6 +71,7 @@ def running_program(
     settings: dict[str, str] | None = None,
     environ: dict[str, str] | None = None,
     start: Spawn = spawn,
+    timeout_s: float = 30.0,
 ) -> Iterator[Program]:
     """Run ``callvault dev`` in a folder for the length of the block; the same folder may be used again.
 
@@ -85,7 +86,7 @@ def running_program(
 
     argv, env = start_command(folder, port=port, settings=settings, environ=environ)
     is_ready = lambda: _CODE.search(printed()) is not None  # noqa: E731
-    with server(argv, log=log, is_ready=is_ready, env=env, start=start) as process:
+    with server(argv, log=log, is_ready=is_ready, env=env, start=start, timeout_s=timeout_s) as process:
         base, code = _BASE.search(printed()), _CODE.search(printed())
         if base is None or code is None:
             raise LookupError("the program printed no address")

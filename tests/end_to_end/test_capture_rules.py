@@ -228,7 +228,10 @@ async def test_two_tenants_do_not_see_each_other_on_this_path(
 
 
 async def test_a_stop_during_a_call_drains_it_and_finishes_its_recording(tmp_path: Path) -> None:
-    """SIGTERM: no new call, the running one goes on for a while, then its recording is made ready; exit 0."""
+    """SIGTERM: no new call, the running one goes on for a while, then it waits for the next start; exit 0.
+
+    Nobody comes back to it there, so its recording is made ready, whole, with why it ended.
+    """
     folder = tmp_path / "vault"
     async with (
         started(folder, settings={"SERVER__DRAIN_S": "2"}) as program,
@@ -245,10 +248,12 @@ async def test_a_stop_during_a_call_drains_it_and_finishes_its_recording(tmp_pat
         await asyncio.sleep(1)
         sent.note()  # so much must be there: the drain is not over yet
         assert await asyncio.to_thread(program.process.wait, 20) == 0
-    require_nothing_stuck(folder)
     sent.hung_up = True
     async with started(folder) as program, signed_in(program) as agent:
-        recorded = await fetch(agent, (await items_of(agent, sent.call.id))[0])
+        item = await settled(agent, folder, sent)
+        assert item is not None
+        recorded = await fetch(agent, item)
+    require_nothing_stuck(folder)
     assert require_whole(sent, recorded) < 0.5
     assert recorded.manifest["end_reason"] == "shutdown"
     assert recorded.manifest["recovered"] is False

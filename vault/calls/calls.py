@@ -29,6 +29,7 @@ from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.recordings import INTERRUPTED
 from vault.model import (
     CALL_MOVES,
     LEG_MOVES,
@@ -48,7 +49,6 @@ from vault.model import (
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
 DAY_MS: Final = 86_400_000
-INTERRUPTED: Final = "interrupted"  # why legs and calls ended that a crash left open
 UNJOINED_BATCH: Final = 500  # ended in one round; the next round comes within minutes
 
 
@@ -310,25 +310,33 @@ class Calls:
         async with self._database.read() as connection:
             return [(row.tenant_id, row.id) for row in await connection.execute(query)]
 
-    async def end_interrupted(self) -> Sequence[Id]:
-        """At start: end every leg and call that a crash left open; returns the calls that were ended.
+    async def end_interrupted(self, *, joinable_since: datetime | None = None) -> Sequence[Id]:
+        """At start: end every leg and call that the process before left open; returns the calls it ended.
 
-        Those too whose visitor was to come back: whoever took them is free again.
+        Calls opened after ``joinable_since`` stay open: their visitor's token lives, and may bring it back.
         """
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(legs.c.id, legs.c.call_id).where(legs.c.state != LegState.ENDED.value)
             )
             open_legs = [(Id(row.id), Id(row.call_id)) for row in rows]
+        staying = set() if joinable_since is None else set(await self.begun(since=joinable_since))
         for leg_id, call_id in open_legs:
-            await self.leg_ended(call_id, leg_id, reason=INTERRUPTED)
-        begun = select(legs.c.id).where(legs.c.call_id == calls.c.id).exists()
-        async with self._database.read() as connection:
-            query = select(calls.c.id).where(calls.c.state != CallState.ENDED.value, begun)
-            left = [Id(row.id) for row in await connection.execute(query)]
+            await self.leg_ended(call_id, leg_id, reason=INTERRUPTED, call_goes_on=call_id in staying)
+        left = [call_id for call_id in await self.begun() if call_id not in staying]
         for call_id in left:
             await self.end_left(call_id, reason=INTERRUPTED)
-        return [*dict.fromkeys(call_id for _, call_id in open_legs), *left]
+        ended = [call_id for _, call_id in open_legs if call_id not in staying]
+        return list(dict.fromkeys([*ended, *left]))
+
+    async def begun(self, *, since: datetime | None = None) -> Sequence[Id]:
+        """Name the calls that somebody was in and that have not ended, all or those opened since."""
+        joined = select(legs.c.id).where(legs.c.call_id == calls.c.id).exists()
+        query = select(calls.c.id).where(calls.c.state != CallState.ENDED.value, joined)
+        if since is not None:
+            query = query.where(calls.c.created_at > since)
+        async with self._database.read() as connection:
+            return list((await connection.execute(query.order_by(calls.c.id))).scalars())
 
     async def _record_consent(self, connection: AsyncConnection, call: Row[Any], choice: ConsentChoice) -> Id:
         consent_id = new_id("con")

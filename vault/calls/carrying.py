@@ -57,6 +57,10 @@ class Carrier:
         """Carry a leg from now on."""
         leg.task = asyncio.create_task(self._carry(leg), name=f"leg-{leg.id}")
 
+    def expect(self, call_id: Id, reason: str) -> None:
+        """Wait for the visitor of a call that no leg of this process belongs to."""
+        self._graces.begin(call_id, reason)
+
     async def aclose(self) -> None:
         """Wait for nobody any more; legs are ended by whoever asks their peers to."""
         await self._waits.aclose()

@@ -214,6 +214,10 @@ class Legs:
         else:
             del self._floor.legs[leg.id]
 
+    def expect(self, call_id: Id, reason: str) -> None:
+        """Wait for the visitor of a call that the process before left open."""
+        self._carrier.expect(call_id, reason)
+
     def drain(self) -> None:
         """Take no further leg."""
         self._draining = True

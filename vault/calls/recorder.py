@@ -5,7 +5,7 @@ A recording goes on over the legs of one participant and kind. Between two of th
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -20,7 +20,7 @@ from vault.clock import Clock
 from vault.errors import KeyForgottenError
 from vault.keys.store import KeyStore
 from vault.media.capture import Begun, Capture
-from vault.media.recordings import FULL, LegToRecord, OpenRecording, Recordings
+from vault.media.recordings import FULL, INTERRUPTED, LeftOpen, LegToRecord, OpenRecording, Recordings
 from vault.media.spool import Spool, SpooledLeg, SpoolEnd
 from vault.model import Id, RecordingState
 from vault.settings import RecordingSettings
@@ -30,7 +30,6 @@ from webrtc.fragments import GoesOn
 log = structlog.get_logger(__name__)
 
 OTHER_CODEC: Final = "codec_changed"  # why a recording ended: its file could not hold the next leg's picture
-UNREADABLE: Final = "interrupted"  # the same: the store did not say where it stands
 STANDS_WITHIN_S: Final = 5.0  # a store that takes longer to say costs a recording its continuation, no call
 GAP_LATEST_S: Final = 12 * 3600.0  # what is longer is a wall clock that was set, not an outage
 
@@ -47,7 +46,7 @@ class _Resting:
     legs: int
     end: SpoolEnd | None = None
     shift_us: int = 0
-    crashed: bool = False  # how it ended there is not known to have been stored
+    reason: str = ""  # why the last of them ended; INTERRUPTED where nobody ended it
 
 
 class Recorder:
@@ -136,6 +135,24 @@ class Recorder:
                 self._waits.stop(media_id)
                 await self._give_up(media_id, reason)
 
+    async def left_open(self) -> Sequence[LeftOpen]:
+        """Tell what the process before left open."""
+        return await self._recordings.left_open()
+
+    def expect(self, left: Sequence[LeftOpen], calls: Collection[Id]) -> Collection[Id]:
+        """Keep open what the process before left open in these calls; returns which recordings these are."""
+        self._resting |= {
+            one.media_id: _Resting(one.call_id, one.legs, reason=one.reason)
+            for one in left
+            if one.call_id in calls
+        }
+        return list(self._resting)
+
+    def wait(self) -> None:
+        """Begin to wait for those whose recordings rest."""
+        for media_id, resting in self._resting.items():
+            self._waits.begin(media_id, resting.reason)
+
     async def aclose(self) -> None:
         """Wait for nobody any more; what rests is seen to by the next start."""
         await self._waits.aclose()
@@ -152,7 +169,7 @@ class Recorder:
         self, media_id: Id, *, reason: str, fragments: int | None = None, legs: int | None = None
     ) -> None:
         resting = self._resting.get(media_id)
-        recovered = resting is not None and resting.crashed
+        recovered = resting is not None and resting.reason == INTERRUPTED
         if await self._recordings.end(
             media_id, reason=reason, recovered=recovered, fragments=fragments, legs=legs
         ):
@@ -203,7 +220,7 @@ class Recorder:
             return None  # an erasure was faster; the row will bar the leg
         except (StorageError, TimeoutError) as error:
             log.error("recording.not_resumed", media=found.media_id, error=type(error).__name__)
-            await self._end(found.media_id, reason=UNREADABLE)
+            await self._end(found.media_id, reason=INTERRUPTED)
             return None
         first, cause = goes_on.first_number, goes_on.cause.name.lower()
         if not await self._recordings.go_on(found, leg, first_fragment=first, cause=cause):

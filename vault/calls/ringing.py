@@ -7,7 +7,7 @@ what is told keeps the order of what was decided.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -86,6 +86,7 @@ class Ringing:
         self._turns = Turns(hub, ledger, clock)
         self._places = Places(database, calls, cards, hub)
         self._new: set[Id] = set()  # calls that are to ring; the row says so at the next chance
+        self._absent: set[Id] = set()  # calls that a restart left open: they ring once their visitor is back
         self._task: asyncio.Task[None] | None = None
         self.colleagues = Colleagues(database, cards, self._turns)
         self.asking = Asking(
@@ -99,8 +100,12 @@ class Ringing:
             self.colleagues,
         )
 
-    async def start(self) -> None:
-        """End what the process before left ringing, and begin to watch the time."""
+    async def start(self, *, absent: Collection[Id] = ()) -> None:
+        """End what the process before left ringing, and begin to watch the time.
+
+        ``absent`` are calls that it left open, and whose visitor is not back yet: they ring when it is.
+        """
+        self._absent |= set(absent)
         async with self._database.write() as connection:
             await rings.end_interrupted(connection, at=self._clock.now())
         self._task = asyncio.create_task(self.run(), name="ringing")
@@ -140,17 +145,17 @@ class Ringing:
                 await self._begin(call_id)
             async with self._database.read() as connection:
                 overdue = await self._attendance.overdue(connection, at=self._clock.now())
-            for call_id in overdue:
+            for call_id in self._present(overdue):
                 await self._give_back(call_id, reason="timed_out")
             async with self._database.read() as connection:
                 alone = await self._attendance.left_alone(connection, at=self._clock.now())
-            for call_id in alone:
+            for call_id in self._present(alone):
                 await self._ring_again(call_id)
             asking = await self.asking.look()
             async with self._database.read() as connection:
                 waiting = [queued.call_id for queued in await rings.queue(connection)]
                 waiting += await rings.orphaned(connection)
-            for call_id in dict.fromkeys(waiting):
+            for call_id in self._present(waiting):
                 await self._settle(call_id)
             return await self._tell_places(asking=asking)
 
@@ -159,6 +164,7 @@ class Ringing:
 
         Where the database does not answer (DependencyError), it begins as soon as it does.
         """
+        self._absent.discard(call.id)
         self._new.add(call.id)
         async with self._turns.acting():
             await self._begin(call.id)
@@ -166,6 +172,7 @@ class Ringing:
 
     async def visitor_left(self, call_id: str, reason: str) -> None:
         """Stop ringing, if it does; called when the visitor's last leg has ended, and why it did."""
+        self._absent.discard(Id(call_id))
         self._new.discard(Id(call_id))
         async with self._turns.acting():
             async with self._database.write() as connection:
@@ -270,6 +277,10 @@ class Ringing:
                 "calls": list(await self._cards.calls_of(principal.id)),
                 "asks": await self.asking.of_person(principal.id),
             }
+
+    def _present(self, calls: Sequence[Id]) -> list[Id]:
+        """Give each call once whose visitor is there."""
+        return [call_id for call_id in dict.fromkeys(calls) if call_id not in self._absent]
 
     async def _begin(self, call_id: Id) -> None:
         async with self._database.write() as connection:
@@ -400,5 +411,6 @@ class Ringing:
                 await self._attendance.next_alone(connection),
             ]
         due_s = [LOOK_S] if asking or any(queued.agents == 0 for queued in queue) else []
-        due_s += [max(0.0, (moment - now).total_seconds()) for moment in moments if moment is not None]
+        least_s = LOOK_S if self._absent else 0.0  # what waits for its visitor is due, and not looked at
+        due_s += [max(least_s, (moment - now).total_seconds()) for moment in moments if moment is not None]
         return min(due_s, default=None)

@@ -176,13 +176,14 @@ async def next_expiry(connection: AsyncConnection) -> datetime | None:
 
 
 async def end_interrupted(connection: AsyncConnection, *, at: datetime) -> None:
-    """End what a process that is no more left ringing."""
+    """End what a process that is no more left ringing; a call that has not ended rings on for its visitor."""
     await connection.execute(
         update(rings)
         .where(rings.c.state.in_(before(RING_MOVES, RingState.GONE)))
         .values(state=RingState.GONE.value, ended_at=at)
     )
-    await connection.execute(update(calls).where(RINGS).values(ringing_ended_at=at))
+    over = calls.c.state == CallState.ENDED.value
+    await connection.execute(update(calls).where(RINGS, over).values(ringing_ended_at=at))
     await connection.execute(
         update(asks)
         .where(asks.c.state == AskState.RINGING.value)  # one that was taken has its deadline

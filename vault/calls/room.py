@@ -15,6 +15,7 @@ from vault.calls.legs import Legs
 from vault.calls.names import Names
 from vault.calls.presence import Presence
 from vault.calls.recorder import Recorder
+from vault.calls.recovery import Recovery
 from vault.calls.relays import Relays
 from vault.calls.ringing import Ringing
 from vault.calls.stage import Stage
@@ -38,6 +39,7 @@ class LiveCalls:
     events: Events
     tickets: Tickets
     ringing: Ringing
+    recovery: Recovery
     relays: Relays
     tellings: Tellings
     control: Control
@@ -70,12 +72,14 @@ def make_live_calls(
     ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock, attendance)
     tellings = Tellings(database, floor, events, ringing)
     stage = Stage(floor, Connections(media), tellings, Names(people))
+    legs = Legs(calls, recorder, stage, media=media, limits=limits)
     return LiveCalls(
-        legs=Legs(calls, recorder, stage, media=media, limits=limits),
+        legs=legs,
         feeds=Feeds(calls, stage, media=media, limits=limits),
         events=events,
         tickets=Tickets(clock),
         ringing=ringing,
+        recovery=Recovery(calls, recorder, legs, clock, visitor_token_s=settings.sessions.visitor_token_s),
         relays=Relays(media, clock),
         tellings=tellings,
         control=make_control(

@@ -1,6 +1,7 @@
 """Who finishes recordings, and when: a few at a time, again after a failure, all after a crash."""
 
 import asyncio
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -10,7 +11,7 @@ from crypto.errors import CryptoError
 from storage.errors import StorageError
 from vault.errors import KeyForgottenError, NotFoundError, VaultError
 from vault.media.finish import Finish
-from vault.media.recordings import Recordings
+from vault.media.recordings import INTERRUPTED, Recordings
 from vault.model import Id, MediaState
 from webrtc.errors import WebrtcError
 
@@ -49,18 +50,22 @@ class Finisher:
             self._idle.clear()
             self._queue.put_nowait(media_id)
 
-    async def recover(self) -> int:
+    async def recover(self, *, resting: Collection[Id] = ()) -> int:
         """At start: end what a crash left capturing, and queue everything unfinished; returns how many.
 
-        What is finished but still has fragments in the spool is queued too: they are to be shredded.
+        ``resting`` are recordings that somebody may come back to. What is finished but still has fragments in
+        the spool is queued too: they are to be shredded.
         """
         for media_id, state in await self._recordings.unfinished():
+            if media_id in resting:
+                continue
             if state is MediaState.CAPTURING:
-                await self._recordings.end(media_id, reason="interrupted", recovered=True)
+                await self._recordings.end(media_id, reason=INTERRUPTED, recovered=True)
             self.enqueue(media_id)
         try:
             for media_id in await self._finish.in_spool():
-                self.enqueue(media_id)
+                if media_id not in resting:
+                    self.enqueue(media_id)
         except StorageError as error:
             log.warning("finish.spool_not_listed", error=type(error).__name__)
         return self.waiting

@@ -33,6 +33,7 @@ from vault.model import (
 )
 from webrtc.frames import Codec, MediaKind
 
+INTERRUPTED: Final = "interrupted"  # why legs, calls and recordings ended that a crash left open
 FULL: Final = "size_limit"  # why a recording ended before its legs did
 
 
@@ -68,6 +69,16 @@ class OpenRecording:
         """Tell whether these fit into its file: a picture is in one codec from its beginning to its end."""
         pictures = {codec.value for codec in Codec if codec.kind is MediaKind.VIDEO}
         return len(pictures & {*self.codecs, *codecs}) <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOpen:
+    """A recording that the process before left open, by so many legs, and why the last of them ended."""
+
+    media_id: Id
+    call_id: Id
+    legs: int
+    reason: str
 
 
 class Recordings:
@@ -235,13 +246,24 @@ class Recordings:
             )
             return [(row.id, MediaState(row.state)) for row in rows]
 
-    async def open_in(self, call_id: Id) -> Sequence[Id]:
-        """Name the recordings of a call that are captured, or wait for somebody's return."""
-        query = select(media.c.id).where(
-            media.c.call_id == call_id, media.c.state == MediaState.CAPTURING.value
+    async def left_open(self) -> Sequence[LeftOpen]:
+        """At start: tell what is being captured by nobody, and how the last leg of it ended."""
+        each = recording_legs.alias()
+        latest = select(func.max(each.c.ordinal)).where(each.c.media_id == media.c.id)
+        query = (
+            select(media.c.id, media.c.call_id, recording_legs.c.ordinal, legs.c.end_reason)
+            .join(recording_legs, recording_legs.c.media_id == media.c.id)
+            .join(legs, legs.c.id == recording_legs.c.leg_id)
+            .where(
+                media.c.state == MediaState.CAPTURING.value,
+                recording_legs.c.ordinal == latest.scalar_subquery(),
+            )
         )
         async with self._database.read() as connection:
-            return list((await connection.execute(query.order_by(media.c.id))).scalars())
+            return [
+                LeftOpen(row.id, row.call_id, row.ordinal + 1, row.end_reason or INTERRUPTED)
+                for row in await connection.execute(query.order_by(media.c.id))
+            ]
 
     async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, ItemKind, Id]]:
         """Name media whose time is over, as (tenant, kind, media); what cannot be finished too."""

@@ -76,7 +76,7 @@ class ServerSettings(Section):
         description="Addresses or networks of the proxy whose X-Forwarded-For is believed. Empty: nobody's.",
     )
     drain_s: Seconds = Field(
-        30, description="After SIGTERM, how long running calls may go on before they are ended."
+        30, description="After SIGTERM, how long running calls may go on; then the next start waits for them."
     )
     header_timeout_s: Seconds = Field(
         10, description="A request's headers must be complete within this time."
@@ -254,7 +254,8 @@ class MediaSettings(Section):
         4 * 3600, description="A call ends after this long; the recording is finished."
     )
     rejoin_s: Seconds = Field(
-        30, description="A visitor whose connection was lost may come back to the call for this long."
+        45,
+        description="Whoever lost the connection, or the vault by a restart, may come back for this long.",
     )
     take_deadline_s: Seconds = Field(
         20, description="Who took a call and is not heard in it by then gives it back: it rings again."

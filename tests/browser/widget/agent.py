@@ -14,6 +14,8 @@ from aiortc import AudioStreamTrack, RTCPeerConnection, RTCSessionDescription, V
 from av import AudioFrame, VideoFrame
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from av.frame import Frame
 
 PROTOCOL = "callvault.v1"
@@ -69,7 +71,8 @@ class Tone(AudioStreamTrack):
 class OtherSide:
     """Event sockets and feeds. It keeps every event of a call, so that a socket may resume."""
 
-    def __init__(self) -> None:
+    def __init__(self, mine: Callable[[], list[dict[str, Any]]]) -> None:
+        self._mine = mine
         self.forget()
 
     def forget(self) -> None:
@@ -146,8 +149,8 @@ class OtherSide:
         return web.Response(status=204)
 
     async def list_legs(self, _request: web.Request) -> web.Response:
-        """GET /v1/calls/{call}/legs."""
-        return web.json_response({"items": list(self.legs.values())})
+        """GET /v1/calls/{call}/legs: the visitor's own among them."""
+        return web.json_response({"items": [*self._mine(), *self.legs.values()]})
 
     async def feed(self, request: web.Request) -> web.Response:
         """POST /v1/calls/{call}/legs/{leg}/feeds: sends the leg's picture and sound."""

@@ -60,12 +60,27 @@ class Double:
 
     def __init__(self) -> None:
         self.facts = Facts()
-        self.other = OtherSide()
+        self.other = OtherSide(self.own_legs)
         self.ended: set[str] = set()
         self.is_gone = False
         self.peers: dict[str, RTCPeerConnection] = {}
         self.readers: set[asyncio.Task[None]] = set()
         self.vault = ""
+
+    def own_legs(self) -> list[dict[str, Any]]:
+        """The visitor's legs that have not ended."""
+        return [
+            {
+                "id": leg["id"],
+                "role": "visitor",
+                "kind": leg["kind"],
+                "name": None,
+                "state": "live",
+                "mine": True,
+            }
+            for leg in self.facts.legs
+            if leg["id"] in self.peers
+        ]
 
     async def button(self, request: web.Request) -> web.Response:
         """GET /v1/buttons/{button}/widget."""

@@ -219,6 +219,22 @@ async def test_a_start_ends_what_a_crash_left_open(any_work: Workshop) -> None:
     assert (await after.calls.view(waiting.id, by=after.by())).state is CallState.OPEN
 
 
+async def test_a_start_leaves_the_calls_open_to_which_their_visitor_may_come_back(
+    any_work: Workshop,
+) -> None:
+    """Every leg is over; a call goes on as long as its visitor's token could bring it back."""
+    call = await any_work.consented()
+    begun = await any_work.begun(call)
+    after = await any_work.reborn()
+    hour = timedelta(hours=1)
+    assert await after.calls.end_interrupted(joinable_since=after.clock.now() - hour) == []
+    assert await after.calls.begun() == [call.id]
+    async with after.database.read() as connection:
+        ended = (await connection.execute(select(legs.c.end_reason).where(legs.c.id == begun.leg_id))).one()
+    assert ended == ("interrupted",)
+    assert await after.calls.end_interrupted(joinable_since=after.clock.now() + hour) == [call.id]
+
+
 async def test_a_call_that_is_joined_while_unjoined_ones_end_goes_on(any_work: Workshop) -> None:
     """The list of those that nobody joined is old when its turn comes: each is looked at again, held."""
     call, unjoined = await any_work.consented(), await any_work.consented()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -351,6 +352,27 @@ async def test_a_start_ends_what_a_killed_process_left_ringing(any_work: Worksho
         assert await after.rings(call.id) == [(ada.who.id, "gone")]
         told = await after.ringing.snapshot(ada.who)
         assert (told["ringing"], told["calls"]) == ([], [])
+
+
+async def test_a_call_that_rang_rings_again_once_its_visitor_is_back(any_work: Workshop) -> None:
+    """Nobody is rung for somebody who may not come back; the place in the queue is the old one."""
+    async with open_desk(any_work) as desk:
+        await desk.agent("Ada")
+        call, _, leg_id = await desk.press()
+        await any_work.calls.leg_ended(call.id, leg_id, reason="interrupted", call_goes_on=True)
+        since = (await any_work.calls.view(call.id, by=any_work.by())).created_at
+    reborn = await any_work.reborn()
+    async with open_desk(reborn) as after:
+        bob = await after.agent("Bob")
+        await after.ringing.start(absent=[call.id])
+        await after.ringing.look()
+        assert bob.heard() == []
+        view = await reborn.calls.ready_for_leg(call.id, by=reborn.visitor(call))
+        await after.ringing.visitor_joined(view)
+        await bob.hears("call.ringing")
+        cards: Any = (await after.ringing.snapshot(bob.who))["ringing"]
+        (card,) = cards
+        assert card["since"] - since < timedelta(seconds=30)
 
 
 async def test_a_look_ends_the_rings_of_a_call_whose_end_was_not_told(desk: Desk) -> None:

@@ -150,6 +150,17 @@ async def test_a_start_finds_everything_a_crash_left(work: Workshop) -> None:
     assert [key for key in await after.objects() if key.startswith("spool/")] == [unknown]
 
 
+async def test_a_recording_that_somebody_may_come_back_to_is_left_alone(work: Workshop) -> None:
+    """It is still being captured, and its fragments in the spool are owed to nobody yet."""
+    resting, ended = await work.begun(), await work.begun()
+    for begun in (resting, ended):
+        await work.spool(begun, SHORT)
+    after = await work.reborn()
+    assert await after.finisher.recover(resting=[resting.media_id]) == 1
+    assert await state(after, resting.media_id) is MediaState.CAPTURING
+    assert await state(after, ended.media_id) is MediaState.FINISHING
+
+
 async def test_a_store_that_is_away_at_the_start_stops_no_start(work: Workshop) -> None:
     """Rows are recovered all the same."""
     begun = await work.ended(SHORT)

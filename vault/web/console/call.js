@@ -9,6 +9,8 @@ import { ScreenShare } from "./share.js";
 import { Wire } from "./wire.js";
 
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000]; // between attempts to send again; then the last of them
+const PATIENCE_MS = 4000; // a lift door takes less; a connection that broke does not come back by itself
+const UNWISHED = ["silent", "consent_lost", "setup_timeout", "handshake_failed", "failed", "shutdown", "interrupted"];
 const OVER = [403, 404, 409, 410]; // answers after which there is no call to come back to
 
 /**
@@ -31,7 +33,10 @@ export class Call extends EventTarget {
   /** @type {string} the loudspeaker that was chosen, if one was */ speaker = "";
   /** @type {Partial<Record<Kind, string>>} */ chosen = {};
   /** @type {Wire | null} */ #wire = null;
+  /** @type {Wire | null} what is to take its place */ #fresh = null;
   #attempt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #patience;
+  #online = () => void this.reconcile();
 
   /** @param {Taken} taken */
   constructor({ call, card }) {
@@ -72,23 +77,28 @@ export class Call extends EventTarget {
     }
     for (const track of this.stream.getTracks()) track.addEventListener("ended", () => this.changed());
     this.#turn("connecting");
+    addEventListener("online", this.#online); // another network: what looks connected may be dead
     await this.#join();
   }
 
+  /** Open a leg. The one before is let go of when the new one stands: no word of ours ends its recording. */
   async #join() {
     const wire = this.#newWire();
-    this.#wire = wire;
+    this.#fresh = wire;
     try {
       await wire.open();
+      this.#wire?.close({ tell: false });
+      this.#wire = wire;
       await this.#watchAll();
     } catch (caught) {
-      wire.close();
-      if (this.isOver || wire !== this.#wire) return;
+      if (wire !== this.#wire) wire.close({ tell: false });
+      if (this.isOver || wire !== this.#fresh) return;
       if (caught instanceof Problem && OVER.includes(caught.status)) this.finish("gone");
       else this.#again();
       return;
     }
     if (this.isOver) return;
+    this.#fresh = null;
     this.#attempt = 0;
     this.liveSince ||= performance.now();
     this.#turn("live");
@@ -96,10 +106,7 @@ export class Call extends EventTarget {
 
   #newWire() {
     const wire = new Wire(`/v1/calls/${this.id}/legs`, this.id, (state) => {
-      if (wire !== this.#wire || this.isOver) return;
-      if (state === "disconnected" && this.phase === "live") this.#turn("again");
-      if (state === "connected" && this.phase === "again") this.#turn("live");
-      if (state === "failed" && this.phase !== "connecting") this.#again();
+      if (wire === this.#wire && !this.isOver && !this.#fresh) this.#follow(state);
     });
     const kinds = /** @type {Kind[]} */ (this.wantsVideo ? ["audio", "video"] : ["audio"]);
     for (const kind of kinds) {
@@ -110,10 +117,21 @@ export class Call extends EventTarget {
     return wire;
   }
 
+  /** @param {RTCPeerConnectionState} state of the leg that is sent */
+  #follow(state) {
+    clearTimeout(this.#patience);
+    if (state === "connected" && this.phase === "again") this.#turn("live");
+    if (state === "disconnected" && this.phase === "live") {
+      this.#turn("again");
+      this.#patience = setTimeout(() => this.#again(), PATIENCE_MS);
+    }
+    if (state === "failed") this.#again();
+  }
+
   /** Send anew: the old leg is lost, the call is the same. */
   async #again() {
-    this.#wire?.close();
-    this.#wire = null;
+    clearTimeout(this.#patience);
+    if (this.isOver) return;
     this.#turn("again");
     const waitMs = AGAIN_MS[Math.min(this.#attempt++, AGAIN_MS.length - 1)];
     await new Promise((later) => setTimeout(later, waitMs));
@@ -124,6 +142,8 @@ export class Call extends EventTarget {
   async #watchAll() {
     const { body } = await api("GET", `/v1/calls/${this.id}/legs`);
     if (this.isOver) return;
+    const isThere = body.items.some((/** @type {any} */ leg) => leg.id === this.#wire?.id);
+    if (!isThere && this.phase === "live") this.#again(); // the vault was away, and knows of no leg of ours
     const others = body.items.filter((/** @type {any} */ leg) => !leg.mine && leg.state !== "ended");
     const ids = new Set(others.map((/** @type {Leg} */ leg) => leg.id));
     for (const id of this.feeds.keys()) if (!ids.has(id)) this.legEnded(id);
@@ -144,11 +164,12 @@ export class Call extends EventTarget {
 
   /** @param {Leg} leg */
   #isMine({ id }) {
-    return id === this.#wire?.id || id === this.share.legId;
+    return id === this.#wire?.id || id === this.#fresh?.id || id === this.share.legId;
   }
 
-  /** @param {string} legId */
-  legEnded(legId) {
+  /** @param {string} legId @param {string} [reason] */
+  legEnded(legId, reason = "") {
+    if (legId === this.#wire?.id && this.phase === "live" && UNWISHED.includes(reason)) this.#again();
     this.feeds.get(legId)?.close();
     if (this.feeds.delete(legId)) this.changed();
   }
@@ -212,6 +233,9 @@ export class Call extends EventTarget {
     if (this.isOver) return;
     this.lastedMs = this.liveSince ? performance.now() - this.liveSince : 0;
     this.share.stop();
+    clearTimeout(this.#patience);
+    removeEventListener("online", this.#online);
+    this.#fresh?.close();
     this.#wire?.close();
     for (const feed of this.feeds.values()) feed.close();
     this.feeds.clear();

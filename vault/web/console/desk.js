@@ -153,7 +153,7 @@ const ON = {
     if (data.asked_by) current(data.call_id)?.asked(data);
   },
   "call.leg_joined": ({ data }) => current(data.call_id)?.legJoined({ ...data, id: data.leg_id }),
-  "call.leg_ended": ({ data }) => current(data.call_id)?.legEnded(data.leg_id),
+  "call.leg_ended": ({ data }) => current(data.call_id)?.legEnded(data.leg_id, data.reason),
   "call.ended": ({ data }) => current(data.call_id)?.finish(data.reason),
 };
 

@@ -7,6 +7,7 @@ import { Wire } from "./wire.js";
 
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 4000;
+const PATIENCE_MS = 4000; // as for the leg that is sent: what broke for longer does not come back by itself
 
 /** @typedef {{id: string, role: string, kind: "camera" | "screen", name?: string | null}} Leg */
 
@@ -59,9 +60,12 @@ export class Feed {
   /** One connection, from its offer to its end. @param {() => void} up */
   async #watch(up) {
     /** @type {() => void} */ let broken = () => {};
+    /** @type {ReturnType<typeof setTimeout> | undefined} */ let patience;
     const end = new Promise((resolve) => (broken = () => resolve(undefined)));
     const wire = new Wire(this.path, this.callId, (state) => {
+      clearTimeout(patience);
       if (state === "disconnected") this.#turn("lost");
+      if (state === "disconnected") patience = setTimeout(broken, PATIENCE_MS);
       if (state === "connected") this.#turn("connected");
       if (state === "failed" || state === "closed") broken();
     });

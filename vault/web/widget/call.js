@@ -180,8 +180,15 @@ export class Call {
       (party) => this.#meet(party),
       (reason) => this.#over(reason),
     );
-    this.#events = new EventStream(this.#api, (told) => this.#room?.hear(told));
+    this.#events = new EventStream(this.#api, (told) => this.#hear(told));
     void this.#events.run();
+  }
+
+  /** @param {import("./events.js").Told} told */
+  #hear(told) {
+    this.#room?.hear(told);
+    if (told.type === "hello") void this.#line?.verify(); // the vault was away, or we were
+    if (told.type === "call.leg_ended") this.#line?.legEnded(told.data.leg_id, told.data.reason);
   }
 
   /** @param {import("./room.js").Party} party */

@@ -10,6 +10,9 @@ export const GONE = Object.freeze([
   "forbidden",
 ]);
 
+/** No answer at all: the network is away, or the vault is being started again. */
+export const SILENCE = Object.freeze(["network", "timeout", "http_502", "http_503", "http_504", "busy"]);
+
 /** Ends of a leg or call that nobody wished for: whoever it was may come back. */
 export const UNWISHED = Object.freeze([
   "silent",

@@ -3,11 +3,15 @@
 
 import { Session } from "./session.js";
 
+const PATIENCE_MS = 4000; // as for the leg that is sent: what broke for longer does not come back by itself
+
 export class Feed {
   /** The tracks of the leg, as they come. */
   stream = new MediaStream();
   #api;
   #session;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #patience;
 
   /**
    * @param {import("./api.js").VaultApi} api
@@ -16,7 +20,9 @@ export class Feed {
   constructor(api, onLost) {
     this.#api = api;
     this.#session = new Session(api, (state) => {
+      clearTimeout(this.#patience);
       if (state === "failed" || state === "closed") onLost();
+      if (state === "disconnected") this.#patience = setTimeout(onLost, PATIENCE_MS);
     });
     const { connection } = this.#session;
     connection.addEventListener("track", ({ track }) => this.stream.addTrack(track));
@@ -39,11 +45,13 @@ export class Feed {
 
   /** Ends the feed. */
   close() {
+    clearTimeout(this.#patience);
     return this.#session.close();
   }
 
   /** Lets go of a feed whose leg has ended: it has ended with it. */
   abandon() {
+    clearTimeout(this.#patience);
     this.#session.abandon();
   }
 }

@@ -2,7 +2,7 @@
 /** The visitor's own leg, kept up: when the network breaks, a new one is opened on the same call. */
 
 import { CallFailure } from "./api.js";
-import { GONE } from "./codes.js";
+import { GONE, SILENCE, UNWISHED } from "./codes.js";
 import { pause } from "./events.js";
 import { Publisher } from "./peer.js";
 import { QualityWatch } from "./quality.js";
@@ -16,7 +16,8 @@ import { QualityWatch } from "./quality.js";
  */
 
 const PATIENCE_MS = 4000; // a lift door takes less; a connection that broke does not come back by itself
-const REJOIN_FOR_MS = 30_000; // as long as the vault keeps a place
+const REJOIN_FOR_MS = 60_000; // longer than the vault keeps a place: it says itself when that is over
+const AWAY_FOR_MS = 300_000; // a vault that does not answer at all is being started again, or is gone
 const AGAIN_MS = 1500;
 const SAMPLE_MS = 2000;
 const WEAK_SAMPLES = 2; // in a row: one bad second is no news
@@ -38,6 +39,7 @@ export class Line {
   #sampling;
   #quality = new QualityWatch();
   #weakInARow = 0;
+  #online = () => void this.verify();
 
   /**
    * @param {{api: import("./api.js").VaultApi, callId: string,
@@ -58,6 +60,7 @@ export class Line {
   async open(signal) {
     await this.#publisher.start(this.#callId, signal);
     this.#sampling = setInterval(() => void this.#sample(), SAMPLE_MS);
+    addEventListener("online", this.#online); // another network: what looks connected may be dead
     this.#follow(this.#publisher.connection.connectionState);
   }
 
@@ -69,9 +72,32 @@ export class Line {
     await this.#publisher.replace(kind, track);
   }
 
+  /**
+   * The vault says that a leg has ended: if it is this one, and nobody wished it, a new one is made at once.
+   * @param {string} legId
+   * @param {string} reason
+   */
+  legEnded(legId, reason) {
+    if (legId === this.#publisher.id && UNWISHED.includes(reason)) void this.#rejoin({ isGone: true });
+  }
+
+  /** Something has changed, the vault itself or the way to it: is the leg still there? */
+  async verify() {
+    if (this.#sampling === undefined || this.#health === "reconnecting") return;
+    const publisher = this.#publisher;
+    try {
+      const legs = await this.#api.legs(this.#callId);
+      const isThere = legs.some(({ id }) => id === publisher.id);
+      if (!isThere && publisher === this.#publisher) await this.#rejoin({ isGone: true });
+    } catch {
+      // The connection's own state tells the rest.
+    }
+  }
+
   /** Hangs up. Safe to call twice. */
   close() {
     this.#stop.abort();
+    removeEventListener("online", this.#online);
     clearTimeout(this.#patience);
     clearInterval(this.#sampling);
     return this.#publisher.close();
@@ -97,18 +123,26 @@ export class Line {
     void this.#isOver().catch(() => undefined);
   }
 
-  /** Tries for as long as it makes sense; ends early when the old connection comes back by itself. */
-  async #rejoin() {
+  /**
+   * Tries for as long as it makes sense; ends early when the old connection comes back by itself.
+   * @param {{isGone?: boolean}} [known]  isGone: the vault has said that there is nothing to come back
+   */
+  async #rejoin({ isGone = false } = {}) {
     if (this.#health === "reconnecting" || this.#stop.signal.aborted) return;
-    const giveUpAt = Date.now() + REJOIN_FOR_MS;
+    clearTimeout(this.#patience);
+    const begunAt = Date.now();
+    let giveUpAt = begunAt + REJOIN_FOR_MS;
     this.#feel("reconnecting");
     while (Date.now() < giveUpAt && !this.#stop.signal.aborted) {
-      if (this.#publisher.connection.connectionState === "connected") return this.#feel("good");
+      if (!isGone && this.#publisher.connection.connectionState === "connected") return this.#feel("good");
       try {
         if (await this.#isOver()) return;
         return await this.#replaceLeg();
       } catch (error) {
-        if (error instanceof CallFailure && GONE.includes(error.code)) break;
+        const code = error instanceof CallFailure ? error.code : "";
+        if (GONE.includes(code)) break;
+        // While nothing answers the place is kept: it is counted from the vault's next start.
+        if (SILENCE.includes(code)) giveUpAt = Math.min(Date.now() + REJOIN_FOR_MS, begunAt + AWAY_FOR_MS);
       }
       await pause(AGAIN_MS, this.#stop.signal);
     }

@@ -26,6 +26,11 @@ export class Publisher {
     return this.#session.connection;
   }
 
+  /** The leg's id. */
+  get id() {
+    return this.#session.id;
+  }
+
   /**
    * @param {string} callId
    * @param {AbortSignal} signal

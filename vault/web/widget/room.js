@@ -38,8 +38,9 @@ export const NOBODY_YET = Object.freeze({
   others: Object.freeze([]),
 });
 
+const UNHEARD = "unheard"; // how somebody left is not known
 const AGAIN_MS = 1500; // between two tries for a feed of a leg that is there
-const BACK_WITHIN_MS = 30_000; // as long as the vault keeps a place
+const BACK_WITHIN_MS = 60_000; // longer than the vault keeps a place: whoever comes back needs a moment more
 const HANDOVER_MS = 2500; // whoever transfers a call leaves it an instant before it rings elsewhere
 
 export class Room {
@@ -120,7 +121,7 @@ export class Room {
     if (!legs || this.#stop.signal.aborted) return;
     const there = new Set(legs.filter(({ state }) => state !== "ended").map(({ id }) => id));
     for (const leg of legs) if (!leg.mine && there.has(leg.id)) this.#join(leg);
-    for (const id of [...this.#seats.keys()]) if (!there.has(id)) this.#leave(id, "unheard");
+    for (const id of [...this.#seats.keys()]) if (!there.has(id)) this.#leave(id, UNHEARD);
   }
 
   /** @param {{id: string, role: string, kind: "camera" | "screen", name?: string | null}} leg */
@@ -148,7 +149,7 @@ export class Room {
       this.#welcome(seat);
     } catch (error) {
       if (seat.feed !== feed) return void feed.close();
-      if (error instanceof CallFailure && GONE.includes(error.code)) return this.#leave(seat.id, "unheard");
+      if (error instanceof CallFailure && GONE.includes(error.code)) return this.#leave(seat.id, UNHEARD);
       await this.#reopen(seat);
     }
   }
@@ -183,7 +184,7 @@ export class Room {
     seat.feed?.abandon();
     const isLast = ![...this.#seats.values()].some(({ kind }) => kind === "camera");
     if (!isLast || seat.kind === "screen") return this.#update({});
-    const isLost = UNWISHED.includes(reason);
+    const isLost = reason === UNHEARD || UNWISHED.includes(reason); // unheard: the vault or we were away
     this.#update({ phase: isLost ? "away" : this.party.phase, name: seat.name || this.party.name });
     clearTimeout(this.#waiting);
     this.#waiting = setTimeout(() => this.#over("left"), isLost ? BACK_WITHIN_MS : HANDOVER_MS);

@@ -54,6 +54,11 @@ export class Session {
     }
   }
 
+  /** The last part of the resource's address: the id of the leg or feed; empty before the answer. */
+  get id() {
+    return this.#resource?.url.pathname.split("/").at(-1) ?? "";
+  }
+
   /** Tells the vault, then closes the connection. Safe to call twice, and from `pagehide`. */
   async close() {
     const resource = this.#resource;
