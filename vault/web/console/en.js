@@ -399,6 +399,7 @@ export default {
 
   "reason.visitor_request": "The visitor asked for it",
   "reason.consent_withdrawn": "The visitor withdrew consent",
+  "reason.not_recorded": "The call was not to be recorded",
   "reason.recorded_by_mistake": "Recorded by mistake",
   "reason.legal": "The law requires it",
   "reason.retention": "The keeping time is over",

@@ -399,6 +399,7 @@ export default {
 
   "reason.visitor_request": "Le visiteur l’a demandé",
   "reason.consent_withdrawn": "Le visiteur a retiré son consentement",
+  "reason.not_recorded": "L’appel ne devait pas être enregistré",
   "reason.recorded_by_mistake": "Enregistré par erreur",
   "reason.legal": "La loi l’exige",
   "reason.retention": "La durée de conservation est passée",
