@@ -158,7 +158,7 @@ async def test_calls_that_come_and_go_leave_nothing_behind(
     tmp_path: Path, rounds: Callable[[int, int], int]
 ) -> None:
     """P14: memory, tasks, sockets and files are as before, each row has come to its end."""
-    seconds = float(os.environ.get("CALLVAULT_TEST_CHURN_S", rounds(14, 3600)))
+    seconds = float(os.environ.get("CALLVAULT_TEST_CHURN_S", rounds(10, 3600)))
     PLAN.video_media(), PLAN.audio_media()  # encoded before the clock runs
     async with AsyncExitStack() as stack, house(tmp_path / "vault") as (churn, metrics_port):
         agents = [await hired(stack, churn.program, churn.admin, number) for number in range(rounds(3, 20))]
@@ -169,7 +169,7 @@ async def test_calls_that_come_and_go_leave_nothing_behind(
                     await asyncio.sleep(0.5)
             return held
 
-        await churn.for_seconds(min(5.0, seconds / 3), agents)
+        await churn.for_seconds(min(4.0, seconds / 3), agents)
         before = await at_rest()
         warm = churn.calls
         await churn.for_seconds(seconds, agents)
