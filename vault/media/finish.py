@@ -31,7 +31,14 @@ from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.assembling import Assembler, Kept, as_json, part_row, sha256_of
 from vault.media.derive import Derived
-from vault.media.manifest import Circumstances, carried_by, consent_of, legs_of, make_manifest
+from vault.media.manifest import (
+    Circumstances,
+    carried_by,
+    consent_of,
+    legs_of,
+    make_manifest,
+    messages_of,
+)
 from vault.media.spool import SpooledLeg
 from vault.model import MEDIA_MOVES, Id, ItemKind, MediaState, Part, require_move, uuid_of
 from vault.settings import RecordingSettings
@@ -140,6 +147,7 @@ class Finish:
             came_by = await carried_by(connection, row.id)
             legs = await legs_of(connection, row.call_id)
             consent = await consent_of(connection, row.call_id)
+            messages = await messages_of(connection, row.call_id)
         circumstances = Circumstances(
             recording=row.id,
             call=row.call_id,
@@ -147,6 +155,7 @@ class Finish:
             carried_by=came_by,
             legs=legs,
             consent=consent,
+            messages=messages,
             started_at=row.started_at,
             ended_at=row.started_at + timedelta(milliseconds=told.duration_ms),
             end_reason=row.end_reason or "",

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import to_text
-from vault.db.tables import consents, legs, recording_legs
+from vault.db.tables import consents, legs, messages, recording_legs
 from webrtc.media_report import MediaReport, TrackReport
 
 MANIFEST_VERSION: Final = 1
@@ -30,6 +30,7 @@ class Circumstances:
     recovered: bool
     fragments: int
     fragments_missing: int
+    messages: tuple[dict[str, Any], ...] = ()
 
 
 async def consent_of(connection: AsyncConnection, call_id: str) -> dict[str, Any] | None:
@@ -46,6 +47,14 @@ async def consent_of(connection: AsyncConnection, call_id: str) -> dict[str, Any
         "notice_version": row.notice_version,
         "notice_hash": row.notice_hash,
     }
+
+
+async def messages_of(connection: AsyncConnection, call_id: str) -> tuple[dict[str, Any], ...]:
+    """Tell when something was written in the call, by which role; never what: that can be erased apart."""
+    rows = await connection.execute(
+        select(messages.c.at, messages.c.role).where(messages.c.call_id == call_id).order_by(messages.c.n)
+    )
+    return tuple({"at": to_text(row.at), "role": row.role} for row in rows)
 
 
 async def legs_of(connection: AsyncConnection, call_id: str) -> tuple[dict[str, Any], ...]:
@@ -80,6 +89,7 @@ def make_manifest(told: Circumstances, report: MediaReport) -> dict[str, Any]:
             for span in report.legs
         ],
         "legs": list(told.legs),
+        "messages": list(told.messages),
         "consent": told.consent,
         "started_at": to_text(told.started_at),
         "ended_at": to_text(told.ended_at),

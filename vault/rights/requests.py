@@ -135,20 +135,6 @@ class DeletionRequests:
             raise NotFoundError("there is no ended call of this visitor")
         return await self._ask(by.tenant_id, "visitor", objects, reason, by=by)
 
-    async def of_chat(
-        self, tenant_id: Id, call_id: Id, reason: ErasureReason, *, by: Principal | None = None
-    ) -> DeletionRequest | None:
-        """Ask for what was written in a call, apart from the rest of it; None where nothing is kept.
-
-        For who withdraws a consent: what the page told, and on whose consent what rests, stays with the call.
-        """
-        async with self._database.read() as connection:
-            found = await connection.execute(select(calls.c.chat_id).where(calls.c.id == call_id))
-        chat_id = found.scalar_one_or_none()
-        if chat_id is None:
-            return None
-        return await self._ask(tenant_id, "chat", [("chat", chat_id)], reason, by=by)
-
     async def of_retention(self, tenant_id: Id, kind: str, object_id: Id) -> DeletionRequest:
         """Ask in the house's own name for a media item, a call or a note whose time is over."""
         scope = "media" if kind in MEDIA_KINDS else kind

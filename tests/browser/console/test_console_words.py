@@ -44,6 +44,7 @@ NOT_FOR_PEOPLE = {
     "too_many_legs",
     "unsupported_media_type",
     "upgrade_required",
+    "visitor_token",
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+from tests.vault.calls.writers import Writers
 from tests.vault.media.workshop import Workshop, scene
 from tests.vault.rights.traces import PLAIN
 from vault.model import Part
@@ -24,6 +25,19 @@ async def test_a_manifest_tells_the_call_the_legs_and_the_consent(any_work: Work
     assert (told["end_reason"], told["recovered"]) == ("peer_left", False)
     text = json.dumps(told).encode()
     assert not [needle for needle in PLAIN if needle in text]
+
+
+async def test_a_manifest_tells_when_something_was_written_and_not_what(work: Workshop) -> None:
+    """Time and role: the words can be erased apart from the recording."""
+    writers = Writers(work)
+    talk = await writers.talk()
+    await writers.chat.post(talk.call.id, "under the blue door", key="1", by=talk.visitor)
+    await work.spool(talk.begun, scene(1))
+    await writers.hang_up(talk)
+    await work.finish.finish(talk.begun.media_id)
+    told = await work.manifest(talk.begun)
+    assert [(set(one), one["role"]) for one in told["messages"]] == [({"at", "role"}, "visitor")]
+    assert "blue door" not in json.dumps(told)
 
 
 async def test_a_manifest_tells_tracks_clock_and_what_is_missing(work: Workshop) -> None:
