@@ -31,6 +31,7 @@ MAY = {
     Permission.MEDIA_LIST: set(Role) - {Role.VISITOR},
     Permission.MEDIA_PLAY: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.MEDIA_HISTORY: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
+    Permission.MEDIA_EXPORT: {Role.SUPERVISOR, Role.ADMIN},
     Permission.MEDIA_ERASE: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.ERASURE_REQUEST: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR, Role.SERVICE},
     Permission.ERASURE_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR, Role.SERVICE},
