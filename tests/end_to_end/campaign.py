@@ -63,11 +63,15 @@ async def quietly(asked: Awaitable[object]) -> None:
 
 @asynccontextmanager
 async def started(
-    folder: Path, *, settings: dict[str, str] | None = None, environ: dict[str, str] | None = None
+    folder: Path,
+    *,
+    port: int = 0,
+    settings: dict[str, str] | None = None,
+    environ: dict[str, str] | None = None,
 ) -> AsyncIterator[Program]:
     """`running_program` for a loop that has publishers to serve meanwhile, started quickly."""
     whole = {**SETTINGS, **(settings or {})}
-    manager = running_program(folder, settings=whole, environ=environ, start=nursery().start)
+    manager = running_program(folder, port=port, settings=whole, environ=environ, start=nursery().start)
     program = await asyncio.to_thread(manager.__enter__)
     try:
         yield program

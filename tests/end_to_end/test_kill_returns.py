@@ -38,6 +38,7 @@ from tests.end_to_end.campaign_media import PLAN
 from tests.end_to_end.program import Program
 from tests.end_to_end.syscalls import watched_steps
 from tests.end_to_end.visitor import OpenedCall
+from tests.servers.ports import free_port
 from tests.webrtc.publisher import WhipPublisher
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -73,9 +74,9 @@ async def comes_and_talks(http: aiohttp.ClientSession, program: Program, call: O
         await sent.publisher.vanish()
 
 
-async def killed_on_return(folder: Path, call: OpenedCall, *, at: int | None) -> int:
+async def killed_on_return(folder: Path, port: int, call: OpenedCall, *, at: int | None) -> int:
     """Start, let the visitor come back, die before a step of it; how many steps were begun."""
-    async with started(folder, settings=STAYS_OPEN) as program, visitors() as http:
+    async with started(folder, port=port, settings=STAYS_OPEN) as program, visitors() as http:
         process = program.process
         with watched_steps(process.pid, kill_at=at) as watch:
             try:
@@ -115,18 +116,19 @@ async def test_a_kill_before_any_step_of_a_return_costs_no_recording(
 ) -> None:
     """P1: the third process goes on with the recording of the first, whatever the second had done."""
     folder, steps = tmp_path / "vault", [0]
+    port = free_port()  # the same for each process: a token is good where it was made
     counted = False
     while steps:
         at = steps.pop()
-        async with started(folder, settings=STAYS_OPEN) as program, visitors() as http:
+        async with started(folder, port=port, settings=STAYS_OPEN) as program, visitors() as http:
             call = await cut_off(http, program)
-        count = await killed_on_return(folder, call, at=at or None)
+        count = await killed_on_return(folder, port, call, at=at or None)
         if not counted:
             counted = True
             every = range(1, count + 1)
             steps = sorted(random.Random(SEED).sample(every, min(count, rounds(SAMPLE, count))))
             say(f"a return has {count} steps; killed before each of {steps}")
-        async with started(folder, settings=STAYS_OPEN) as program, visitors() as http:
+        async with started(folder, port=port, settings=STAYS_OPEN) as program, visitors() as http:
             async with back(http, program, call) as sent:
                 await asyncio.sleep(TALK_S)
                 await sent.publisher.unpublish()
