@@ -352,6 +352,11 @@ export default {
   "access.purpose": "Purpose: {purpose}",
   "access.refused": "Refused",
 
+  "event.tenant.changed": "Company rules changed",
+  "event.consent.withdrawn": "Consent withdrawn",
+  "event.pause.begun": "Recording paused",
+  "event.pause.ended": "Recording resumed after a pause",
+  "event.call.unrecorded": "Recording stopped by an agent",
   "event.call.opened": "Call opened",
   "event.call.taken": "Taken by an agent",
   "event.call.transferred": "The call was handed over",

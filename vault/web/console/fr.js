@@ -352,6 +352,11 @@ export default {
   "access.purpose": "Motif : {purpose}",
   "access.refused": "Refusé",
 
+  "event.tenant.changed": "Règles de la société modifiées",
+  "event.consent.withdrawn": "Consentement retiré",
+  "event.pause.begun": "Enregistrement suspendu",
+  "event.pause.ended": "Enregistrement repris après une pause",
+  "event.call.unrecorded": "Enregistrement arrêté par un agent",
   "event.call.opened": "Appel ouvert",
   "event.call.taken": "Pris par un agent",
   "event.call.transferred": "L’appel a été transféré",
