@@ -108,7 +108,7 @@ class Exporter:
         if not self._owed:
             self._idle.set()
         if not task.cancelled() and (broken := task.exception()) is not None:
-            log.error("export.broken", export=export_id, error=type(broken).__name__)
+            log.error("export.broken", media=export_id, error=type(broken).__name__)
 
     async def _until_made(self, export_id: Id) -> None:
         """Try until it is made or failed. A store that is away costs time, never the export."""
@@ -122,13 +122,11 @@ class Exporter:
             except KeyForgottenError:
                 return  # an erasure was faster
             except (VaultError, StorageError, WebrtcError, CryptoError, OSError) as error:
-                log.warning(
-                    "export.delayed", export=export_id, error=type(error).__name__, again_in_s=pause_s
-                )
+                log.warning("export.delayed", media=export_id, error=type(error).__name__, again_in_s=pause_s)
                 await asyncio.sleep(pause_s)
                 pause_s = min(RETRY_LAST_S, pause_s * 2)
             else:
-                log.info("export.done", export=export_id, state=state)
+                log.info("export.done", media=export_id, state=state)
                 return
 
     async def _once(self, row: Row[Any] | None) -> str:
