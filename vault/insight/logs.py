@@ -23,6 +23,8 @@ FIELDS: Final = frozenset(
     {
         "again_in_s",
         "call",
+        "calls",
+        "captures",
         "check",
         "code",
         "duration_ms",
@@ -46,6 +48,7 @@ FIELDS: Final = frozenset(
         "packets",
         "principal_id",
         "reason",
+        "recordings",
         "request_id",
         "resent",
         "role",
