@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -27,7 +27,9 @@ from vault.calls.control import Control
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
+from vault.calls.load import Load
 from vault.calls.papers import Papers, make_papers
+from vault.calls.qualities import Qualities
 from vault.calls.rechecks import Rechecks
 from vault.calls.recorder import Recorder
 from vault.calls.recovery import Recovery
@@ -51,6 +53,7 @@ from vault.identity.outgoing import Outgoing
 from vault.identity.room import make_identity
 from vault.identity.signing_key import SigningKey, load_signing_key
 from vault.insight.happenings import Happenings
+from vault.insight.line_metrics import LineMetrics
 from vault.insight.metrics import Metrics
 from vault.jobs import bounded, kept_running
 from vault.keys.blobs import Blobs
@@ -117,6 +120,8 @@ class Rooms(Ground):
     relays: Relays
     papers: Papers
     control: Control
+    load: Load
+    qualities: Qualities
     finisher: Finisher
     library: Library
     reader: Reader
@@ -139,10 +144,7 @@ class App:
     async def drain(self) -> None:
         """Take no new call, let running ones go on for a while, then end them."""
         self.services.health.draining = True
-        self.rooms.legs.drain()
-        deadline_s = self.rooms.clock.monotonic() + self.rooms.settings.server.drain_s
-        while self.rooms.legs.live and self.rooms.clock.monotonic() < deadline_s:  # noqa: ASYNC110  # both
-            await asyncio.sleep(0.1)
+        await self.rooms.legs.drained(self.rooms.settings.server.drain_s)
         await self.rooms.legs.aclose()
 
 
@@ -307,15 +309,8 @@ def _rooms(ground: Ground) -> Rooms:
         buttons=buttons,
         calls=calls,
         recordings=recordings,
-        legs=live.legs,
-        feeds=live.feeds,
-        events=live.events,
-        tickets=live.tickets,
-        ringing=live.ringing,
-        recovery=live.recovery,
-        relays=live.relays,
+        **_shared(live, Rooms),
         papers=papers,
-        control=live.control,
         finisher=finisher,
         library=Library(database),
         reader=reader,
@@ -415,6 +410,11 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
                 await rooms.legs.aclose()
 
 
+def _shared(source: object, target: type) -> dict[str, Any]:
+    """The fields that both have: what one lays out for the other under the same name."""
+    return {one.name: getattr(source, one.name) for one in fields(target) if hasattr(source, one.name)}
+
+
 def make_services(rooms: Rooms, metrics: Metrics) -> Services:
     """Lay the rooms out for the HTTP door, and count what happens in them."""
     _count(rooms, metrics)
@@ -426,9 +426,8 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
         version=__version__,
         checks={"database": rooms.database.ping, "keys": rooms.keys.ping, "storage": check_store},
     )
-    named = {one.name: getattr(rooms, one.name) for one in fields(Services) if hasattr(rooms, one.name)}
     return Services(
-        **named,
+        **_shared(rooms, Services),
         metrics=metrics,
         cursors=Cursors(rooms.signing_key.derive("cursors")),
         health=health,
@@ -438,7 +437,10 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
 def _count(rooms: Rooms, metrics: Metrics) -> None:
     rooms.ledger.watch(Happenings(metrics.registry).count)
     metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
+    rooms.qualities.watch(LineMetrics(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
+    metrics.watch("node_full", "1 while no new call is taken.", lambda: float(rooms.load.is_full))
+    metrics.watch("loop_cpu_share", "Of a core, by the event loop's thread.", lambda: rooms.load.cpu)
     metrics.watch("feeds_live", "Feeds that are sent now.", lambda: rooms.feeds.live)
     metrics.watch("event_sockets", "Sockets that listen to events now.", lambda: rooms.events.sockets)
     metrics.watch(
@@ -468,6 +470,8 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         "keeper": rooms.keeper.run,
         "control": rooms.control.run,
         "links": lambda: _close_links(rooms.links),
+        "load": rooms.load.run,
+        "quality": rooms.qualities.run,
         "rechecks": Rechecks(rooms.legs.floor, rooms.identity.may_go_on).run,
     }
     async with kept_running(jobs) as end:

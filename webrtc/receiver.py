@@ -350,6 +350,16 @@ class PassthroughReceiver:
         self._outlet.ended(self.info, reason)
 
     @property
+    def missed(self) -> int:
+        """Packets of the source that sends now that were not there at first."""
+        return max(0, self._reception.lost) if self._reception is not None else 0
+
+    @property
+    def jitter_s(self) -> float:
+        """How unevenly its packets come (RFC 3550, A.8)."""
+        return self._reception.jitter_s if self._reception is not None else 0.0
+
+    @property
     def unusable(self) -> int:
         """Frames that came but could not be used."""
         return self.counts.unusable + self._assembler.unusable

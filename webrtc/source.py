@@ -63,6 +63,11 @@ class Reception:
         """Packets expected so far and not received; duplicates make it smaller, even negative."""
         return 0 if self._first is None else self._highest - self._first + 1 - self.received
 
+    @property
+    def jitter_s(self) -> float:
+        """The mean deviation of the packets' spacing, as in the reports."""
+        return self._jitter / self._clock_rate_hz
+
     def block(self, now_s: float) -> ReportBlock | None:
         """What to report now, or None before the first packet."""
         if self._first is None:

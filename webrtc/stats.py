@@ -24,6 +24,8 @@ class TrackStats:
     payload_bytes: int
     resent_packets: int
     lost_packets: int
+    missed: int  # of the source that sends now: not there at first; some came when they were asked for
+    jitter_s: float
     frames: int
     keyframes: int
     unusable_frames: int
@@ -90,6 +92,8 @@ def _track(receiver: PassthroughReceiver) -> TrackStats:
         payload_bytes=counts.payload_bytes,
         resent_packets=counts.resent,
         lost_packets=counts.lost,
+        missed=receiver.missed,
+        jitter_s=receiver.jitter_s,
         frames=counts.frames,
         keyframes=counts.keyframes,
         unusable_frames=receiver.unusable,

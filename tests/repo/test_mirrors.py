@@ -17,6 +17,7 @@ HELD_BY = {
     "vault/db/ledger_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/export_tables.py": "tests/vault/db/test_migrate.py",
+    "vault/db/line_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.
     "vault/app.py": "tests/vault/cli/test_serve.py",

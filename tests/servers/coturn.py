@@ -84,5 +84,5 @@ def coturn_server(folder: Path, *, address: str = "127.0.0.1", peer: str | None 
     file.chmod(0o600)
     argv = [program, "-c", str(file)]
     environ = {**os.environ, "HOME": str(folder)}
-    with server(argv, log=folder / "output.log", is_ready=lambda: answers(port), env=environ):
+    with server(argv, log=folder / "output.log", is_ready=lambda: answers(port, host=address), env=environ):
         yield Coturn(address, port, tls_port, secret, log, certificate.certificate_file)

@@ -21,8 +21,8 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     raise LookupError(f"none of {TRIES} ports is free")
 
 
-def answers(port: int, timeout_s: float = 0.5) -> bool:
-    """Tell whether something accepts TCP connections on the loopback port."""
+def answers(port: int, timeout_s: float = 0.5, *, host: str = "127.0.0.1") -> bool:
+    """Tell whether something accepts TCP connections on the port, of loopback unless told otherwise."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(timeout_s)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0

@@ -10,10 +10,11 @@ from vault.calls.carrying import Carrier
 from vault.calls.connections import BUSY_RETRY_S, offers_judged, take_fragment
 from vault.calls.floor import Ends, Floor, LiveLeg
 from vault.calls.graces import REPLACED
+from vault.calls.load import Load
 from vault.calls.recorder import Recorder
 from vault.calls.stage import Stage
 from vault.errors import BusyError, ConflictError, NotFoundError, TooManyLegsError
-from vault.model import Id, LegKind, LegState, RecordingState, Role, new_id
+from vault.model import CallState, Id, LegKind, LegState, RecordingState, Role, new_id
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 from vault.settings import LimitSettings, MediaSettings
 from webrtc.frames import MediaKind
@@ -53,6 +54,7 @@ class Legs:
         calls: Calls,
         recorder: Recorder,
         stage: Stage,
+        load: Load,
         *,
         media: MediaSettings,
         limits: LimitSettings,
@@ -60,6 +62,7 @@ class Legs:
         self._calls = calls
         self._recorder = recorder
         self._stage = stage
+        self._load = load
         self._floor = stage.floor
         self._media = media
         self._limits = limits
@@ -71,7 +74,7 @@ class Legs:
             max_call_s=media.max_call_s,
             rejoin_s=media.rejoin_s,
         )
-        self._draining = False
+        self._draining = self._closed = False
 
     @property
     def floor(self) -> Floor:
@@ -166,13 +169,30 @@ class Legs:
             if leg.task is not None:
                 await asyncio.shield(leg.task)
 
+    def require_room_for_a_call(self) -> None:
+        """Raise BusyError where no new call may begin: draining, or as much as the machine can carry.
+
+        Calls that run are joined, answered and come back to all the same.
+        """
+        if (
+            self._draining
+            or self._load.is_full
+            or len(self._floor.legs) >= self._media.max_legs
+            or len(self._floor.feeds) >= self._media.max_feeds
+        ):
+            raise BusyError(
+                "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
+            )
+
     def _require_room(self, call: CallView, address: str, *, besides: Collection[LiveLeg]) -> None:
         """Raise where one more leg may not be: no address, button or tenant fills the house alone."""
         legs = [leg for leg in self._floor.legs.values() if leg not in besides]
         if sum(leg.address == address for leg in legs) >= self._limits.legs_per_address:
             raise TooManyLegsError("this address has its fill of calls", retry_after_s=BUSY_RETRY_S)
+        if call.state is CallState.OPEN:
+            self.require_room_for_a_call()
         if (
-            self._draining
+            self._closed
             or len(legs) >= self._media.max_legs
             or sum(leg.call.id == call.id for leg in legs) >= self._limits.legs_per_call
             or sum(leg.call.button_id == call.button_id for leg in legs) >= self._limits.legs_per_button
@@ -218,9 +238,27 @@ class Legs:
         """Wait for the visitor of a call that the process before left open."""
         self._carrier.expect(call_id, reason)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a new call may begin."""
+        try:
+            self.require_room_for_a_call()
+        except BusyError:
+            return False
+        return True
+
     def drain(self) -> None:
-        """Take no further leg."""
+        """Take no new call; those that run go on, and who lost the connection may come back."""
         self._draining = True
+
+    async def drained(self, limit_s: float) -> None:
+        """Drain, tell who is in a call how long it may still last, and wait for the calls' ends that long."""
+        self.drain()
+        for call_id in {leg.call.id for leg in self._floor.legs.values()}:
+            await self._stage.tellings.draining(call_id, ends_in_s=limit_s)
+        deadline_s = asyncio.get_running_loop().time() + limit_s
+        while self.live and asyncio.get_running_loop().time() < deadline_s:  # noqa: ASYNC110  # both
+            await asyncio.sleep(0.1)
 
     async def aclose(self) -> None:
         """End every leg and feed and wait until each is final, those too that are just being answered.
@@ -228,6 +266,7 @@ class Legs:
         Their calls and recordings stay open: the next start waits for whoever was in them.
         """
         self.drain()
+        self._closed = True
         while legs := list(self._floor.legs.values()):
             await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
             tasks = [leg.task for leg in legs if leg.task is not None]

@@ -12,8 +12,10 @@ from vault.calls.events import EventLimits, Events
 from vault.calls.feeds import Feeds
 from vault.calls.floor import Floor
 from vault.calls.legs import Legs
+from vault.calls.load import Load
 from vault.calls.names import Names
 from vault.calls.presence import Presence
+from vault.calls.qualities import Qualities
 from vault.calls.recorder import Recorder
 from vault.calls.recovery import Recovery
 from vault.calls.relays import Relays
@@ -43,6 +45,8 @@ class LiveCalls:
     relays: Relays
     tellings: Tellings
     control: Control
+    load: Load
+    qualities: Qualities
 
 
 def make_live_calls(
@@ -72,7 +76,8 @@ def make_live_calls(
     ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock, attendance)
     tellings = Tellings(database, floor, events, ringing)
     stage = Stage(floor, Connections(media), tellings, Names(people))
-    legs = Legs(calls, recorder, stage, media=media, limits=limits)
+    load = Load(clock, full_lag_s=media.full_lag_s, full_cpu=media.full_cpu)
+    legs = Legs(calls, recorder, stage, load, media=media, limits=limits)
     return LiveCalls(
         legs=legs,
         feeds=Feeds(calls, stage, media=media, limits=limits),
@@ -85,4 +90,6 @@ def make_live_calls(
         control=make_control(
             database, ledger, calls, stage, clock, remind_s=settings.recording.pause_reminder_s
         ),
+        load=load,
+        qualities=Qualities(floor, database, events, clock, calls),
     )

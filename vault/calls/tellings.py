@@ -17,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 LEG_JOINED: Final = "call.leg_joined"
 LEG_ENDED: Final = "call.leg_ended"
+DRAINING: Final = "server.draining"
 CALL_ENDED: Final = "call.ended"
 RECORDING_CHANGED: Final = "call.recording_changed"
 PAUSE_LONG: Final = "call.pause_long"
@@ -101,6 +102,11 @@ class Tellings:
     async def rings_no_more(self, call_id: Id, *, reason: str) -> None:
         """The visitor is gone for good: the ringing ends, if it still rang."""
         await _contained(call_id, lambda: self._rings.visitor_left(call_id, reason))
+
+    async def draining(self, call_id: Id, *, ends_in_s: float) -> None:
+        """The server stops: what still runs then is ended."""
+        told = {"call_id": call_id, "ends_in_s": round(ends_in_s)}
+        self.tell(await self.everybody(call_id), DRAINING, told)
 
     def over(self, call_id: Id, people: frozenset[Id], *, reason: str) -> None:
         """A call has ended, and its rows say so."""

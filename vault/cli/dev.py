@@ -123,6 +123,9 @@ def _inside(folder: Path) -> dict[Name, Any]:
         # Firefox makes no candidate on loopback: our other addresses serve it, and hear nobody else.
         Name("media", "addresses"): (LOOPBACK, *own_addresses()),
         Name("media", "local_only"): True,
+        # Whoever tries it out on a busy laptop is not told that there is no room.
+        Name("media", "full_lag_s"): 5,
+        Name("media", "full_cpu"): 10,
         Name("sessions", "key_file"): folder / "keys" / "tokens.key",
     }
 

@@ -26,6 +26,7 @@ from vault.db.columns import reference as _ref
 from vault.db.columns import tenant as _tenant
 from vault.db.export_tables import export_sources, exports
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
+from vault.db.line_tables import leg_quality
 from vault.db.types import Json, Moment
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "leaf_details",
     "leaves",
     "ledger_nodes",
+    "leg_quality",
     "metadata",
 ]
 

@@ -195,7 +195,8 @@ async def widget_of_button(ask: Ask[None, None]) -> Answer:
 
 
 async def open_call(ask: Ask[CallIn, None]) -> Answer:
-    """Open a call through a button."""
+    """Open a call through a button; no room for it is told here, before the visitor is asked anything."""
+    ask.services.legs.require_room_for_a_call()
     media = tuple(kind for kind in ("audio", "video") if kind in ask.body.media)
     if "audio" not in media:
         media = ("audio", *media)  # a picture alone is no conversation; the notice speaks of both
@@ -396,7 +397,7 @@ ROUTES: Final = (
         tag="calls",
         body=CallIn,
         responses={201: OpenedOut},
-        errors=(NotFoundError, OriginRefusedError, VisitorTokenError, DependencyError),
+        errors=(NotFoundError, OriginRefusedError, VisitorTokenError, DependencyError, BusyError),
         limit=Limit.CALLS,
         cors=Cors.BUTTON,
     ),

@@ -55,11 +55,15 @@ class Health:
 
 
 class HealthReport(Out):
-    """The state of the process; ``checks`` only where it was asked for."""
+    """The state of the process; ``checks`` only where it was asked for.
+
+    ``calls`` says whether a new call would find room; a process without room is ready for all else.
+    """
 
     status: Literal["ok", "fail"]
     version: str
     checks: dict[str, State] | None = None
+    calls: Literal["taken", "refused"] | None = None
 
 
 class ReadyQuery(In):
@@ -82,6 +86,7 @@ async def readyz(ask: Ask[None, ReadyQuery]) -> Answer:
         status="ok" if ready else "fail",
         version=health.version,
         checks=checks if ask.query.verbose != "false" else None,
+        calls="taken" if ask.services.legs.has_room else "refused",
     )
     return Answer(status=200 if ready else 503, body=report)
 

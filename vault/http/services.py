@@ -15,6 +15,7 @@ from vault.calls.events import Events
 from vault.calls.feeds import Feeds
 from vault.calls.legs import Legs
 from vault.calls.papers import Papers
+from vault.calls.qualities import Qualities
 from vault.calls.relays import Relays
 from vault.calls.ringing import Ringing
 from vault.calls.teams import Teams
@@ -63,6 +64,7 @@ class Services:
     relays: Relays
     papers: Papers
     control: Control
+    qualities: Qualities
     library: Library
     reader: Reader
     links: Links

@@ -236,6 +236,16 @@ class MediaSettings(Section):
     max_legs: int = Field(
         100, ge=1, le=10_000, description="Legs this process carries; the next is told to come back."
     )
+    full_lag_s: Seconds = Field(
+        0.25,
+        description="No new call while the event loop wakes this late, smoothed over five seconds.",
+    )
+    full_cpu: float = Field(
+        0.9,
+        gt=0,
+        le=10,
+        description="No new call while the event loop uses this share of a core, smoothed likewise.",
+    )
     max_feeds: int = Field(
         400,
         ge=1,

@@ -102,10 +102,12 @@ class CallCentre:
 
 
 @contextmanager
-def call_centre(folder: Path, arguments: Sequence[str] = ()) -> Iterator[CallCentre]:
+def call_centre(
+    folder: Path, arguments: Sequence[str] = (), *, settings: dict[str, str] | None = None
+) -> Iterator[CallCentre]:
     """Run the program, and a Chromium whose devices are always there but have to be allowed."""
     program = need("chromium")["chromium"]
-    with running_program(folder) as running, sync_playwright() as playwright:
+    with running_program(folder, settings=settings) as running, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *DEVICES, *arguments])
         yield CallCentre(running, browser)
         browser.close()

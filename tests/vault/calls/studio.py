@@ -13,6 +13,7 @@ from vault.calls.connections import Connections
 from vault.calls.feeds import Feeds, Shown
 from vault.calls.floor import Floor
 from vault.calls.legs import Answered, Legs
+from vault.calls.load import Load
 from vault.calls.names import Names
 from vault.calls.participants import take_part
 from vault.calls.pauses import Pauses
@@ -85,6 +86,7 @@ class Studio:
     told: list[Told]
     pauses: Pauses
     withdrawals: Withdrawals
+    load: Load
 
     async def join(
         self,
@@ -218,7 +220,8 @@ async def open_studio(
         on_ended=ended.append,
     )
     limits = limits or LimitSettings()
-    legs = Legs(work.calls, recorder, stage, media=settings, limits=limits)
+    load = Load(work.clock, full_lag_s=settings.full_lag_s, full_cpu=settings.full_cpu)
+    legs = Legs(work.calls, recorder, stage, load, media=settings, limits=limits)
     feeds = Feeds(work.calls, stage, media=settings, limits=limits)
     rooms = (work.database, work.ledger, work.calls, floor, stage.tellings, work.clock)
     pauses = Pauses(*rooms, remind_s=remind_s)
@@ -226,6 +229,6 @@ async def open_studio(
     withdrawals.erase_with(work.keeper.stopped)
     await legs.start()
     try:
-        yield Studio(work, legs, feeds, stage, ended, told, pauses, withdrawals)
+        yield Studio(work, legs, feeds, stage, ended, told, pauses, withdrawals, load)
     finally:
         await legs.aclose()

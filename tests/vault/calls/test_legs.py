@@ -150,7 +150,7 @@ async def test_an_offer_that_never_connects_ends_at_the_deadline(work: Workshop)
 
 async def test_a_full_node_says_so_and_takes_the_next_after_an_end(work: Workshop) -> None:
     """Counted before the first wait, so that a rush cannot pass the limit."""
-    calls = [await work.consented() for _ in range(2)]
+    calls = [await work.consented() for _ in range(3)]
     async with (
         open_studio(work, max_legs=1) as studio,
         Publisher(SOUND_ONLY) as one,
@@ -164,7 +164,7 @@ async def test_a_full_node_says_so_and_takes_the_next_after_an_end(work: Worksho
         studio.legs.drain()
         async with Publisher(SOUND_ONLY) as late:
             with pytest.raises(BusyError):
-                await studio.join(calls[1], late)
+                await studio.join(calls[2], late)
 
 
 async def test_one_button_cannot_fill_the_house(work: Workshop) -> None:

@@ -5,6 +5,7 @@ import { about } from "./call_about.js";
 import { asking } from "./call_asking.js";
 import { muted } from "./call_muted.js";
 import { sharing } from "./call_sharing.js";
+import { lineQuality } from "./line_quality.js";
 
 /**
  * A feature's places on the screen; what it does not need it leaves out.
@@ -18,7 +19,7 @@ import { sharing } from "./call_sharing.js";
 /** @typedef {(screen: import("./call_screen.js").CallScreen) => Extra} Feature */
 
 /** @type {readonly Feature[]} in the order in which they are shown */
-const FEATURES = Object.freeze([muted, sharing, asking, about]);
+const FEATURES = Object.freeze([lineQuality, muted, sharing, asking, about]);
 
 /** @param {import("./call_screen.js").CallScreen} screen */
 export function extrasOf(screen) {

@@ -154,6 +154,9 @@ const ON = {
   },
   "call.leg_joined": ({ data }) => current(data.call_id)?.legJoined({ ...data, id: data.leg_id }),
   "call.leg_ended": ({ data }) => current(data.call_id)?.legEnded(data.leg_id, data.reason),
+  "call.quality": ({ data }) => current(data.call_id)?.dispatchEvent(new CustomEvent("quality", { detail: data })),
+  "server.draining": ({ data }) =>
+    current(data.call_id)?.dispatchEvent(new CustomEvent("stopping", { detail: data })),
   "call.ended": ({ data }) => current(data.call_id)?.finish(data.reason),
 };
 

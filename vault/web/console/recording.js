@@ -2,11 +2,12 @@
 /** One recording: what it is, why it is opened, playing it, who saw it, erasing it. */
 
 import { clock, dateTime } from "../shared/i18n.js";
-import { Problem, api, sentenceOf } from "./api.js";
-import { accessHistory } from "./access.js";
 import { about, aboutManifest } from "./about.js";
+import { accessHistory } from "./access.js";
+import { Problem, api, sentenceOf } from "./api.js";
 import { byId, el, note } from "./dom.js";
 import { eraseSection } from "./erase.js";
+import { lineKept } from "./line_kept.js";
 import { Player } from "./player.js";
 import { purposeForm } from "./purpose.js";
 import { receiptSection } from "./receipt.js";
@@ -132,6 +133,10 @@ function showLive() {
   otherSides(item)
     .then((sides) => sides && sidesPlace.replaceChildren(sides))
     .catch(() => {}); // the recording stands on its own
+  const linePlace = el("div", { class: "line-place" });
+  lineKept(item)
+    .then((line) => line && linePlace.replaceChildren(line))
+    .catch(() => {});
   root.replaceChildren(
     heading(title, item),
     el(
@@ -143,6 +148,7 @@ function showLive() {
         { class: "side", "aria-label": t("about.title") },
         sidesPlace,
         panel(t("about.title"), "about", ...about(item)),
+        linePlace,
         erase,
       ),
       history(),

@@ -3,6 +3,7 @@
 
 import { muted } from "./muted.js";
 import { sharing } from "./sharing.js";
+import { stopping } from "./stopping.js";
 
 /** @typedef {import("./call.js").Model} Model */
 /** @typedef {import("./view.js").Scene} Scene */
@@ -19,7 +20,7 @@ import { sharing } from "./sharing.js";
 /** @typedef {(model: Model, scene: Scene) => Extra} Feature */
 
 /** @type {readonly Feature[]} in the order in which they are shown */
-const FEATURES = Object.freeze([muted, sharing]);
+const FEATURES = Object.freeze([stopping, muted, sharing]);
 
 /**
  * @param {Model} model

@@ -24,6 +24,7 @@ import { Feed } from "./feed.js";
  * @property {number | null} position in the queue, from 1; null where the vault does not say
  * @property {number | null} agents how many are being called
  * @property {readonly string[]} met everybody who was there, by name
+ * @property {boolean} stopping the vault is about to restart
  * @property {readonly Other[]} others who is there, in the order of their coming; a shared screen is one of them
  */
 /** @typedef {{id: string, kind: "camera" | "screen", name: string, feed: Feed | null, ready: boolean}} Seat */
@@ -36,6 +37,7 @@ export const NOBODY_YET = Object.freeze({
   agents: null,
   met: Object.freeze([]),
   others: Object.freeze([]),
+  stopping: false,
 });
 
 const UNHEARD = "unheard"; // how somebody left is not known
@@ -82,11 +84,13 @@ export class Room {
     if (type === "call.nobody") this.#update({ phase: this.#here() ?? "nobody" });
     if (type === "call.leg_joined") this.#join({ ...data, id: data.leg_id });
     if (type === "call.leg_ended") this.#leave(data.leg_id, data.reason);
+    if (type === "server.draining") this.#update({ stopping: true });
     if (type === "call.ended") this.#over(data.reason);
   }
 
   /** Asks for everything anew, after the visitor's own connection was made anew. */
   restore() {
+    this.#update({ stopping: false });
     for (const seat of this.#seats.values()) void this.#open(seat);
   }
 

@@ -82,6 +82,7 @@ export const ENGLISH = {
   "live.away_text": "Stay on the line: we keep your call open.",
   "live.screen": "Screen of {name}",
   "live.hear": "Tap to hear",
+  "live.stopping": "The service is about to restart. The call will break off for a moment.",
   "live.weak": "The connection is weak: sound or picture may break up.",
   "live.reconnecting": "The connection is lost. We are making a new one: the call is not over.",
   "live.flip": "Flip",

@@ -86,6 +86,7 @@ export const FRENCH = {
   "live.away_text": "Restez en ligne : nous gardons votre appel ouvert.",
   "live.screen": "Écran de {name}",
   "live.hear": "Touchez pour entendre",
+  "live.stopping": "Le service va redémarrer. L’appel s’interrompra un instant.",
   "live.weak": "La connexion est faible : le son ou l’image peuvent se couper.",
   "live.reconnecting": "La connexion est perdue. Nous la refaisons : l’appel n’est pas terminé.",
   "live.flip": "Retourner",
