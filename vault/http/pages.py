@@ -23,6 +23,7 @@ from vault.model import Id
 from vault.policy import Permission, Principal
 
 WEB: Final = Path(__file__).parent.parent / "web"
+CATALOGUES: Final = ("{}.js", "{}_history.js")  # the console's words, as its words.js joins them
 HTML: Final = "text/html; charset=utf-8"
 LANGUAGE_COOKIE: Final = "callvault_language"
 TYPES: Final = {
@@ -96,6 +97,16 @@ async def recording(ask: Ask[None, None]) -> Answer:
     return await _signed_in(ask, "recording.html", recording_id=ask.path["media_id"])
 
 
+async def history(ask: Ask[None, None]) -> Answer:
+    """Show the list of calls, to whoever is signed in."""
+    return await _signed_in(ask, "history.html")
+
+
+async def dossier(ask: Ask[None, None]) -> Answer:
+    """Show one call, to whoever is signed in; whether it exists, the API says."""
+    return await _signed_in(ask, "dossier.html", call_id=ask.path["call_id"])
+
+
 async def _signed_in(ask: Ask[None, None], template: str, **values: str) -> Answer:
     if ask.who is None:
         query = urlencode({"why": "ended", "next": ask.raw.path})
@@ -143,10 +154,12 @@ def _environment() -> jinja2.Environment:
 
 @functools.cache
 def _words(language: str) -> dict[str, Any]:
-    """Read a catalogue: an ES module whose default export is plain JSON between its outer braces."""
-    text = (WEB / "console" / f"{language}.js").read_text(encoding="utf-8")
-    catalogue = text.split("export default", 1)[1]
-    found: dict[str, Any] = json.loads(catalogue[catalogue.index("{") : catalogue.rindex("}") + 1])
+    """Read the catalogues: ES modules whose default export is plain JSON between its outer braces."""
+    found: dict[str, Any] = {}
+    for name in CATALOGUES:
+        text = (WEB / "console" / name.format(language)).read_text(encoding="utf-8")
+        catalogue = text.split("export default", 1)[1]
+        found |= json.loads(catalogue[catalogue.index("{") : catalogue.rindex("}") + 1])
     return found
 
 
@@ -186,4 +199,6 @@ ROUTES: Final = (
     _page("/console/login", login, "Sign in."),
     _page("/console", recordings, "The list of recordings.", Limit.API),
     _page("/console/recordings/{media_id}", recording, "One recording.", Limit.API),
+    _page("/console/calls", history, "The list of calls.", Limit.API),
+    _page("/console/calls/{call_id}", dossier, "One call.", Limit.API),
 )

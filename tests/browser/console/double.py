@@ -18,6 +18,7 @@ import jinja2
 from aiohttp import web
 
 from tests.browser.console import media
+from vault.http.pages import CATALOGUES
 
 WEB = Path(__file__).resolve().parents[3] / "vault" / "web"
 DURATION_S = 24
@@ -39,8 +40,10 @@ def ident(prefix: str, number: int) -> str:
 
 def words(language: str) -> dict[str, str]:
     """A catalogue of the console, read the way the server reads it: the outer braces hold JSON."""
-    text = (WEB / "console" / f"{language}.js").read_text("utf-8")
-    found: dict[str, str] = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    found: dict[str, str] = {}
+    for name in CATALOGUES:
+        text = (WEB / "console" / name.format(language)).read_text("utf-8")
+        found |= json.loads(text[text.index("{") : text.rindex("}") + 1])
     return found
 
 

@@ -4,6 +4,7 @@
 import { clock, spokenDuration } from "../shared/i18n.js";
 import { Problem, sentenceOf } from "./api.js";
 import { el, note } from "./dom.js";
+import { notePanel } from "./note_panel.js";
 import { contentInWords, sideInWords, sidesOf } from "./sides.js";
 import { knows, language, named, t } from "./words.js";
 
@@ -47,6 +48,13 @@ export function callEnd(call, { isRecorded, closed }) {
       el("h2", { id: "kept-title" }, t("over.kept")),
       place,
     ),
+    el(
+      "section",
+      { class: "card panel", "aria-labelledby": "note-title" },
+      el("h2", { id: "note-title" }, t("note.title")),
+      notePanel(call.id).element,
+    ),
+    el("p", {}, el("a", { href: `/console/calls/${call.id}` }, t("dossier.link"))),
     el("div", {}, el("button", { type: "button", class: "secondary", onclick: closed }, t("over.close"))),
   );
 }

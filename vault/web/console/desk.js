@@ -4,6 +4,7 @@
 import { Problem, api, sentenceOf } from "./api.js";
 import { Bell } from "./bell.js";
 import { Call } from "./call.js";
+import { WRITTEN } from "./call_chat.js";
 import { CallScreen } from "./call_screen.js";
 import { byId, el, note, say } from "./dom.js";
 import { Events } from "./events.js";
@@ -152,6 +153,7 @@ const ON = {
   "call.asked": ({ data }) => {
     if (data.asked_by) current(data.call_id)?.asked(data);
   },
+  "call.message": ({ data }) => current(data.call_id)?.dispatchEvent(new Event(WRITTEN)),
   "call.leg_joined": ({ data }) => current(data.call_id)?.legJoined({ ...data, id: data.leg_id }),
   "call.leg_ended": ({ data }) => current(data.call_id)?.legEnded(data.leg_id, data.reason),
   "call.quality": ({ data }) => current(data.call_id)?.dispatchEvent(new CustomEvent("quality", { detail: data })),
@@ -167,6 +169,7 @@ function hello(snapshot) {
   for (const callId of cards.keys()) if (!known.has(callId)) silence(callId);
   for (const card of snapshot.ringing) ring(card, Math.max(0, Date.now() - Date.parse(card.since)));
   screen?.call.reconcile();
+  screen?.call.dispatchEvent(new Event(WRITTEN));
   for (const asked of snapshot.asks ?? []) current(asked.call_id)?.asked(asked);
   const [, callId] = HERE.exec(location.hash) ?? [];
   if (callId && !screen) comeBack(callId, snapshot.calls ?? []);

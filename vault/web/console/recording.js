@@ -147,6 +147,7 @@ function showLive() {
         "aside",
         { class: "side", "aria-label": t("about.title") },
         sidesPlace,
+        item.call_id && el("p", {}, el("a", { href: `/console/calls/${item.call_id}` }, t("dossier.link"))),
         panel(t("about.title"), "about", ...about(item)),
         linePlace,
         erase,

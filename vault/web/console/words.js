@@ -3,13 +3,15 @@
 
 import { plural, translator } from "../shared/i18n.js";
 import en from "./en.js";
+import enHistory from "./en_history.js";
 import fr from "./fr.js";
+import frHistory from "./fr_history.js";
 
 /** @type {import("../shared/i18n.js").Language} */
 export const language = document.documentElement.lang === "en" ? "en" : "fr";
 
 /** @type {Record<import("../shared/i18n.js").Language, Record<string, string>>} */
-const table = { fr, en };
+const table = { fr: { ...fr, ...frHistory }, en: { ...en, ...enHistory } };
 
 /** One sentence, `{name}` filled in. */
 export const t = translator(table, language);

@@ -14,8 +14,10 @@
 /** @typedef {{label: {fr: string, en: string}, media: Medium[], tenant_name: string, languages: string[]}} ButtonInfo */
 /** @typedef {{url: URL, etag: string | null, answer: string}} Resource  a leg or a feed */
 /** @typedef {{id: string, role: string, kind: "camera" | "screen", name: string | null, state: string, mine: boolean}} Leg */
+/** @typedef {{id: string, n: number, name: string, mine: boolean, at: string, text: string, kept: boolean}} Message */
 /**
- * @typedef {{language: string, media: Medium[], visitor?: Record<string, string>, page_url?: string}} CallWish
+ * @typedef {{language: string, media: Medium[], visitor?: Record<string, string>, visitor_token?: string,
+ *   page_url?: string}} CallWish
  */
 
 const ICE_GOOD_MS = 5 * 60_000; // half of the shortest life that the vault may give a relay's credential
@@ -130,6 +132,24 @@ export class VaultApi {
    */
   async legs(callId) {
     const response = await this.#send("GET", `v1/calls/${callId}/legs`);
+    return (await response.json()).items;
+  }
+
+  /**
+   * @param {string} callId
+   * @param {{key: string, text: string}} message the same key again is the same message
+   */
+  async write(callId, message) {
+    await this.#send("POST", `v1/calls/${callId}/messages`, asJson(message));
+  }
+
+  /**
+   * @param {string} callId
+   * @param {number} after the place of the last one that is known
+   * @returns {Promise<Message[]>}
+   */
+  async messages(callId, after) {
+    const response = await this.#send("GET", `v1/calls/${callId}/messages?after=${after}`);
     return (await response.json()).items;
   }
 

@@ -12,6 +12,7 @@ import { OwnDevices } from "./own.js";
 import { Room } from "./room.js";
 import { ScreenShare } from "./share.js";
 import { move } from "./states.js";
+import { Thread } from "./thread.js";
 
 /** @typedef {import("./api.js").CreatedCall} CreatedCall */
 /** @typedef {import("./api.js").CallWish} CallWish */
@@ -31,6 +32,8 @@ export class Call {
   #room = null;
   /** @type {EventStream | null} */
   #events = null;
+  /** @type {Thread | null} */
+  #thread = null;
   #loudspeaker = new Loudspeaker((soundBlocked) => this.#update({ soundBlocked }));
   /** The visitor's microphone and camera. */
   own = new OwnDevices(
@@ -140,6 +143,16 @@ export class Call {
     this.#share.stop();
   }
 
+  /** Writes to everybody in the call. @param {string} text */
+  write(text) {
+    this.#thread?.send(text);
+  }
+
+  /** @param {string} key of what was not sent */
+  writeAgain(key) {
+    this.#thread?.retry(key);
+  }
+
   /** Hangs up, or leaves the question: whatever was begun stops, devices first. */
   hangUp() {
     if (this.model.state === "live") return this.#end("visitor");
@@ -180,6 +193,7 @@ export class Call {
       (party) => this.#meet(party),
       (reason) => this.#over(reason),
     );
+    this.#thread = new Thread(this.#api, callId, (chat) => this.#update({ chat }));
     this.#events = new EventStream(this.#api, (told) => this.#hear(told));
     void this.#events.run();
   }
@@ -187,6 +201,7 @@ export class Call {
   /** @param {import("./events.js").Told} told */
   #hear(told) {
     this.#room?.hear(told);
+    this.#thread?.hear(told);
     if (told.type === "hello") void this.#line?.verify(); // the vault was away, or we were
     if (told.type === "call.leg_ended") this.#line?.legEnded(told.data.leg_id, told.data.reason);
   }
@@ -238,8 +253,9 @@ export class Call {
     this.#loudspeaker.close();
     this.#events?.close();
     this.#room?.close();
+    this.#thread?.close();
     void this.#line?.close();
-    this.#events = this.#room = this.#line = null;
+    this.#events = this.#room = this.#line = this.#thread = null;
   }
 
   /**

@@ -60,7 +60,7 @@ export function small(name, label, act) {
 /**
  * A round picture with a word below it.
  * @param {string} name
- * @param {SVGElement[]} pictures
+ * @param {Element[]} pictures
  * @param {string} word
  * @param {() => void} act
  */

@@ -9,6 +9,8 @@
  *   contact           where to ask about a call (https, mailto or tel); linked from its last panel
  *   data-reference, data-name, data-email, data-phone
  *                     who is calling, if the page knows; given to the vault with the call
+ *   data-visitor-token
+ *                     what the company's own program signed of who is calling (docs/API.md)
  *
  * It fires `callvault:state` (bubbles, crosses shadow roots) with {state, previous, code, call_id}.
  * A page styles it with ::part(button), ::part(dialog), ::part(dock).
@@ -101,8 +103,9 @@ export class CallButton extends HTMLElement {
   async #wish() {
     const media = this.#media(await this.#learn());
     const visitor = this.#visitor();
-    const wish = { language: this.#language, media, page_url: location.origin + location.pathname };
-    return visitor ? { ...wish, visitor } : wish;
+    const { visitorToken } = this.dataset;
+    const told = { ...(visitor && { visitor }), ...(visitorToken && { visitor_token: visitorToken }) };
+    return { language: this.#language, media, page_url: location.origin + location.pathname, ...told };
   }
 
   #speak() {
@@ -134,6 +137,8 @@ export class CallButton extends HTMLElement {
       unblockSound: () => call.unblockSound(),
       share: () => call.share(),
       stopSharing: () => call.stopSharing(),
+      write: (text) => call.write(text),
+      writeAgain: (key) => call.writeAgain(key),
     };
     const t = translator(SENTENCES, this.#language);
     return { language: this.#language, t, contact: this.#contact(), actions };

@@ -1,6 +1,7 @@
 // @ts-check
 /** What features add to the panel of a running call: each is a module of its own, named here and nowhere else. */
 
+import { chat } from "./chat.js";
 import { muted } from "./muted.js";
 import { sharing } from "./sharing.js";
 import { stopping } from "./stopping.js";
@@ -20,7 +21,7 @@ import { stopping } from "./stopping.js";
 /** @typedef {(model: Model, scene: Scene) => Extra} Feature */
 
 /** @type {readonly Feature[]} in the order in which they are shown */
-const FEATURES = Object.freeze([stopping, muted, sharing]);
+const FEATURES = Object.freeze([stopping, muted, chat, sharing]);
 
 /**
  * @param {Model} model

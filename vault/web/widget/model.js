@@ -2,6 +2,7 @@
 /** Everything that a view may show of one visitor's call. */
 
 import { NOBODY_YET } from "./room.js";
+import { NOTHING_WRITTEN } from "./thread.js";
 
 /** @typedef {import("./states.js").State} State */
 /** @typedef {import("./api.js").Notice} Notice */
@@ -25,6 +26,7 @@ import { NOBODY_YET } from "./room.js";
  * @property {import("./room.js").Party} party the other side
  * @property {import("./share.js").Sharing} sharing whether the visitor shows their screen
  * @property {string | null} shareTrouble why not, though they wanted to
+ * @property {import("./thread.js").Written} chat
  * @property {boolean} soundBlocked the browser plays the other side only after a press
  * @property {"visitor" | "other" | null} endedBy
  * @property {number | null} startedAt milliseconds since the epoch
@@ -52,6 +54,7 @@ export const BEGINNING = Object.freeze({
   party: NOBODY_YET,
   sharing: "off",
   shareTrouble: null,
+  chat: NOTHING_WRITTEN,
   soundBlocked: false,
   endedBy: null,
   startedAt: null,

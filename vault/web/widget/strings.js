@@ -24,6 +24,7 @@ const SENTENCE_OF_CODE = new Map([
   ["conflict", "failed.expired"],
   ["notice_changed", "failed.notice_changed"],
   ["offer_refused", "failed.codec"],
+  ["visitor_token", "failed.visitor_token"],
   ["http_404", "failed.not_found"],
   ["http_429", "failed.too_many"],
   ["http_502", "failed.unavailable"],

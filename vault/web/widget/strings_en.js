@@ -135,6 +135,18 @@ export const ENGLISH = {
   "share.failed": "That could not be shown. Try again with another window or tab.",
   "share.lost": "Your screen is no longer shown: the connection was lost.",
 
+  "chat.title": "Messages",
+  "chat.short": "Messages",
+  "chat.unread": "Messages, {count} unread",
+  "chat.arrived": "New message from {name}",
+  "chat.write": "Write a message",
+  "chat.send": "Send",
+  "chat.sending": "Sending…",
+  "chat.failed": "Not sent.",
+  "chat.paused": "Not sent: the chat is off while the recording is paused.",
+  "chat.kept": "What you write here is recorded with the call.",
+  "chat.not_kept": "What you write here is not kept: it is gone when the call ends.",
+
   "ended.title": "Call ended",
   "ended.by_other": "{name} hung up.",
   "ended.message_title": "Your message is left",
@@ -172,6 +184,7 @@ export const ENGLISH = {
   "failed.unavailable": "The service is unavailable for a moment. Try again in a few minutes.",
   "failed.expired": "The call waited too long and was closed. Try again.",
   "failed.notice_changed": "The notice has just changed. Try again to read the new one.",
+  "failed.visitor_token": "This page could not confirm who you are. Reload it, then try again.",
   "failed.codec": "Your browser speaks no format that we understand. Try another one.",
   "failed.media_insecure": "This page is not secure (https): the browser refuses it the microphone.",
   "failed.media_policy":

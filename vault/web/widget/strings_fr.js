@@ -139,6 +139,18 @@ export const FRENCH = {
   "share.failed": "Cela n’a pas pu être montré. Réessayez avec une autre fenêtre ou un autre onglet.",
   "share.lost": "Votre écran n’est plus montré : la connexion a été perdue.",
 
+  "chat.title": "Messages",
+  "chat.short": "Messages",
+  "chat.unread": "Messages, {count} non lus",
+  "chat.arrived": "Nouveau message de {name}",
+  "chat.write": "Écrire un message",
+  "chat.send": "Envoyer",
+  "chat.sending": "Envoi…",
+  "chat.failed": "Non envoyé.",
+  "chat.paused": "Non envoyé : la discussion est coupée pendant la pause de l’enregistrement.",
+  "chat.kept": "Ce que vous écrivez ici est enregistré avec l’appel.",
+  "chat.not_kept": "Ce que vous écrivez ici n’est pas conservé : tout disparaît à la fin de l’appel.",
+
   "ended.title": "Appel terminé",
   "ended.by_other": "{name} a raccroché.",
   "ended.message_title": "Votre message a bien été laissé",
@@ -177,6 +189,7 @@ export const FRENCH = {
   "failed.unavailable": "Le service est momentanément indisponible. Réessayez dans quelques minutes.",
   "failed.expired": "L’appel a attendu trop longtemps et s’est fermé. Réessayez.",
   "failed.notice_changed": "La notice vient de changer. Réessayez pour lire la nouvelle.",
+  "failed.visitor_token": "Cette page n’a pas pu confirmer qui vous êtes. Rechargez-la, puis réessayez.",
   "failed.codec": "Votre navigateur ne parle pas un format que nous comprenons. Essayez-en un autre.",
   "failed.media_insecure": "Cette page n’est pas sécurisée (https) : le navigateur lui refuse le micro.",
   "failed.media_policy":

@@ -2,6 +2,7 @@
 /** The look of the call button. A constructed style sheet: a page's CSP that forbids inline styles accepts it. */
 
 import { DARK, declarations, LIGHT } from "./colours.js";
+import { CHAT } from "./styles_chat.js";
 import { LIVE } from "./styles_live.js";
 
 const BASE = `
@@ -172,6 +173,6 @@ let sheet = null;
 export function styleSheet() {
   if (sheet) return sheet;
   sheet = new CSSStyleSheet();
-  sheet.replaceSync(BASE + SURFACES + LIVE + CIRCUMSTANCES);
+  sheet.replaceSync(BASE + SURFACES + LIVE + CHAT + CIRCUMSTANCES);
   return sheet;
 }
