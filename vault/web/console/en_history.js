@@ -6,7 +6,7 @@ export default {
   "title.history": "Calls · Callvault",
   "title.dossier": "Call · Callvault",
 
-  "nav.label": "Pages",
+  "nav.label": "Sections",
   "nav.back": "Back",
   "nav.recordings": "Recordings",
   "nav.calls": "Calls",

@@ -6,7 +6,7 @@ export default {
   "title.history": "Appels · Callvault",
   "title.dossier": "Appel · Callvault",
 
-  "nav.label": "Pages",
+  "nav.label": "Rubriques",
   "nav.back": "Retour",
   "nav.recordings": "Enregistrements",
   "nav.calls": "Appels",
