@@ -19,6 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCRIPT, STYLE, PICTURE = "text/javascript", "text/css", "image/svg+xml"
 RECORDING = "rec_" + "0" * 32
+CALL = "call_" + "0" * 32
 IMPORT = re.compile(r"""(?:^|;|\})\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']""", re.MULTILINE)
 BARE_IMPORT = re.compile(r"""(?:^|;)\s*import\s*(?:\(\s*)?["']([^"']+)["']""", re.MULTILINE)
 STYLE_URL = re.compile(r"""(?:url\(|@import\s+)\s*["']?([^"')\s]+)""")
@@ -47,7 +48,11 @@ class _References(HTMLParser):
             self.inline.append("style")
 
 
-TALKING = {"/demo", "/console", f"/console/recordings/{RECORDING}"}
+TALKING = {
+    "/demo",
+    "/console",
+    f"/console/recordings/{RECORDING, '/console/calls', f'/console/calls/{CALL}'}",
+}
 
 
 async def _pages(house: House) -> dict[str, tuple[str, Any]]:
@@ -57,7 +62,7 @@ async def _pages(house: House) -> dict[str, tuple[str, Any]]:
         admin = await sign_in(house, Role.ADMIN)
         found = {}
         pages = ("/demo", "/docs", "/docs/problems", "/console/login", "/console")
-        for path in (*pages, f"/console/recordings/{RECORDING}"):
+        for path in (*pages, f"/console/recordings/{RECORDING}", "/console/calls", f"/console/calls/{CALL}"):
             status, body, response = await admin.ask("GET", path)
             assert (status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8"), path
             found[path] = (body.decode(), response)
@@ -81,7 +86,7 @@ def _references_of(path: str, text: str, content_type: str) -> list[tuple[str, s
 
 
 async def test_everything_a_page_or_module_refers_to_is_served_as_what_it_is(shared_house: House) -> None:
-    """Crawled from the six pages and the widget through every import: type, nosniff, no third party."""
+    """Crawled from the pages and the widget through every import: type, nosniff, no third party."""
     waiting: list[tuple[str, str]] = [("/widget.js", SCRIPT)]
     for path, (text, _) in (await _pages(shared_house)).items():
         parser = _References()
@@ -155,7 +160,7 @@ async def test_pages_run_our_own_code_only_and_fit_in_no_frame(shared_house: Hou
             (nonce,) = re.findall(r"'nonce-([\w-]{22})'", policy)
             assert f'nonce="{nonce}"' in text
             nonces.add(nonce)
-    assert len(nonces) == 6
+    assert len(nonces) == 10
 
 
 async def test_only_pages_on_which_people_talk_may_use_camera_and_microphone(shared_house: House) -> None:
@@ -177,7 +182,7 @@ async def test_without_a_demo_button_there_is_no_demo_page(shared_house: House) 
     assert re.search(r'<call-button button="btn_[0-9a-f]{32}">', pages["/demo"][0])
 
 
-@pytest.mark.parametrize("path", ["/console", f"/console/recordings/{RECORDING}"])
+@pytest.mark.parametrize("path", ["/console", f"/console/recordings/{RECORDING}", f"/console/calls/{CALL}"])
 async def test_the_console_leads_whoever_is_not_signed_in_to_the_door(shared_house: House, path: str) -> None:
     """303 to the sign-in page, which knows where to go on; also with a cookie that is over."""
     player = await sign_in(shared_house)
