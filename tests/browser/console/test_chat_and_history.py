@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.console.conftest import DESK, PHONE
-from tests.browser.console.desk import CallCentre, call_centre, take
+from tests.browser.console.desk import WAIT_MS, CallCentre, call_centre, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +21,14 @@ TELLS = """document.addEventListener("DOMContentLoaded", () => {
   const { dataset } = document.querySelector("call-button");
   Object.assign(dataset, { name: "Grace Hopper", reference: "customer 7", phone: "+33 6 12 34 56 78" });
 });"""
+
+
+@pytest.fixture(autouse=True)
+def patient() -> Iterator[None]:
+    """A machine that does much else may take a while."""
+    expect.set_options(timeout=WAIT_MS)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,9 @@ class _References(HTMLParser):
 TALKING = {
     "/demo",
     "/console",
-    f"/console/recordings/{RECORDING, '/console/calls', f'/console/calls/{CALL}'}",
+    f"/console/recordings/{RECORDING}",
+    "/console/calls",
+    f"/console/calls/{CALL}",
 }
 
 

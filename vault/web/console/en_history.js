@@ -90,8 +90,5 @@ export default {
   "note.failed": "Not saved.",
   "note.stale": "This note was changed in another window. What you wrote here is not saved.",
   "note.reload": "Show the other version",
-  "note.not_yours": "You took no part in this call: you cannot note anything on it.",
-
-  "problem.chat_paused": "Not sent: the chat is off while the recording is paused.",
-  "event.call.viewed": "Opened: who called, messages, notes"
+  "note.not_yours": "You took no part in this call: you cannot note anything on it."
 };

@@ -90,8 +90,5 @@ export default {
   "note.failed": "Non sauvegardé.",
   "note.stale": "Cette note a changé dans une autre fenêtre. Ce que vous avez écrit ici n’est pas sauvegardé.",
   "note.reload": "Afficher l’autre version",
-  "note.not_yours": "Vous n’avez pas participé à cet appel : vous ne pouvez rien y noter.",
-
-  "problem.chat_paused": "Non envoyé : la discussion est coupée pendant la pause de l’enregistrement.",
-  "event.call.viewed": "Ouvert : qui a appelé, messages, notes"
+  "note.not_yours": "Vous n’avez pas participé à cet appel : vous ne pouvez rien y noter."
 };
