@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -46,6 +46,11 @@ def shot(page: Page, name: str) -> None:
         page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
 
 
+def sized(page: Page, size: Any) -> None:
+    """Look at a page on a desk or on a phone."""
+    page.set_viewport_size(size)
+
+
 def test_two_write_one_notes_and_the_call_is_found_again(
     centre: CallCentre, axe: Callable[[Page], list[str]]
 ) -> None:
@@ -72,12 +77,15 @@ def test_two_write_one_notes_and_the_call_is_found_again(
     agent.get_by_label("How it went").select_option("resolved")
     agent.get_by_label("Note", exact=True).fill("Sends a picture of the boiler")
     expect(agent.locator(".note-panel [role=status]")).to_have_text("Saved.")
-    shot(agent, "call-desk"), shot(visitor, "widget-chat")
+    shot(agent, "call-desk")
+    shot(visitor, "widget-chat")
     assert axe(agent) == []
     assert axe(visitor) == []
-    agent.set_viewport_size(PHONE), visitor.set_viewport_size(PHONE)
-    shot(agent, "call-phone"), shot(visitor, "widget-chat-phone")
-    agent.set_viewport_size(DESK)
+    sized(agent, PHONE)
+    sized(visitor, PHONE)
+    shot(agent, "call-phone")
+    shot(visitor, "widget-chat-phone")
+    sized(agent, DESK)
     agent.get_by_role("button", name="Hang up").click()
     expect(agent.locator(".call-end").get_by_label("Note", exact=True)).to_have_value(
         "Sends a picture of the boiler"
@@ -98,9 +106,9 @@ def opened(page: Page, axe: Callable[[Page], list[str]]) -> None:
         expect(main).to_contain_text(words)
     assert axe(page) == []
     shot(page, "dossier-desk")
-    page.set_viewport_size(PHONE)
+    sized(page, PHONE)
     shot(page, "dossier-phone")
-    page.set_viewport_size(DESK)
+    sized(page, DESK)
 
 
 def listed(page: Page, axe: Callable[[Page], list[str]]) -> None:
@@ -123,7 +131,7 @@ def listed(page: Page, axe: Callable[[Page], list[str]]) -> None:
     assert axe(page) == []
     page.get_by_role("button", name="Show all calls").click()
     expect(rows).to_have_count(1)
-    page.set_viewport_size(PHONE)
+    sized(page, PHONE)
     assert axe(page) == []
     shot(page, "history-phone")
 
