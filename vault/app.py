@@ -26,6 +26,7 @@ from vault.calls.calls import Calls
 from vault.calls.control import Control
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
+from vault.calls.invitations import Invitations
 from vault.calls.legs import Legs
 from vault.calls.load import Load
 from vault.calls.papers import Papers, make_papers
@@ -110,6 +111,7 @@ class Rooms(Ground):
     teams: Teams
     buttons: Buttons
     calls: Calls
+    invitations: Invitations
     recordings: Recordings
     legs: Legs
     feeds: Feeds
@@ -301,13 +303,16 @@ def _rooms(ground: Ground) -> Rooms:
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
     eraser = _eraser(ground, live.legs, finisher, whole_calls.exporter)
     unjoined_s = ground.settings.sessions.visitor_token_s
-    keeper = Keeper(eraser, requests, recordings, calls, papers.notes, clock, unjoined_s=unjoined_s)
+    invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
+    kept = (recordings, calls, papers.notes, invitations)
+    keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         teams=Teams(database, ledger, clock),
         buttons=buttons,
         calls=calls,
+        invitations=invitations,
         recordings=recordings,
         **_shared(live, Rooms),
         papers=papers,

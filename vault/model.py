@@ -20,6 +20,7 @@ PREFIXES: Final = {
     "ses": "browser session",
     "team": "team",
     "btn": "button",
+    "inv": "invitation to call",
     "call": "call",
     "chat": "what was written in one call",
     "msg": "message in a call",

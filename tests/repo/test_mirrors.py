@@ -18,6 +18,7 @@ HELD_BY = {
     "vault/db/tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/export_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/line_tables.py": "tests/vault/db/test_migrate.py",
+    "vault/db/colleague_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.
     "vault/app.py": "tests/vault/cli/test_serve.py",

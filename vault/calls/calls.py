@@ -1,6 +1,6 @@
 """A call from the pressed button to its end, as the tables know it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -95,6 +95,10 @@ class OpenCall:
     visitor: Visitor
     page_url: str | None
     vouched: Vouched | None = None  # what the company's own program signed of the visitor
+    invitation_id: Id | None = None  # opened with a link of ours, on our own page: no origin to ask about
+
+
+Claim = Callable[[AsyncConnection, Id], Awaitable[None]]
 
 
 class Calls:
@@ -116,35 +120,29 @@ class Calls:
         self._buttons = buttons_
         self._clock = clock
 
-    async def open(self, asked: OpenCall) -> OpenedCall:
+    async def open(self, asked: OpenCall, *, claim: Claim | None = None) -> OpenedCall:
         """Make a call; raises OriginRefusedError for a page that is not on the button's list.
 
+        ``claim`` is asked in the call's own transaction, and may refuse.
         Raises VisitorTokenError where the button wants one and there is none, or it was used before.
         The call's key comes first: what the page told about the visitor is never stored unsealed.
         """
         button = await self._buttons.public(asked.button_id)
-        button.admit_origin(asked.origin)
+        if asked.invitation_id is None:
+            button.admit_origin(asked.origin)
         if not set(asked.media) <= set(button.media):
             raise InvalidError("this button does not offer what was asked for; ask for less")
         visitor = _visitor_of(asked, button)
         notice = button.notice(asked.language, asked.media)
         call_id = new_id("call")
         await self._keys.create_data_key(tenant_id=button.tenant_id, object_id=call_id)
-        row: dict[str, Any] = {
-            "id": call_id,
-            "tenant_id": button.tenant_id,
-            "button_id": button.id,
-            "state": CallState.OPEN.value,
-            "language": asked.language,
-            "media": list(asked.media),
-            "notice_version": notice.version,
-            "notice_hash": notice.hash,
-            "created_at": self._clock.now(),
-        }
+        row = self._row(asked, button, notice, call_id)
         told: Any = {"tenant_id": button.tenant_id, "call_id": call_id, "visitor": visitor}
         row["personal"] = await sealed(self._blobs, **told, page_url=asked.page_url)
         found_by = await indexes(self._blobs, **told)
         async with self._database.write() as connection:
+            if claim is not None:
+                await claim(connection, call_id)
             if asked.vouched is not None:
                 await spend(connection, asked.vouched, now=self._clock.now())
             await connection.execute(insert(calls).values(row))
@@ -159,6 +157,20 @@ class Calls:
                 ),
             )
         return OpenedCall(call_id, button.tenant_id, CallState.OPEN, notice)
+
+    def _row(self, asked: OpenCall, button: Button, notice: Notice, call_id: Id) -> dict[str, Any]:
+        return {
+            "id": call_id,
+            "tenant_id": button.tenant_id,
+            "button_id": button.id,
+            "state": CallState.OPEN.value,
+            "language": asked.language,
+            "media": list(asked.media),
+            "notice_version": notice.version,
+            "notice_hash": notice.hash,
+            "created_at": self._clock.now(),
+            "invitation_id": asked.invitation_id,
+        }
 
     async def answer_notice(
         self, call_id: str, choice: ConsentChoice, *, notice_hash: str, language: str, by: Principal
@@ -454,7 +466,7 @@ def _visitor_of(asked: OpenCall, button: Button) -> Visitor:
     """Tell who calls: what is signed counts, before what the page says."""
     if asked.vouched is not None:
         return asked.visitor.vouched(asked.vouched.signed)
-    if button.requires_visitor_token:
+    if button.requires_visitor_token and asked.invitation_id is None:
         raise VisitorTokenError("this button wants a visitor's token", reason=MISSING)
     return asked.visitor
 

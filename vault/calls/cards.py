@@ -119,6 +119,7 @@ class Cards:
             "since": _moment(row.ringing_since, row.created_at),
             "recorded": row.records and row.choice == ConsentChoice.ACCEPTED.value,
             "purpose": ANSWER,
+            "invited": row.invitation_id is not None,
             "asked_by": None,
         }
 

@@ -356,15 +356,16 @@ class Ringing:
         news.gone = [(person_id, "timed_out") for person_id in late]
         by_state = await rings.states(connection, call.id, since=call.ringing_since)
         ringing = by_state[RingState.RINGING]
+        available = await available_agents(connection, tenant_id=call.tenant_id, call_id=call.id)
+        agents = [agent for agent in available if self._turns.listens(agent.id)]
+        tried = by_state[RingState.DECLINED] | by_state[RingState.TIMED_OUT] | by_state[RingState.TAKEN]
         routing = Routing.from_json(call.routing)
         routing = routing.of_people(await members(connection, routing.team_ids))
-        available = await available_agents(connection, tenant_id=call.tenant_id, call_id=call.id)
-        choice = choose(
-            routing,
-            [agent for agent in available if self._turns.listens(agent.id)],
-            ringing=ringing,
-            tried=by_state[RingState.DECLINED] | by_state[RingState.TIMED_OUT] | by_state[RingState.TAKEN],
-        )
+        if call.invited_by is not None:
+            is_there = any(agent.id == call.invited_by for agent in agents)
+            asked = tried | (ringing - {call.invited_by})
+            routing = routing.of_inviter(call.invited_by, tried=asked, is_there=is_there)
+        choice = choose(routing, agents, ringing=ringing, tried=tried)
         dropped = await rings.end(connection, call.id, RingState.GONE, at=now, people=choice.drop)
         news.gone += [(person_id, "ended") for person_id in dropped]
         for person_id in choice.ring:

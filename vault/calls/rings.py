@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.db.tables import asks, buttons, calls, rings
+from vault.db.tables import asks, buttons, calls, invitations, rings
 from vault.model import RING_MOVES, AskState, CallState, Id, RingState, before, new_id
 
 RINGS: ColumnElement[bool] = and_(calls.c.ringing_since.is_not(None), calls.c.ringing_ended_at.is_(None))
@@ -28,8 +28,9 @@ class Queued:
 async def held(connection: AsyncConnection, call_id: str) -> Row[Any]:
     """Give a call with its button's routing, and keep it as it is until the transaction ends."""
     query = (
-        select(calls, buttons.c.routing)
+        select(calls, buttons.c.routing, invitations.c.person_id.label("invited_by"))
         .join(buttons, buttons.c.id == calls.c.button_id)
+        .outerjoin(invitations, invitations.c.id == calls.c.invitation_id)
         .where(calls.c.id == call_id)
         .with_for_update(of=calls)
     )

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Self
 from vault.model import Id
 
 To = Literal["everyone", "people", "teams"]
+Callbacks = Literal["inviter", "anyone"]  # whom a call-back rings: its inviter alone, or others after them
 Strategy = Literal["all", "longest_idle"]
 
 RING_S: Final = 30  # about six tones: long enough to reach for a headset, short enough to wait for the next
@@ -25,6 +26,7 @@ class Routing:
     strategy: Strategy = "all"
     ring_s: int = RING_S
     team_ids: tuple[Id, ...] = ()
+    callbacks: Callbacks = "inviter"
 
     def names(self, person_id: str) -> bool:
         """Tell whether calls of the button may ring this person; teams are people by then (``of_people``)."""
@@ -34,6 +36,16 @@ class Routing:
         """Name the people who are in its teams now; any other setting stays as it is."""
         return replace(self, to="people", person_ids=tuple(sorted(members))) if self.to == "teams" else self
 
+    def of_inviter(self, inviter: Id, *, tried: Collection[Id], is_there: bool) -> Self:
+        """Say whom a call-back rings: whoever invited, and others only by the button's rule.
+
+        Others are rung where the inviter is not there, or was rung in vain; from then on for good.
+        """
+        gone = not is_there or bool(tried)
+        if self.callbacks == "anyone" and gone:
+            return self
+        return replace(self, to="people", person_ids=(inviter,), strategy="all")
+
     def to_json(self) -> dict[str, Any]:
         """Write the setting as the table keeps it."""
         return {
@@ -42,6 +54,7 @@ class Routing:
             "strategy": self.strategy,
             "ring_s": self.ring_s,
             "team_ids": list(self.team_ids),
+            "callbacks": self.callbacks,
         }
 
     @classmethod
@@ -53,6 +66,7 @@ class Routing:
             kept["strategy"],
             kept["ring_s"],
             tuple(kept.get("team_ids", ())),
+            kept.get("callbacks", "inviter"),
         )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 
+from vault.db.colleague_tables import asks, invitations, team_members, teams
 from vault.db.columns import ID_LENGTH, metadata
 from vault.db.columns import identifier as _id
 from vault.db.columns import reference as _ref
@@ -30,14 +31,18 @@ from vault.db.line_tables import leg_quality
 from vault.db.types import Json, Moment
 
 __all__ = [
+    "asks",
     "checkpoints",
     "export_sources",
     "exports",
+    "invitations",
     "leaf_details",
     "leaves",
     "ledger_nodes",
     "leg_quality",
     "metadata",
+    "team_members",
+    "teams",
 ]
 
 tenants: Final = Table(
@@ -64,26 +69,6 @@ people: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment, nullable=True),
     UniqueConstraint("issuer_id", "subject_index"),
-)
-
-teams: Final = Table(
-    "teams",
-    metadata,
-    _id(),
-    _tenant(),
-    Column("name", String(100), nullable=False),  # of a group, never of a person
-    Column("created_at", Moment, nullable=False),
-    UniqueConstraint("tenant_id", "name"),
-)
-
-team_members: Final = Table(
-    "team_members",
-    metadata,
-    Column("team_id", String(ID_LENGTH), ForeignKey("teams.id"), primary_key=True),
-    Column("person_id", String(ID_LENGTH), ForeignKey("people.id"), primary_key=True),
-    _tenant(),
-    Column("since", Moment, nullable=False),
-    Index(None, "person_id"),
 )
 
 issuers: Final = Table(
@@ -177,8 +162,10 @@ calls: Final = Table(
     Column("ended_at", Moment, nullable=True),
     Column("end_reason", String(40), nullable=True),
     Column("erased_at", Moment, nullable=True),
+    Column("invitation_id", String(ID_LENGTH), nullable=True),  # of the link it was opened with, if any
     Index(None, "tenant_id", "created_at", "id"),
     Index(None, "state"),
+    Index(None, "invitation_id"),
     Index(
         "ix_calls_ringing",
         "ringing_since",
@@ -260,31 +247,6 @@ participants: Final = Table(
         "handed_over_at", Moment, nullable=True
     ),  # they gave the call to a colleague: no way back by a leg
     Index(None, "person_id", "left_at"),
-)
-
-asks: Final = Table(
-    "asks",  # somebody in a call asks a colleague to take it over or to join it
-    metadata,
-    _id(),
-    _tenant(),
-    _ref("call_id", "calls.id"),
-    Column("purpose", String(20), nullable=False),
-    _ref("asked_by", "people.id"),
-    _ref("person_id", "people.id", nullable=True),
-    Column("team_id", String(ID_LENGTH), nullable=True),  # no reference: a team may be deleted
-    Column("state", String(20), nullable=False),
-    _ref("taken_by", "people.id", nullable=True),
-    Column("created_at", Moment, nullable=False),
-    Column("taken_at", Moment, nullable=True),
-    Column("ended_at", Moment, nullable=True),
-    Index(
-        "uq_asks_open",  # one at a time: whoever waits knows for whom
-        "call_id",
-        unique=True,
-        sqlite_where=text("state IN ('ringing', 'taken')"),
-        postgresql_where=text("state IN ('ringing', 'taken')"),
-    ),
-    Index(None, "state"),
 )
 
 rings: Final = Table(

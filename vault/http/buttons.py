@@ -31,6 +31,9 @@ class RoutingIn(In):
     )
     person_ids: list[Text] = Field(default_factory=list, max_length=MAX_NAMED)
     team_ids: list[Text] = Field(default_factory=list, max_length=MAX_NAMED)
+    callbacks: Literal["inviter", "anyone"] = Field(
+        "inviter", description="Whom call-backs ring: who invited, or others too where they are not there."
+    )
     strategy: Literal["all", "longest_idle"] = Field(
         "all", description="All at once, or one after the other, the one idle longest first."
     )
@@ -46,6 +49,7 @@ class RoutingIn(In):
             self.strategy,
             self.ring_s,
             teams if self.to == "teams" else (),
+            self.callbacks,
         )
 
 
@@ -57,6 +61,7 @@ class RoutingOut(Out):
     team_ids: list[str]
     strategy: str
     ring_s: int
+    callbacks: str
 
 
 class ButtonIn(In):

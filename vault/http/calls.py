@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from vault.calls.calls import CallView, OpenCall
+from vault.calls.calls import CallView, OpenCall, OpenedCall
 from vault.calls.notice import Language
 from vault.calls.relays import Policy
 from vault.calls.visitors import Visitor
@@ -211,6 +211,11 @@ async def open_call(ask: Ask[CallIn, None]) -> Answer:
             vouched=await _vouched(ask),
         )
     )
+    return present_opened(ask, opened)
+
+
+def present_opened(ask: Ask[Any, Any], opened: OpenedCall) -> Answer:
+    """Write a call that was just opened, with the visitor's token."""
     minted = ask.services.identity.mint_visitor_token(call_id=opened.id, tenant_id=opened.tenant_id)
     notice = opened.notice
     return Answer(

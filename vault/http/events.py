@@ -126,10 +126,12 @@ async def _who_listens(ask: Ask[Any, Any], who: Principal) -> Principal:
 async def _is_own_page(ask: Ask[Any, Any], who: Principal, origin: str) -> bool:
     """Tell whether a page may listen (RFC 6455, 10.2). Who states no origin is no browser's page.
 
-    Visitors sit on pages of their call's button, people on the console.
+    Visitors sit on pages of their call's button, or on the page of a link of ours; people on the console.
     """
     if who.call_id is not None:
-        return await ask.raw.app[ORIGINS].allows(origin, {"call_id": who.call_id}, who=who)
+        on_list = await ask.raw.app[ORIGINS].allows(origin, {"call_id": who.call_id}, who=who)
+        if on_list or not await ask.services.invitations.opened(who.call_id):
+            return on_list
     settings = ask.services.settings
     scheme = "https" if is_secure(settings) else "http"
     return origin in {own_origin(ask.raw, settings), f"{scheme}://{ask.raw.host}"}

@@ -32,6 +32,7 @@ _FRENCH: Final = {
     "enum": "Cette valeur n’est pas dans la liste",
     "literal_error": "Cette valeur n’est pas dans la liste",
     "not_an_origin": "Écrivez le schéma et l’hôte en minuscules, comme https://example.org",
+    "not_a_button": "Nommez un bouton actif de votre société",
     "not_a_team": "Nommez une équipe de votre société",
     "not_answering": "Nommez une personne de votre société qui répond aux appels",
     "cursor": "Ce curseur n’est pas de cette liste",

@@ -36,6 +36,11 @@ CONSOLE_CSP: Final = PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'non
 # The page with the button and the pages of whoever answers ask for camera, microphone, screen; no other may.
 TALKS: Final = {"Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)"}
 DEMO_HEADERS: Final = {"Content-Security-Policy": PAGE_CSP, **TALKS}
+CALLBACK: Final = {
+    "en": {"title": "Call", "wait": "One moment…", "no_script": "This page needs JavaScript."},
+    "fr": {"title": "Appel", "wait": "Un instant…", "no_script": "Cette page a besoin de JavaScript."},
+}
+"""What the page of a call-back link says before its script runs."""
 # The integrator's page loads the widget from here: public code, no credentials, any origin.
 OPEN_HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",
@@ -80,6 +85,21 @@ async def demo(ask: Ask[None, None]) -> Answer:
 async def demo_file(ask: Ask[None, None]) -> web.StreamResponse:
     """Give an asset of the demo page."""
     return _file(WEB / "demo" / ask.path["file"])
+
+
+async def callback(ask: Ask[None, None]) -> Answer:
+    """Show the page of a call-back link: the same for every link, whether it is good or not."""
+    page = (
+        _environment()
+        .get_template("callback/callback.html")
+        .render(lang=ask.language, invitation_id=ask.path["invitation_id"], **CALLBACK[ask.language])
+    )
+    return Answer(body=page, content_type=HTML, headers={**DEMO_HEADERS, "Content-Language": ask.language})
+
+
+async def callback_file(ask: Ask[None, None]) -> web.StreamResponse:
+    """Give an asset of that page."""
+    return _file(WEB / "callback" / ask.path["file"])
 
 
 async def login(ask: Ask[None, None]) -> Answer:
@@ -196,6 +216,8 @@ ROUTES: Final = (
     _page("/assets/vendor/wavesurfer/{file}", wavesurfer_file, "The waveform player.", patterns=_ONE_FILE),
     _page("/demo", demo, "The demo shop."),
     _page("/demo/{file}", demo_file, "An asset of the demo shop.", patterns=_ONE_FILE),
+    _page("/i/{invitation_id}", callback, "The page of a call-back link.", Limit.API),
+    _page("/callback/{file}", callback_file, "An asset of that page.", patterns=_ONE_FILE),
     _page("/console/login", login, "Sign in."),
     _page("/console", recordings, "The list of recordings.", Limit.API),
     _page("/console/recordings/{media_id}", recording, "One recording.", Limit.API),

@@ -42,6 +42,7 @@ PATH_IDS: Final = {
     "call_id": "call",
     "deletion_id": "del",
     "feed_id": "feed",
+    "invitation_id": "inv",
     "issuer_id": "iss",
     "leg_id": "leg",
     "link_id": "lnk",

@@ -13,6 +13,7 @@ from vault.calls.calls import Calls
 from vault.calls.control import Control
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
+from vault.calls.invitations import Invitations
 from vault.calls.legs import Legs
 from vault.calls.papers import Papers
 from vault.calls.qualities import Qualities
@@ -56,6 +57,7 @@ class Services:
     teams: Teams
     buttons: Buttons
     calls: Calls
+    invitations: Invitations
     legs: Legs
     feeds: Feeds
     events: Events

@@ -5,12 +5,21 @@ from typing import Any, Final
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.db.tables import call_indexes, calls, links, messages, notes, parts
+from vault.db.tables import call_indexes, calls, invitations, links, messages, notes, parts
 from vault.model import ItemKind
 
 MEDIA_KINDS: Final = frozenset(ItemKind)  # of what lies in the store
 # Where an erasure deletes or blanks rows.
-EMPTIED: Final = ("leaf_details", "links", "parts", "calls", "call_indexes", "messages", "notes")
+EMPTIED: Final = (
+    "leaf_details",
+    "links",
+    "parts",
+    "calls",
+    "call_indexes",
+    "messages",
+    "notes",
+    "invitations",
+)
 
 
 async def keys_with(connection: AsyncConnection, row: Row[Any]) -> list[str]:
@@ -35,6 +44,11 @@ async def forget_rows(connection: AsyncConnection, row: Row[Any]) -> None:
             await connection.execute(delete(messages).where(messages.c.chat_id == row.object_id))
             await connection.execute(
                 update(calls).where(calls.c.chat_id == row.object_id).values(chat_id=None)
+            )
+        case "invitation":
+            nothing = {"personal": None, "indexes": None}
+            await connection.execute(
+                update(invitations).where(invitations.c.id == row.object_id).values(nothing)
             )
         case "note":
             await connection.execute(delete(notes).where(notes.c.id == row.object_id))

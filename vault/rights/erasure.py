@@ -26,7 +26,7 @@ from storage.errors import StorageError
 from storage.store import ObjectKey, ObjectStore
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
-from vault.db.tables import calls, deletion_requests, erasures, media
+from vault.db.tables import calls, deletion_requests, erasures, invitations, media
 from vault.errors import DependencyError, NotFoundError
 from vault.keys.store import KeyRecord, KeyStore
 from vault.ledger.leaf import Entry, EntryType
@@ -259,6 +259,9 @@ async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime
             .where(media.c.id == row.object_id, media.c.state.in_(before(MEDIA_MOVES, MediaState.ERASED)))
             .values(state=MediaState.ERASED.value, erased_at=now)
         )
+    elif row.kind == "invitation":
+        gone = update(invitations).where(invitations.c.id == row.object_id)
+        await connection.execute(gone.values(erased_at=now))
     elif row.kind == "call":
         await connection.execute(update(calls).where(calls.c.id == row.object_id).values(erased_at=now))
 

@@ -15,7 +15,15 @@ from crypto.receipts import LeafValue
 from vault.calls.visitors import Field, calls_with, index_of
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import calls, deletion_requests, erasures, export_sources, legs, media
+from vault.db.tables import (
+    calls,
+    deletion_requests,
+    erasures,
+    export_sources,
+    invitations,
+    legs,
+    media,
+)
 from vault.errors import ConflictError, ErasedError, InvalidError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
@@ -107,7 +115,7 @@ class DeletionRequests:
             if row is None or not is_id(call_id, "call"):
                 raise NotFoundError("there is no such thing here")
             require_same_tenant(by, row.tenant_id)
-            objects = await _of_calls(connection, [row])
+            objects = await _of_calls(connection, [row]) + await _invitation_of(connection, row)
         if not objects:
             raise ErasedError("this call has been erased")
         return await self._ask(by.tenant_id, "call", objects, reason, by=by)
@@ -131,6 +139,7 @@ class DeletionRequests:
                 select(calls).where(calls.c.id.in_(calls_with(by.tenant_id, field, keyed)))
             )
             objects = await _of_calls(connection, await _without_legs(connection, rows.all()))
+            objects += await _invitations(connection, by.tenant_id, field, keyed)
         if not objects:
             raise NotFoundError("there is no ended call of this visitor")
         return await self._ask(by.tenant_id, "visitor", objects, reason, by=by)
@@ -260,9 +269,19 @@ class DeletionRequests:
         """See to it that nothing is served or joined from here on; returns what the ledger says of it."""
         if kind in MEDIA_KINDS:
             await _withhold(connection, object_id)
+        elif kind == "invitation":
+            await self._ends_invitation(connection, object_id)
         elif kind == "call" and await self._ends_call(connection, object_id):
             return [_ended_entry(tenant_id, object_id)]
         return []
+
+    async def _ends_invitation(self, connection: AsyncConnection, invitation_id: Id) -> None:
+        """See to it that a link opens nothing from here on."""
+        await connection.execute(
+            update(invitations)
+            .where(invitations.c.id == invitation_id, invitations.c.ended_at.is_(None))
+            .values(ended_at=self._clock.now(), end_reason=ERASED)
+        )
 
     async def _ends_call(self, connection: AsyncConnection, call_id: Id) -> bool:
         """End a call that nobody joined, so that nobody joins it later; False where it had ended before."""
@@ -273,6 +292,25 @@ class DeletionRequests:
             .values(state=CallState.ENDED.value, ended_at=self._clock.now(), end_reason=ERASED)
         )
         return ended.rowcount == 1
+
+
+async def _invitations(
+    connection: AsyncConnection, tenant_id: str, field: Field, keyed: bytes
+) -> list[tuple[str, Id]]:
+    """Name the invitations that say this of their visitor; those that are over are erased within minutes."""
+    query = select(invitations.c.id, invitations.c.indexes).where(
+        invitations.c.tenant_id == tenant_id, invitations.c.erased_at.is_(None)
+    )
+    rows = await connection.execute(query.order_by(invitations.c.id))
+    return [("invitation", row.id) for row in rows if (row.indexes or {}).get(field.value) == keyed.hex()]
+
+
+async def _invitation_of(connection: AsyncConnection, call: Row[Any]) -> list[tuple[str, Id]]:
+    """Name the invitation that a call was opened with, if it is not erased yet."""
+    query = select(invitations.c.id).where(
+        invitations.c.id == call.invitation_id, invitations.c.erased_at.is_(None)
+    )
+    return [("invitation", row.id) for row in await connection.execute(query)]
 
 
 async def _withhold(connection: AsyncConnection, media_id: Id) -> None:
@@ -377,9 +415,8 @@ async def _require_no_leg(connection: AsyncConnection, call_ids: Sequence[str]) 
 
 async def _hold(connection: AsyncConnection, objects: Sequence[tuple[str, Id]]) -> None:
     """Keep the rows until the transaction ends, in one order, so that of two requests one is the first."""
-    for is_call, table in ((True, calls), (False, media)):
-        wanted = sorted(object_id for kind, object_id in objects if (kind == "call") is is_call)
-        for some in _batches(wanted):
+    for kinds, table in (({"call"}, calls), ({"invitation"}, invitations), (MEDIA_KINDS, media)):
+        for some in _batches(sorted(object_id for kind, object_id in objects if kind in kinds)):
             await connection.execute(
                 select(table.c.id).where(table.c.id.in_(some)).order_by(table.c.id).with_for_update()
             )

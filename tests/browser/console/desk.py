@@ -61,6 +61,12 @@ class CallCentre:
         page.locator(f"button[value={choice}]").click()
         return page
 
+    def phone(self, url: str, *, size: Any) -> Page:
+        """Open a link as somebody who has nothing but it."""
+        page = self._page(self._context(viewport=size, permissions=MEDIA, locale="en-GB"))
+        page.goto(url)
+        return page
+
     def fetched(self, page: Page, media_id: str) -> bytes:
         """Fetch a recording through a link of whoever is signed in on that page."""
         request, same_origin = page.context.request, self.same_origin()

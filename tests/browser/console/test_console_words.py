@@ -21,6 +21,7 @@ ELSEWHERE = {
     "team",
     "tenant",
     "person",
+    "invitation",
     "issuer",
     "session",
     "sign_in_code",

@@ -78,6 +78,7 @@ async def test_the_card_tells_who_rings_and_from_where(desk: Desk) -> None:
         "language": "en",
         "recorded": True,
         "purpose": "answer",
+        "invited": False,
         "asked_by": None,
     }
 

@@ -39,7 +39,14 @@ async def test_a_button_that_is_made_is_listed_and_can_be_pressed(shared_house: 
     assert status == 201
     assert is_id(made["id"], "btn")
     assert response.headers["Location"] == f"/v1/buttons/{made['id']}"
-    routing = {"to": "everyone", "person_ids": [], "team_ids": [], "strategy": "all", "ring_s": 30}
+    routing = {
+        "to": "everyone",
+        "person_ids": [],
+        "team_ids": [],
+        "strategy": "all",
+        "ring_s": 30,
+        "callbacks": "inviter",
+    }
     own = {"id": made["id"], "disabled": False, "routing": routing, "requires_visitor_token": False}
     assert made == NEW | own
     for role in set(Role) - {Role.VISITOR}:

@@ -148,12 +148,17 @@ async def test_a_button_says_whom_it_rings(shared_house: House) -> None:
     asked: dict[str, Any] = {"to": "people", "person_ids": [agent, admin, agent], "strategy": "longest_idle"}
     status, changed, _ = await shared_house.ask("PATCH", path, role=Role.ADMIN, json={"routing": asked})
     assert status == 200
-    assert changed["routing"] == asked | {"person_ids": [agent, admin], "team_ids": [], "ring_s": 30}
+    assert changed["routing"] == asked | {
+        "person_ids": [agent, admin],
+        "team_ids": [],
+        "ring_s": 30,
+        "callbacks": "inviter",
+    }
     _, changed, _ = await shared_house.ask("PATCH", path, role=Role.ADMIN, json={"disabled": False})
     assert changed["routing"]["to"] == "people"
     asked = {"to": "everyone", "person_ids": [agent], "strategy": "all", "ring_s": 5}
     _, changed, _ = await shared_house.ask("PATCH", path, role=Role.ADMIN, json={"routing": asked})
-    assert changed["routing"] == asked | {"person_ids": [], "team_ids": []}
+    assert changed["routing"] == asked | {"person_ids": [], "team_ids": [], "callbacks": "inviter"}
     found = await shared_house.rooms.buttons.public(button.id)
     assert found.routing == Routing("everyone", (), "all", 5)
 

@@ -22,6 +22,7 @@ from tests.webrtc.publisher import PublisherPlan, WhipPublisher
 from tests.webrtc.spectator import Spectator
 from vault.calls.calls import OpenedCall
 from vault.calls.participants import take_part
+from vault.calls.visitors import Visitor
 from vault.http.route import PATH_IDS, Route
 from vault.http.routes import ROUTES
 from vault.http.wire import JSON_TYPE
@@ -89,6 +90,11 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "call_id": call.id,
                 "deletion_id": deletion.id,
                 "export_id": export.id,
+                "invitation_id": (
+                    await house.rooms.invitations.make(
+                        recorded.button_id, Visitor(), by=house.by(Role.AGENT, "b")
+                    )
+                ).id,
                 "issuer_id": await _issuer(house),
                 "leg_id": publisher.location.rsplit("/", 1)[1],
                 "link_id": made["id"],

@@ -14,6 +14,7 @@ from tests.vault.media.crashes import Wire, WiredDatabase, WiredStore
 from tests.webrtc.studio import H264, VP8, Scene, audio, video
 from vault.calls.buttons import Button, Buttons, NewButton
 from vault.calls.calls import Calls, OpenCall, OpenedCall
+from vault.calls.invitations import Invitations
 from vault.calls.notes import Notes
 from vault.calls.visitors import Visitor
 from vault.clock import Clock, SystemClock
@@ -127,7 +128,9 @@ class Workshop:
                 backup_days=7,
             )
         )
-        kept = (self.recordings, self.calls, self.notes)
+        shared = (self.database, self.keys, self.blobs, self.ledger)
+        self.invitations = Invitations(*shared, self.buttons, self.calls, self.clock)
+        kept = (self.recordings, self.calls, self.notes, self.invitations)
         self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
         self.receipts = Receipts(self.requests, self.ledger, self.checkpoints)
 

@@ -116,7 +116,15 @@ async def test_a_failing_retention_holds_up_no_request(work: Workshop) -> None:
         async def _end_retention(self) -> None:
             raise DependencyError("away")
 
-    rooms = (work.eraser, work.requests, work.recordings, work.calls, work.notes, work.clock)
+    rooms = (
+        work.eraser,
+        work.requests,
+        work.recordings,
+        work.calls,
+        work.notes,
+        work.invitations,
+        work.clock,
+    )
     keeper = Broken(*rooms, unjoined_s=3_600)
     begun = await work.ready()
     await work.requests.of_media(begun.media_id, ErasureReason.OTHER, by=work.by())

@@ -9,7 +9,8 @@ import { knows, language, t } from "./words.js";
 /**
  * @typedef {{call_id: string, button_name: string, visitor: {name?: string, reference?: string},
  *   page_url: string | null, media: string[], language: string, since: string, recorded: boolean,
- *   purpose?: "answer" | "transfer" | "join", asked_by?: {name: string} | null}} Card
+ *   purpose?: "answer" | "transfer" | "join", asked_by?: {name: string} | null,
+ *   invited?: boolean}} Card
  */
 
 /**
@@ -65,7 +66,8 @@ export function mediaInWords(card) {
 }
 
 /** What a card is for: a visitor waits, or a colleague asks. @param {Card} card */
-function purposeInWords({ purpose = "answer", asked_by: by }) {
+function purposeInWords({ purpose = "answer", asked_by: by, invited }) {
+  if (invited && purpose === "answer") return t("invite.eyebrow");
   return purpose === "answer" ? t("desk.eyebrow") : t(`ask.eyebrow_${purpose}`, { name: by?.name || t("role.agent") });
 }
 

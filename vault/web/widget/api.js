@@ -55,7 +55,10 @@ export class VaultApi {
    * @returns {Promise<ButtonInfo>}
    */
   async button(buttonId) {
-    const response = await this.#send("GET", `v1/buttons/${encodeURIComponent(buttonId)}/widget`);
+    const link = linkOf(buttonId);
+    const response = link
+      ? await this.#send("POST", `v1/invitations/${link.id}/looks`, asJson({ secret: link.secret }))
+      : await this.#send("GET", `v1/buttons/${encodeURIComponent(buttonId)}/widget`);
     return response.json();
   }
 
@@ -67,8 +70,10 @@ export class VaultApi {
    * @returns {Promise<CreatedCall>}
    */
   async createCall(buttonId, wish, signal) {
-    const path = `v1/buttons/${encodeURIComponent(buttonId)}/calls`;
-    const response = await this.#send("POST", path, { ...asJson(wish), signal });
+    const link = linkOf(buttonId);
+    const path = link ? `v1/invitations/${link.id}/calls` : `v1/buttons/${encodeURIComponent(buttonId)}/calls`;
+    const asked = link ? { secret: link.secret, language: wish.language, media: wish.media } : wish;
+    const response = await this.#send("POST", path, { ...asJson(asked), signal });
     const call = await response.json();
     this.#token = call.token;
     this.#hold(call);
@@ -251,6 +256,15 @@ export class VaultApi {
     if (!response.ok) throw new CallFailure(await problemCode(response));
     return response;
   }
+}
+
+/**
+ * On the page of a call-back link the button is that link: `inv_…#secret`.
+ * @param {string} buttonId
+ */
+function linkOf(buttonId) {
+  const [id, secret] = buttonId.split("#");
+  return id.startsWith("inv_") ? { id: encodeURIComponent(id), secret: secret ?? "" } : null;
 }
 
 /** @param {unknown} value */
