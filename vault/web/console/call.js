@@ -20,6 +20,7 @@ const OVER = [403, 404, 409, 410]; // answers after which there is no call to co
  * @typedef {{call: any, card: any | null}} Taken
  */
 
+/** @typedef {{state: string, pause: {id: string, since: string} | null}} Recording */
 /** Dispatches "change" whenever something a person could see has changed. */
 export class Call extends EventTarget {
   /** @type {Phase} */ phase = "devices";
@@ -46,6 +47,8 @@ export class Call extends EventTarget {
     this.card = card;
     this.share = new ScreenShare(this.id);
     this.share.addEventListener("change", () => this.changed());
+    /** @type {Recording | null} */ this.recording = call.recording ?? null;
+    this.pauseReminders = 0;
     this.wantsVideo = (card?.media ?? call.media ?? []).includes("video");
   }
 
@@ -153,6 +156,25 @@ export class Call extends EventTarget {
   /** After the event stream told everything anew. */
   async reconcile() {
     await this.#watchAll().catch(() => {});
+    if (this.recording) await this.lookAtRecording().catch(() => {});
+  }
+
+  /** Ask whether the call is recorded. */
+  async lookAtRecording() {
+    const { body } = await api("GET", `/v1/calls/${this.id}`);
+    this.recordingChanged(body.recording);
+  }
+
+  /** @param {Recording} told */
+  recordingChanged({ state, pause }) {
+    this.recording = { state, pause };
+    this.changed();
+  }
+
+  /** It has been paused for long: somebody may have forgotten. */
+  pauseIsLong() {
+    this.pauseReminders++;
+    this.changed();
   }
 
   /** @param {Leg} leg */

@@ -6,6 +6,7 @@ import { asking } from "./call_asking.js";
 import { chat } from "./call_chat.js";
 import { muted } from "./call_muted.js";
 import { notes } from "./call_notes.js";
+import { recording } from "./call_recording.js";
 import { sharing } from "./call_sharing.js";
 import { lineQuality } from "./line_quality.js";
 
@@ -21,7 +22,7 @@ import { lineQuality } from "./line_quality.js";
 /** @typedef {(screen: import("./call_screen.js").CallScreen) => Extra} Feature */
 
 /** @type {readonly Feature[]} in the order in which they are shown */
-const FEATURES = Object.freeze([lineQuality, muted, sharing, asking, about, chat, notes]);
+const FEATURES = Object.freeze([recording, lineQuality, muted, sharing, asking, about, chat, notes]);
 
 /** @param {import("./call_screen.js").CallScreen} screen */
 export function extrasOf(screen) {

@@ -5,6 +5,7 @@ import { blockedPage } from "./call_blocked.js";
 import { Controls } from "./call_controls.js";
 import { callEnd } from "./call_end.js";
 import { extrasOf } from "./call_extras.js";
+import { badgeWords } from "./call_recording.js";
 import { Stage } from "./call_stage.js";
 import { callStrip, timer } from "./call_strip.js";
 import { byId, el, say } from "./dom.js";
@@ -46,6 +47,8 @@ export class CallScreen {
   }
 
   get isRecorded() {
+    const state = this.call.recording?.state;
+    if (state) return ["recording", "paused", "full"].includes(state);
     return this.call.card ? Boolean(this.call.card.recorded) : this.call.call.consent === "accepted";
   }
 
@@ -156,7 +159,8 @@ export class CallScreen {
   #badge() {
     this.sub.hidden = this.call.isOver;
     this.recorded.className = this.isRecorded ? "badge badge-capturing" : "badge";
-    const words = t(this.isRecorded ? "call.badge_recorded" : "call.badge_not_recorded");
+    const instead = badgeWords(this.call.recording?.state);
+    const words = instead || t(this.isRecorded ? "call.badge_recorded" : "call.badge_not_recorded");
     if (this.recorded.textContent !== words) this.recorded.textContent = words;
   }
 

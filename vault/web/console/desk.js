@@ -159,6 +159,8 @@ const ON = {
   "call.quality": ({ data }) => current(data.call_id)?.dispatchEvent(new CustomEvent("quality", { detail: data })),
   "server.draining": ({ data }) =>
     current(data.call_id)?.dispatchEvent(new CustomEvent("stopping", { detail: data })),
+  "call.recording_changed": ({ data }) => current(data.call_id)?.recordingChanged(data),
+  "call.pause_long": ({ data }) => current(data.call_id)?.pauseIsLong(),
   "call.ended": ({ data }) => current(data.call_id)?.finish(data.reason),
 };
 

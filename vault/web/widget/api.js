@@ -110,6 +110,16 @@ export class VaultApi {
   }
 
   /**
+   * Takes the consent back, during the call or after it.
+   * @param {string} callId
+   * @returns {Promise<{state: string, recorded: "erase" | "keep"}>}
+   */
+  async withdraw(callId) {
+    const response = await this.#send("POST", `v1/calls/${callId}/consents/withdrawal`);
+    return response.json();
+  }
+
+  /**
    * Publishes an offer (RFC 9725, 4.2).
    * @param {string} callId
    * @param {string} offer
@@ -206,7 +216,7 @@ export class VaultApi {
 
   /**
    * @param {string} callId
-   * @returns {Promise<{state: string, end_reason?: string | null}>} the call as the vault sees it
+   * @returns {Promise<{state: string, end_reason?: string | null, recording?: {on_withdrawal: "erase" | "keep"}}>} the call as the vault sees it
    */
   async call(callId) {
     const response = await this.#send("GET", `v1/calls/${callId}`);

@@ -139,6 +139,22 @@ export class Call {
     if (callId) void this.#share.start({ api: this.#api, callId });
   }
 
+  /** What becomes of what was recorded, told before the visitor stops it. */
+  async lookUpRule() {
+    const call = await this.#api.call(this.model.callId ?? "").catch(() => null);
+    if (call?.recording) this.#update({ onWithdrawal: call.recording.on_withdrawal });
+  }
+
+  /** Nothing more is recorded, and the call goes on. */
+  async withdraw() {
+    try {
+      const { state, recorded } = await this.#api.withdraw(this.model.callId ?? "");
+      this.#update({ recording: state, onWithdrawal: recorded, withdrawalTrouble: false });
+    } catch {
+      this.#update({ withdrawalTrouble: true });
+    }
+  }
+
   stopSharing() {
     this.#share.stop();
   }

@@ -128,6 +128,8 @@ export class CallButton extends HTMLElement {
       choose: (choice) => void call.choose(choice),
       open: (video) => void call.open(video),
       check: () => void call.check(),
+      lookUpRule: () => void call.lookUpRule(),
+      withdraw: () => void call.withdraw(),
       mute: (muted) => call.own.mute(muted),
       switchCamera: (on) => call.own.switchCamera(on),
       flip: () => call.own.flip(),

@@ -22,7 +22,8 @@ export function endedPanel(model, scene) {
   const { t, language } = scene;
   const tenant = model.notice?.tenant_name ?? "";
   const { name, met } = model.party;
-  const kept = model.choice === "accepted" && model.notice !== null && model.notice.records.length > 0;
+  const isErased = model.recording === "withdrawn" && model.onWithdrawal !== "keep";
+  const kept = !isErased && model.choice === "accepted" && model.notice !== null && model.notice.records.length > 0;
   const lasted = h(
     "dd",
     {},
@@ -45,6 +46,7 @@ export function endedPanel(model, scene) {
       kept && ["copy", t("ended.reference"), reference(model.callId ?? "", scene)],
     ]),
     kept && h("p", { class: "aside" }, t("ended.erase", { tenant })),
+    isErased && h("p", { class: "aside" }, t("recording.then_erase")),
     questions(scene),
     mainButton(t("close"), scene.actions.hangUp),
     kept && plainButton(t("ended.save"), () => save(node, model.callId ?? "")),

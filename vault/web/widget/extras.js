@@ -3,6 +3,7 @@
 
 import { chat } from "./chat.js";
 import { muted } from "./muted.js";
+import { recording } from "./recording.js";
 import { sharing } from "./sharing.js";
 import { stopping } from "./stopping.js";
 
@@ -21,7 +22,7 @@ import { stopping } from "./stopping.js";
 /** @typedef {(model: Model, scene: Scene) => Extra} Feature */
 
 /** @type {readonly Feature[]} in the order in which they are shown */
-const FEATURES = Object.freeze([stopping, muted, chat, sharing]);
+const FEATURES = Object.freeze([stopping, recording, muted, chat, sharing]);
 
 /**
  * @param {Model} model

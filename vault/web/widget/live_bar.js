@@ -4,6 +4,7 @@
 import { small } from "./controls.js";
 import { h, icon } from "./dom.js";
 import { isRecorded } from "./live_words.js";
+import { badgeOf } from "./recording.js";
 
 /** @typedef {import("./call.js").Model} Model */
 /** @typedef {import("./view.js").Scene} Scene */
@@ -25,7 +26,7 @@ export function barOf({ node, time, pickers, picture }, { t }) {
   let wasSharing = false;
   const show = (/** @type {Model} */ now) => {
     const { party } = now;
-    badge.show(isRecorded(now));
+    badge.show(isRecorded(now), badgeOf(now));
     const isSharing = party.others.some(({ kind }) => kind === "screen");
     if (isSharing !== wasSharing) size.set(isSharing);
     wasSharing = isSharing;
@@ -72,9 +73,9 @@ async function float(video) {
 function recordingBadge(t) {
   const words = h("span");
   const node = h("span", { class: "badge" }, h("span", { class: "dot" }), words);
-  const show = (/** @type {boolean} */ recorded) => {
-    node.classList.toggle("recorded", recorded);
-    words.textContent = t(recorded ? "live.recorded" : "live.not_recorded");
+  const show = (/** @type {boolean} */ recorded, /** @type {string | null} */ instead) => {
+    node.classList.toggle("recorded", recorded && !instead);
+    words.textContent = t(instead ?? (recorded ? "live.recorded" : "live.not_recorded"));
   };
   return { node, show };
 }

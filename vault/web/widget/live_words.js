@@ -7,7 +7,8 @@ import { upperFirst } from "./stage.js";
 /** @typedef {import("./view.js").Scene} Scene */
 
 /** @param {Model} model */
-export function isRecorded({ choice, notice }) {
+export function isRecorded({ choice, notice, recording }) {
+  if (recording === "withdrawn" || recording === "not_recorded") return false;
   return choice === "accepted" && Boolean(notice?.records.length);
 }
 

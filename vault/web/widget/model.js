@@ -14,6 +14,9 @@ import { NOTHING_WRITTEN } from "./thread.js";
  * @property {boolean} canBeSeen the button takes video
  * @property {boolean} video the visitor wants to be seen
  * @property {"accepted" | "refused" | null} choice about recording
+ * @property {string | null} recording whether the call is recorded, as the vault told last; null: as agreed
+ * @property {"erase" | "keep" | null} onWithdrawal what becomes of what was recorded; null: not known
+ * @property {boolean} withdrawalTrouble it stopped, but the vault could not confirm it
  * @property {boolean} deciding a consent is on its way
  * @property {boolean} checking the visitor looks at microphone and camera before the call
  * @property {string | null} checkFailure why they did not open
@@ -42,6 +45,9 @@ export const BEGINNING = Object.freeze({
   canBeSeen: false,
   video: false,
   choice: null,
+  recording: null,
+  onWithdrawal: null,
+  withdrawalTrouble: false,
   deciding: false,
   checking: false,
   checkFailure: null,

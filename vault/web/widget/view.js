@@ -18,8 +18,8 @@ import { livePanel } from "./live.js";
  *   choose: (choice: "accepted" | "refused") => void, open: (video: boolean) => void, check: () => void,
  *   mute: (muted: boolean) => void, switchCamera: (on: boolean) => Promise<void>, flip: () => Promise<void>,
  *   useMicrophone: (id: string) => void, useCamera: (id: string) => void, useSpeaker: (id: string) => void,
- *   unblockSound: () => void, share: () => void, stopSharing: () => void,
- *   write: (text: string) => void, writeAgain: (key: string) => void}} Actions
+ *   lookUpRule: () => void, withdraw: () => void, unblockSound: () => void, share: () => void,
+ *   stopSharing: () => void, write: (text: string) => void, writeAgain: (key: string) => void}} Actions
  */
 /**
  * What every panel needs: language, sentences, where to ask about a call, actions, a voice for screen readers.
