@@ -66,11 +66,8 @@ def make_live_calls(
         return await ringing.snapshot(who)
 
     media, limits, floor = settings.media, settings.limits, Floor()
-    events = Events(
-        clock,
-        snapshots=snapshot,
-        limits=EventLimits(each=limits.event_sockets_each, total=limits.event_sockets),
-    )
+    sockets = EventLimits(each=limits.event_sockets_each, total=limits.event_sockets)
+    events = Events(clock, snapshots=snapshot, limits=sockets)
     cards = Cards(database, blobs, people)
     attendance = Attendance(floor, take_deadline_s=media.take_deadline_s)
     ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock, attendance)

@@ -23,7 +23,7 @@ from vault.model import Id
 from vault.policy import Permission, Principal
 
 WEB: Final = Path(__file__).parent.parent / "web"
-CATALOGUES: Final = ("{}.js", "{}_history.js")  # the console's words, as its words.js joins them
+CATALOGUES: Final = ("{}.js", "{}_call.js", "{}_history.js")  # the console's words, as its words.js has them
 HTML: Final = "text/html; charset=utf-8"
 LANGUAGE_COOKIE: Final = "callvault_language"
 TYPES: Final = {

@@ -77,14 +77,11 @@ def test_two_write_one_notes_and_the_call_is_found_again(
     agent.get_by_label("How it went").select_option("resolved")
     agent.get_by_label("Note", exact=True).fill("Sends a picture of the boiler")
     expect(agent.locator(".note-panel [role=status]")).to_have_text("Saved.")
-    shot(agent, "call-desk")
-    shot(visitor, "widget-chat")
-    assert axe(agent) == []
-    assert axe(visitor) == []
-    sized(agent, PHONE)
-    sized(visitor, PHONE)
-    shot(agent, "call-phone")
-    shot(visitor, "widget-chat-phone")
+    for page, name in ((agent, "call"), (visitor, "widget-chat")):
+        shot(page, f"{name}-desk")
+        assert axe(page) == []
+        sized(page, PHONE)
+        shot(page, f"{name}-phone")
     sized(agent, DESK)
     agent.get_by_role("button", name="Hang up").click()
     expect(agent.locator(".call-end").get_by_label("Note", exact=True)).to_have_value(

@@ -204,12 +204,8 @@ async def open_studio(
     told: list[Told] = []
     settings = MediaSettings(addresses=("127.0.0.1",), **{"rejoin_s": 0.2, **media})
     floor = Floor()
-    stage = Stage(
-        floor,
-        Connections(settings),
-        Tellings(work.database, floor, Ear(told), Bell(told)),
-        Names(work.people),
-    )
+    tellings = Tellings(work.database, floor, Ear(told), Bell(told))
+    stage = Stage(floor, Connections(settings), tellings, Names(work.people))
     recorder = Recorder(
         work.recordings,
         work.keys,

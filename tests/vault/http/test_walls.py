@@ -90,11 +90,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "call_id": call.id,
                 "deletion_id": deletion.id,
                 "export_id": export.id,
-                "invitation_id": (
-                    await house.rooms.invitations.make(
-                        recorded.button_id, Visitor(), by=house.by(Role.AGENT, "b")
-                    )
-                ).id,
+                "invitation_id": await _invitation(house, recorded.button_id),
                 "issuer_id": await _issuer(house),
                 "leg_id": publisher.location.rsplit("/", 1)[1],
                 "link_id": made["id"],
@@ -109,6 +105,11 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
             erased_media_id=gone.id,
         )
         assert await publisher.unpublish() == 200
+
+
+async def _invitation(house: House, button_id: str) -> str:
+    by = house.by(Role.AGENT, "b")
+    return (await house.rooms.invitations.make(button_id, Visitor(), by=by)).id
 
 
 async def _ask(house: House, call: OpenedCall) -> str:

@@ -116,6 +116,10 @@ class Workshop:
         grounds = Grounds(self.database, self.keys, self.store, self.ledger, self.clock, self.reader)
         self.whole_calls = make_whole_calls(grounds, self, Settings(exports=ExportSettings(nice=0)))
         self.links = Links(self.database, self.ledger, self.clock, lifetime_s=300)
+        self._open_rights()
+
+    def _open_rights(self) -> None:
+        """What erases, and what asks for it."""
         self.requests = DeletionRequests(self.database, self.keys, self.blobs, self.ledger, self.clock)
         self.eraser = Eraser(
             Collaborators(
