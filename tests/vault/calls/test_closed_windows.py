@@ -151,17 +151,14 @@ async def one_call(work: Workshop, seed: int) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize(
-    "calls",
-    [
-        pytest.param(CALLS, id="one"),
-        pytest.param(LONG_CALLS, id="long", marks=[pytest.mark.slow, pytest.mark.timeout(3_600)]),
-    ],
-)
-async def test_nothing_of_a_closed_window_is_in_file_or_spool(work: Workshop, calls: int) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+async def test_nothing_of_a_closed_window_is_in_file_or_spool(
+    work: Workshop, rounds: Callable[[int, int], int]
+) -> None:
     """Every frame that is kept was sent outside the windows; frames after the last window are kept again."""
     first = int(os.environ.get("CALLVAULT_TEST_SEED", random.SystemRandom().randrange(1 << 30)))
-    for seed in range(first, first + calls):
+    for seed in range(first, first + rounds(CALLS, LONG_CALLS)):
         counts = await one_call(work, seed)
         print(f"seed {seed}: {counts}")  # noqa: T201  # a failing seed can be run again
         assert counts["leaked"] == 0, (seed, counts)
