@@ -28,7 +28,7 @@ class Thread {
   constructor(screen) {
     this.screen = screen;
     this.path = `/v1/calls/${screen.call.id}/messages`;
-    this.log = el("ol", { class: "message-log", role: "log", "aria-label": t("chat.title"), tabindex: 0 });
+    this.log = el("div", { class: "message-log", role: "log", "aria-label": t("chat.title"), tabindex: 0 });
     this.field = el("textarea", { rows: 2, maxlength: TEXT_CHARS, "aria-label": t("chat.write"), placeholder: t("chat.write") });
     const form = el(
       "form",
@@ -78,7 +78,7 @@ class Thread {
     const text = this.field.value.trim();
     if (!text) return;
     this.field.value = "";
-    const line = el("li", { class: "message mine draft" }, el("p", { class: "message-text" }, text));
+    const line = el("div", { class: "message mine draft" }, el("p", { class: "message-text" }, text));
     const state = el("div", { class: "message-who" });
     line.append(state);
     this.log.append(line);

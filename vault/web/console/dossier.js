@@ -90,7 +90,7 @@ async function personal({ visitor, page_url: page, messages, notes }) {
   who.querySelector("h2")?.setAttribute("tabindex", "-1");
   const name = visitor.name || visitor.reference || t("desk.visitor");
   const lines = messages.map((/** @type {any} */ message) => messageLine(message, name));
-  const chat = lines.length ? el("ol", { class: "message-log" }, lines) : el("p", { class: "muted" }, t("dossier.no_messages"));
+  const chat = lines.length ? el("div", { class: "message-log" }, lines) : el("p", { class: "muted" }, t("dossier.no_messages"));
   const written = await Promise.all(notes.map(noteOf));
   const noted = written.length ? written : [el("p", { class: "muted" }, t("dossier.no_notes"))];
   return [who, panel("chat", t("chat.title"), chat), panel("notes", t("dossier.notes"), ...noted)];

@@ -9,7 +9,7 @@ export function messageLine(message, visitor) {
   const who = message.mine ? t("chat.you") : message.role === "visitor" ? visitor : message.name || t("role.agent");
   const time = new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(new Date(message.at));
   return el(
-    "li",
+    "div",
     { class: message.mine ? "message mine" : "message", "data-of": message.id },
     el("p", { class: "message-who" }, who, " ", el("time", { datetime: message.at }, time)),
     el("p", { class: "message-text" }, message.text),

@@ -16,7 +16,7 @@ export function chat(model, scene) {
   const { t } = scene;
   let now = model;
   let seen = model.chat.messages.length;
-  const log = h("ol", { class: "chat-log", role: "log", "aria-label": t("chat.title"), tabindex: "0" });
+  const log = h("div", { class: "chat-log", role: "log", "aria-label": t("chat.title"), tabindex: "0" });
   const kept = h("p", { class: "aside" });
   const form = formOf(scene);
   const panel = h("div", { class: "chat", hidden: true }, log, form.node, kept);
@@ -76,7 +76,7 @@ function drawLog(log, { chat: { messages, drafts } }, scene) {
 function messageLine({ id, mine, name, at, text }, { t, language }) {
   const who = mine ? t("live.you") : name || t("live.somebody");
   const line = h(
-    "li",
+    "div",
     { class: mine ? "message mine" : "message" },
     h("span", { class: "who" }, who, " ", h("time", { datetime: at }, new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(new Date(at)))),
     h("p", {}, text),
@@ -91,7 +91,7 @@ function draftLine({ key, text, state, code }, { t, actions }) {
   const failed = h("span", { class: "who failed" }, t(paused ? "chat.paused" : "chat.failed"));
   const again = h("button", { type: "button", class: "plain", click: () => actions.writeAgain(key) }, t("again"));
   const line = h(
-    "li",
+    "div",
     { class: "message mine draft" },
     h("p", {}, text),
     state === "sending" ? h("span", { class: "who" }, t("chat.sending")) : h("span", { class: "retry" }, failed, again),
