@@ -49,7 +49,7 @@ def test_a_colleague_joins_and_then_has_the_call(centre: CallCentre, axe: Axe, t
     assert axe(claire) == []
     claire.screenshot(path=tmp_path / "choice.png")
     claire.keyboard.press("Enter")
-    expect(claire.locator(".call-main .note")).to_contain_text("Ringing: Ben")
+    expect(claire.locator(".call-main .note", has_text="Ringing: Ben")).to_be_visible()
     expect(ben.locator(".ring")).to_contain_text("asks you to join a call")
     assert axe(ben) == []
     ben.screenshot(path=tmp_path / "ring.png")
