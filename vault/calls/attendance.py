@@ -33,6 +33,7 @@ LOST: Final = ("silent", "consent_lost", "failed", "access_ended", "interrupted"
 AWAY: Final = timedelta(
     seconds=20
 )  # to come back in: a page that is loaded anew takes ten; nobody waits longer
+AGAIN: Final = timedelta(seconds=1)
 
 _LEFT_ALONE: ColumnElement[bool] = and_(
     calls.c.taken_by.is_not(None),
@@ -90,11 +91,14 @@ class Attendance:
         rows = await connection.execute(query.order_by(calls.c.id))
         return [row.id for row in rows if not self._has_agent(row.id)]
 
-    async def next_alone(self, connection: AsyncConnection) -> datetime | None:
-        """Tell when the next agent who was lost has had time enough to come back."""
+    async def next_alone(self, connection: AsyncConnection, *, at: datetime) -> datetime | None:
+        """Tell when the next agent who was lost has had time enough to come back; never at once.
+
+        A leg whose row could not be written keeps a call whose time is over: it is looked at again later.
+        """
         query = select(_LAST_LEG.label("last")).select_from(calls).where(_LEFT_ALONE, _LOST_LAST)
         rows = (await connection.execute(query)).scalars()
-        return min((last + AWAY for last in rows), default=None)
+        return min((max(last + AWAY, at + AGAIN) for last in rows), default=None)
 
     def is_late(self, call_id: Id, taker: Id | None, taken_at: datetime | None, *, at: datetime) -> bool:
         """Tell whether whoever took an ask had time enough, and is not heard."""

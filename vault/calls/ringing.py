@@ -409,7 +409,7 @@ class Ringing:
             moments = [
                 await rings.next_expiry(connection),
                 await self._attendance.next_due(connection, after=now),
-                await self._attendance.next_alone(connection),
+                await self._attendance.next_alone(connection, at=now),
             ]
         due_s = [LOOK_S] if asking or any(queued.agents == 0 for queued in queue) else []
         least_s = LOOK_S if self._absent else 0.0  # what waits for its visitor is due, and not looked at

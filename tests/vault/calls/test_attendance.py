@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.vault.calls.desk import Desk, open_desk
 from tests.vault.calls.studio import SOUND_ONLY, Studio, open_studio, until
@@ -15,7 +15,7 @@ from tests.vault.media.workshop import Workshop, open_workshop
 from tests.webrtc.publisher import Publisher
 from vault.calls.attendance import AWAY, Attendance
 from vault.clock import TurnableClock
-from vault.db.tables import participants
+from vault.db.tables import legs, participants
 from vault.errors import ConflictError
 from vault.model import new_id
 
@@ -210,3 +210,21 @@ async def test_an_agent_who_hung_up_ended_the_talk(turned: tuple[Desk, TurnableC
     clock.turn(AWAY * 2)
     assert await desk.ringing.look() is None
     assert ada.heard() == []
+
+
+async def test_an_agent_whose_leg_has_no_row_keeps_the_call_and_costs_no_rush(work: Workshop) -> None:
+    """The leg is there, whatever the rows say: the call does not ring, and is looked at once a second."""
+    async with open_desk(work) as desk, open_studio(work) as studio:
+        desk.ringing._attendance._floor = studio.stage.floor
+        ada = await desk.agent("Ada")
+        call, _, _ = await desk.press()
+        await desk.ringing.take(call.id, by=ada.who)
+        async with Publisher(SOUND_ONLY) as publisher:
+            answered = await studio.live(call, publisher, by=ada.who)
+            long_ago = {"state": "ended", "end_reason": "silent", "ended_at": work.clock.now() - AWAY * 2}
+            async with work.database.write() as connection:
+                await connection.execute(update(legs).where(legs.c.id == answered.leg_id).values(long_ago))
+            due_s = await desk.ringing.look()
+            assert due_s is not None
+            assert due_s > 0.5
+            assert (await work.calls.view(call.id, by=ada.who)).taken_by == ada.who.id
