@@ -49,9 +49,8 @@ class Load:
         is_full = over > (EASE if self.is_full else 1.0)
         if is_full != self.is_full:
             self.is_full = is_full
-            tell = log.warning if is_full else log.info
-            tell(
-                "node.full" if is_full else "node.eased",
-                lag_ms=round(self.lag_s * 1_000),
-                cpu=round(self.cpu, 2),
-            )
+            lag_ms, cpu = round(self.lag_s * 1_000), round(self.cpu, 2)
+            if is_full:
+                log.warning("node.full", lag_ms=lag_ms, cpu=cpu)
+            else:
+                log.info("node.eased", lag_ms=lag_ms, cpu=cpu)
