@@ -8,7 +8,8 @@ from pydantic_core.core_schema import ErrorType
 from vault.errors import Fault
 from vault.http.fault_words import _FRENCH, fault_sentence
 
-OUR_CODES = {"repeated", "cursor", "not_an_origin", "not_answering"}  # told by door and rooms, not by models
+# Told by door and rooms, not by models.
+OUR_CODES = {"repeated", "cursor", "not_an_origin", "not_answering", "not_a_button", "not_a_team"}
 
 
 @pytest.mark.parametrize("code", _FRENCH)

@@ -91,6 +91,7 @@ async def test_legs_are_listed_for_those_in_the_call(shared_house: House) -> Non
             "name": "",
             "state": "live",
             "mine": True,
+            "recording": "recording",
         }
         status, listed, _ = await shared_house.ask("GET", path, headers=visitor_headers(shared_house, call))
         assert (status, listed) == (200, {"items": [expected]})
