@@ -86,11 +86,7 @@ async def test_legs_are_listed_for_those_in_the_call(shared_house: House) -> Non
         leg_id = publisher.location.rsplit("/", 1)[1]
         expected = {
             "id": leg_id,
-            "role": "visitor",
-            "kind": "camera",
-            "name": "",
-            "state": "live",
-            "mine": True,
+            **{"role": "visitor", "kind": "camera", "name": "", "state": "live", "mine": True},
             "recording": "recording",
         }
         status, listed, _ = await shared_house.ask("GET", path, headers=visitor_headers(shared_house, call))
