@@ -190,8 +190,9 @@ async def list_down(
         "retain_until": house.rooms.clock.now() + timedelta(days=30),
     }
     rows = [row | {"id": media_id, "created_at": at} for media_id, at in zip(ids, moments, strict=True)]
-    media = tables.media
+    media, came_by = tables.media, tables.recording_legs
     async with house.rooms.database.write() as connection:
+        await connection.execute(came_by.delete().where(came_by.c.media_id == kept.id))
         await connection.execute(media.delete().where(media.c.id == kept.id))
         await connection.execute(insert(media), rows)
     return ids

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCRIPT, STYLE, PICTURE = "text/javascript", "text/css", "image/svg+xml"
 RECORDING = "rec_" + "0" * 32
 CALL = "call_" + "0" * 32
+INVITATION = f"inv_{0:032x}"
 IMPORT = re.compile(r"""(?:^|;|\})\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']""", re.MULTILINE)
 BARE_IMPORT = re.compile(r"""(?:^|;)\s*import\s*(?:\(\s*)?["']([^"']+)["']""", re.MULTILINE)
 STYLE_URL = re.compile(r"""(?:url\(|@import\s+)\s*["']?([^"')\s]+)""")
@@ -63,8 +64,9 @@ async def _pages(house: House) -> dict[str, tuple[str, Any]]:
     try:
         admin = await sign_in(house, Role.ADMIN)
         found = {}
-        pages = ("/demo", "/docs", "/docs/problems", "/console/login", "/console")
-        for path in (*pages, f"/console/recordings/{RECORDING}", "/console/calls", f"/console/calls/{CALL}"):
+        pages: tuple[str, ...] = ("/demo", "/docs", "/docs/problems", "/console/login", "/console")
+        pages += (f"/console/recordings/{RECORDING}", "/console/calls", f"/console/calls/{CALL}")
+        for path in (*pages, f"/i/{INVITATION}"):
             status, body, response = await admin.ask("GET", path)
             assert (status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8"), path
             found[path] = (body.decode(), response)
@@ -166,10 +168,10 @@ async def test_pages_run_our_own_code_only_and_fit_in_no_frame(shared_house: Hou
 
 
 async def test_only_pages_on_which_people_talk_may_use_camera_and_microphone(shared_house: House) -> None:
-    """Permissions-Policy: the demo page and the console's own may ask, no other page of ours."""
+    """Permissions-Policy: the demo page, the console's and call-back pages may ask, no other page of ours."""
     for path, (_, response) in (await _pages(shared_house)).items():
         policy = response.headers["Permissions-Policy"]
-        talks = path in TALKING
+        talks = path in TALKING or path.startswith("/i/")
         assert ("camera=(self)" in policy and "microphone=(self)" in policy) == talks, path
         if not talks:
             assert "camera=()" in policy, path
