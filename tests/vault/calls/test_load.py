@@ -46,13 +46,14 @@ async def test_a_loop_that_is_held_up_is_measured() -> None:
     measured = load()
     running = asyncio.create_task(measured.run(), name="load")
     try:
-        for _ in range(4):
+        for _ in range(40):
             await asyncio.sleep(0.01)
             until_s = time.monotonic() + 0.6
             while time.monotonic() < until_s:
                 pass
-        assert measured.lag_s > 0.01
-        assert measured.cpu > 0.01
+            if measured.lag_s > 0.01 and measured.cpu > 0.01:
+                return
+        pytest.fail(f"a loop that is held up measures {measured.lag_s} s and {measured.cpu} of a core")
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
