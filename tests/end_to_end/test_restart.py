@@ -13,7 +13,7 @@ import pytest
 from tests.end_to_end.campaign import require_nothing_stuck, verify_ledger
 from tests.end_to_end.fake_devices import AGENT, VISITOR, decode, is_what_was_shown
 from tests.end_to_end.program import running_program
-from tests.end_to_end.two_browsers import Talk, talking
+from tests.end_to_end.two_browsers import IN_CONSOLE, IN_WIDGET, Talk, talking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 BACK_WITHIN_MS = 60_000
@@ -34,6 +34,8 @@ def both_are_back(talk: Talk) -> None:
         timeout=BACK_WITHIN_MS,
     )
     talk.agent.locator(".call-sub [role=status]", has_text="Connected").wait_for(timeout=BACK_WITHIN_MS)
+    for page, element in ((talk.visitor, IN_WIDGET), (talk.agent, IN_CONSOLE)):
+        page.wait_for_function(f"() => ({element})()?.videoWidth > 0", timeout=BACK_WITHIN_MS)
     talk.both_see_and_hear()
 
 

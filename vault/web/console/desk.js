@@ -110,7 +110,12 @@ async function decline({ card }) {
 function show(call) {
   screen?.leave();
   screen = new CallScreen(call, { closed });
-  call.addEventListener("change", reflect);
+  let { phase } = call;
+  call.addEventListener("change", () => {
+    if (phase === "again" && call.phase === "live") events.again(); // the vault answers: hear it at once
+    ({ phase } = call);
+    reflect();
+  });
   const here = `#/call/${call.id}`;
   if (location.hash !== here) history.pushState(null, "", here);
   screen.enter();
