@@ -74,6 +74,7 @@ def test_two_write_one_notes_and_the_call_is_found_again(
     expect(panel.locator(".message.mine:not(.draft) p")).to_have_text("Hello\nmy boiler leaks")
     expect(panel).to_contain_text("What you write here is recorded with the call.")
     expect(agent.locator(".message").last).to_contain_text("my boiler leaks")
+    paused_and_resumed(agent, visitor)
     agent.get_by_label("How it went").select_option("resolved")
     agent.get_by_label("Note", exact=True).fill("Sends a picture of the boiler")
     expect(agent.locator(".note-panel [role=status]")).to_have_text("Saved.")
@@ -91,6 +92,22 @@ def test_two_write_one_notes_and_the_call_is_found_again(
     opened(agent, axe)
     agent.get_by_role("link", name="All calls").click()
     listed(agent, axe)
+
+
+def paused_and_resumed(agent: Page, visitor: Page) -> None:
+    """While the recording is paused both sides read that the chat is off, and can write afterwards."""
+    off = "The chat is off while the recording is paused."
+    agent.get_by_role("button", name="Pause recording").click()
+    for page, place in ((agent, ".call-chat-section"), (visitor, "call-button .chat")):
+        expect(page.locator(place)).to_contain_text(off)
+        expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    agent.get_by_role("button", name="Resume recording").click()
+    expect(visitor.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    writing = visitor.get_by_label("Write a message").bounding_box()
+    controls = visitor.locator("call-button .controls").bounding_box()
+    assert writing is not None
+    assert controls is not None
+    assert writing["y"] + writing["height"] <= controls["y"]  # what one writes is in sight
 
 
 def opened(page: Page, axe: Callable[[Page], list[str]]) -> None:

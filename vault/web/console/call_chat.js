@@ -16,7 +16,7 @@ export function chat(screen) {
   const hear = () => thread.read();
   screen.call.addEventListener(WRITTEN, hear);
   void thread.read();
-  return { section: thread.element, close: () => screen.call.removeEventListener(WRITTEN, hear) };
+  return { section: thread.element, reflect: () => thread.reflect(), close: () => screen.call.removeEventListener(WRITTEN, hear) };
 }
 
 class Thread {
@@ -30,17 +30,29 @@ class Thread {
     this.path = `/v1/calls/${screen.call.id}/messages`;
     this.log = el("div", { class: "message-log", role: "log", "aria-label": t("chat.title"), tabindex: 0 });
     this.field = el("textarea", { rows: 2, maxlength: TEXT_CHARS, "aria-label": t("chat.write"), placeholder: t("chat.write") });
+    this.send = el("button", { type: "submit", class: "secondary" }, t("chat.send"));
     const form = el(
       "form",
       { class: "message-form", onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
       this.field,
-      el("button", { type: "submit", class: "secondary" }, t("chat.send")),
+      this.send,
     );
     this.field.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#submit(event);
     });
-    const kept = el("p", { class: "muted small" }, t(screen.isRecorded ? "chat.kept" : "chat.not_kept"));
-    this.element = section("chat", t("chat.title"), this.log, form, kept);
+    this.kept = el("p", { class: "muted small" });
+    this.element = section("chat", t("chat.title"), this.log, form, this.kept);
+    this.reflect();
+  }
+
+  /** Whether what is written is kept may change in the middle of a call; while it is paused nothing is taken. */
+  reflect() {
+    const isPaused = this.screen.call.recording?.state === "paused";
+    const words = t(isPaused ? "chat.off" : this.screen.isRecorded ? "chat.kept" : "chat.not_kept");
+    if (this.kept.textContent === words) return;
+    this.kept.textContent = words;
+    this.field.readOnly = this.send.disabled = isPaused;
+    this.field.placeholder = t(isPaused ? "chat.off" : "chat.write");
   }
 
   /** One reading at a time; what is told meanwhile leads to another one. */
@@ -76,7 +88,7 @@ class Thread {
   #submit(event) {
     event.preventDefault();
     const text = this.field.value.trim();
-    if (!text) return;
+    if (!text || this.field.readOnly) return;
     this.field.value = "";
     const line = el("div", { class: "message mine draft" }, el("p", { class: "message-text" }, text));
     const state = el("div", { class: "message-who" });

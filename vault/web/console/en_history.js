@@ -76,6 +76,7 @@ export default {
   "chat.send": "Send",
   "chat.sending": "Sending…",
   "chat.failed": "Not sent.",
+  "chat.off": "The chat is off while the recording is paused.",
   "chat.kept": "What is written here is recorded with the call.",
   "chat.not_kept": "What is written here is not kept: it is gone when the call ends.",
 

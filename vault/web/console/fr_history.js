@@ -76,6 +76,7 @@ export default {
   "chat.send": "Envoyer",
   "chat.sending": "Envoi…",
   "chat.failed": "Non envoyé.",
+  "chat.off": "La discussion est coupée pendant que l’enregistrement est suspendu.",
   "chat.kept": "Ce qui est écrit ici est enregistré avec l’appel.",
   "chat.not_kept": "Ce qui est écrit ici n’est pas conservé : tout disparaît à la fin de l’appel.",
 

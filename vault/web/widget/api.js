@@ -1,6 +1,10 @@
 // @ts-check
 /** The vault's HTTP interface, as far as a visitor needs it. One object per call: it holds the call's token. */
 
+import { asJson, CallFailure, problemCode, withDeadline } from "./request.js";
+
+export { CallFailure } from "./request.js";
+
 /** @typedef {"audio" | "video"} Medium */
 /**
  * What the visitor is told before anything is kept. `hash` binds the consent to this text.
@@ -21,20 +25,6 @@
  */
 
 const ICE_GOOD_MS = 5 * 60_000; // half of the shortest life that the vault may give a relay's credential
-const ANSWER_TIMEOUT_MS = 10_000; // shorter loses slow phones, longer leaves people in front of a wheel
-
-/** The vault said no, or nothing. `code` is stable and chosen for sentences (strings.js). */
-export class CallFailure extends Error {
-  /**
-   * @param {string} code
-   * @param {ErrorOptions} [options]
-   */
-  constructor(code, options) {
-    super(code, options);
-    this.name = "CallFailure";
-    this.code = code;
-  }
-}
 
 export class VaultApi {
   /** @type {string | null} */
@@ -216,7 +206,7 @@ export class VaultApi {
 
   /**
    * @param {string} callId
-   * @returns {Promise<{state: string, end_reason?: string | null, recording?: {on_withdrawal: "erase" | "keep"}}>} the call as the vault sees it
+   * @returns {Promise<{state: string, end_reason?: string | null, recording?: {state: string, on_withdrawal: "erase" | "keep"}}>} the call as the vault sees it
    */
   async call(callId) {
     const response = await this.#send("GET", `v1/calls/${callId}`);
@@ -275,45 +265,4 @@ export class VaultApi {
 function linkOf(buttonId) {
   const [id, secret] = buttonId.split("#");
   return id.startsWith("inv_") ? { id: encodeURIComponent(id), secret: secret ?? "" } : null;
-}
-
-/** @param {unknown} value */
-function asJson(value) {
-  return { body: JSON.stringify(value), headers: { "Content-Type": "application/json" } };
-}
-
-/**
- * The `code` of an RFC 9457 body, or one made from the status.
- * @param {Response} response
- * @returns {Promise<string>}
- */
-async function problemCode(response) {
-  try {
-    const problem = await response.json();
-    if (typeof problem.code === "string") return problem.code;
-  } catch {
-    // Not ours: a proxy's page. The status still says something.
-  }
-  return `http_${response.status}`;
-}
-
-/**
- * The caller's signal and our time limit in one. (`AbortSignal.any` is younger than the phones we serve.)
- * @param {AbortSignal | undefined} outer
- */
-function withDeadline(outer) {
-  const inner = new AbortController();
-  let expired = false;
-  const follow = () => inner.abort();
-  const timer = setTimeout(() => {
-    expired = true;
-    inner.abort();
-  }, ANSWER_TIMEOUT_MS);
-  if (outer?.aborted) inner.abort();
-  outer?.addEventListener("abort", follow, { once: true });
-  const clear = () => {
-    clearTimeout(timer);
-    outer?.removeEventListener("abort", follow);
-  };
-  return { signal: inner.signal, expired: () => expired, clear };
 }

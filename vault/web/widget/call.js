@@ -32,8 +32,8 @@ export class Call {
   #room = null;
   /** @type {EventStream | null} */
   #events = null;
-  /** @type {Thread | null} */
-  #thread = null;
+  /** @type {Thread | null} what is written in the call */
+  thread = null;
   #loudspeaker = new Loudspeaker((soundBlocked) => this.#update({ soundBlocked }));
   /** The visitor's microphone and camera. */
   own = new OwnDevices(
@@ -139,10 +139,10 @@ export class Call {
     if (callId) void this.#share.start({ api: this.#api, callId });
   }
 
-  /** What becomes of what was recorded, told before the visitor stops it. */
+  /** Whether the call is recorded, and what becomes of that when the visitor stops it: told before they do. */
   async lookUpRule() {
-    const call = await this.#api.call(this.model.callId ?? "").catch(() => null);
-    if (call?.recording) this.#update({ onWithdrawal: call.recording.on_withdrawal });
+    const { recording } = (await this.#api.call(this.model.callId ?? "").catch(() => null)) ?? {};
+    if (recording) this.#update({ recording: recording.state, onWithdrawal: recording.on_withdrawal });
   }
 
   /** Nothing more is recorded, and the call goes on. */
@@ -157,16 +157,6 @@ export class Call {
 
   stopSharing() {
     this.#share.stop();
-  }
-
-  /** Writes to everybody in the call. @param {string} text */
-  write(text) {
-    this.#thread?.send(text);
-  }
-
-  /** @param {string} key of what was not sent */
-  writeAgain(key) {
-    this.#thread?.retry(key);
   }
 
   /** Hangs up, or leaves the question: whatever was begun stops, devices first. */
@@ -209,7 +199,7 @@ export class Call {
       (party) => this.#meet(party),
       (reason) => this.#over(reason),
     );
-    this.#thread = new Thread(this.#api, callId, (chat) => this.#update({ chat }));
+    this.thread = new Thread(this.#api, callId, (chat) => this.#update({ chat }));
     this.#events = new EventStream(this.#api, (told) => this.#hear(told));
     void this.#events.run();
   }
@@ -217,8 +207,10 @@ export class Call {
   /** @param {import("./events.js").Told} told */
   #hear(told) {
     this.#room?.hear(told);
-    this.#thread?.hear(told);
+    this.thread?.hear(told);
     if (told.type === "hello") void this.#line?.verify(); // the vault was away, or we were
+    if (told.type === "hello" && this.model.onWithdrawal) void this.lookUpRule();
+    if (told.type === "call.recording_changed") this.#update({ recording: told.data.state });
     if (told.type === "call.leg_ended") this.#line?.legEnded(told.data.leg_id, told.data.reason);
   }
 
@@ -269,9 +261,9 @@ export class Call {
     this.#loudspeaker.close();
     this.#events?.close();
     this.#room?.close();
-    this.#thread?.close();
+    this.thread?.close();
     void this.#line?.close();
-    this.#events = this.#room = this.#line = this.#thread = null;
+    this.#events = this.#room = this.#line = this.thread = null;
   }
 
   /**

@@ -28,7 +28,6 @@ export function chat(model, scene) {
     const fold = /** @type {HTMLElement | null} */ (button.closest(".folded")?.querySelector(".minimise"));
     fold?.click();
     panel.hidden = fold ? false : !panel.hidden;
-    button.setAttribute("aria-expanded", String(!panel.hidden));
     draw();
     if (!panel.hidden) form.focus();
   };
@@ -36,13 +35,20 @@ export function chat(model, scene) {
     const { there, messages } = now.chat;
     button.hidden = !there || (SILENT.includes(now.party.phase) && !messages.length);
     if (button.hidden) panel.hidden = true;
+    button.setAttribute("aria-expanded", String(!panel.hidden));
+    const live = button.closest(".live");
+    live?.classList.toggle("with-chat", !button.hidden); // one control more: the others make room
+    live?.classList.toggle("chatting", !panel.hidden); // what one writes stays in sight
     drawLog(log, now, scene);
     const unread = messages.slice(seen).filter(({ mine }) => !mine);
     if (!panel.hidden) seen = messages.length;
     count.textContent = String(unread.length);
     count.hidden = !panel.hidden || !unread.length;
     button.setAttribute("aria-label", count.hidden ? t("chat.title") : t("chat.unread", { count: unread.length }));
-    kept.textContent = t(isRecorded(now) ? "chat.kept" : "chat.not_kept");
+    const isPaused = now.recording === "paused";
+    form.pause(isPaused);
+    const words = t(isPaused ? "chat.off" : isRecorded(now) ? "chat.kept" : "chat.not_kept");
+    if (kept.textContent !== words) kept.textContent = words;
   };
   const show = (/** @type {Model} */ next) => {
     const last = next.chat.messages.at(-1);
@@ -107,7 +113,7 @@ function formOf({ t, actions }) {
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const text = field.value.trim();
-    if (!text) return;
+    if (!text || field.readOnly) return;
     actions.write(text);
     field.value = "";
     field.focus();
@@ -118,5 +124,11 @@ function formOf({ t, actions }) {
   const send = h("button", { type: "submit", class: "tonal", title: t("chat.send"), "aria-label": t("chat.send") }, icon("send"));
   const node = h("form", { class: "chat-form" }, field, send);
   node.addEventListener("submit", submit);
-  return { node, focus: () => field.focus() };
+  // Read-only, not disabled: the keyboard stays where it is, and what was begun can be read.
+  const pause = (/** @type {boolean} */ isPaused) => {
+    field.readOnly = isPaused;
+    send.disabled = isPaused;
+    field.placeholder = t(isPaused ? "chat.off" : "chat.write");
+  };
+  return { node, pause, focus: () => field.focus() };
 }

@@ -139,8 +139,8 @@ export class CallButton extends HTMLElement {
       unblockSound: () => call.unblockSound(),
       share: () => call.share(),
       stopSharing: () => call.stopSharing(),
-      write: (text) => call.write(text),
-      writeAgain: (key) => call.writeAgain(key),
+      write: (text) => call.thread?.send(text),
+      writeAgain: (key) => call.thread?.retry(key),
     };
     const t = translator(SENTENCES, this.#language);
     return { language: this.#language, t, contact: this.#contact(), actions };

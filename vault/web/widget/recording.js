@@ -32,9 +32,9 @@ export function recording(model, scene) {
   const buttons = h("div", { class: "share-buttons" }, yes, no);
   const banner = h("div", { class: "share", hidden: true }, icon("notKept"), words, buttons);
   const item = menuItem("notKept", t("recording.stop"), () => ask(true));
+  item.hidden = true; // until the vault said what it would do
   const ask = (/** @type {boolean} */ wanted) => {
     isAsked = wanted;
-    if (wanted) actions.lookUpRule();
     draw();
     if (wanted) yes.focus();
   };
@@ -45,12 +45,13 @@ export function recording(model, scene) {
     words.textContent = told;
     banner.hidden = !told;
     buttons.hidden = !isAsked;
-    item.hidden = isStopped(now);
+    item.hidden = now.onWithdrawal === null || isStopped(now);
   };
   const show = (/** @type {Model} */ next) => {
     now = next;
     draw();
   };
+  actions.lookUpRule();
   return { banner, items: [item], show };
 }
 

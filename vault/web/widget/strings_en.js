@@ -156,6 +156,7 @@ export const ENGLISH = {
   "chat.sending": "Sending…",
   "chat.failed": "Not sent.",
   "chat.paused": "Not sent: the chat is off while the recording is paused.",
+  "chat.off": "The chat is off while the recording is paused.",
   "chat.kept": "What you write here is recorded with the call.",
   "chat.not_kept": "What you write here is not kept: it is gone when the call ends.",
 

@@ -160,6 +160,7 @@ export const FRENCH = {
   "chat.sending": "Envoi…",
   "chat.failed": "Non envoyé.",
   "chat.paused": "Non envoyé : la discussion est coupée pendant la pause de l’enregistrement.",
+  "chat.off": "La discussion est coupée pendant que l’enregistrement est suspendu.",
   "chat.kept": "Ce que vous écrivez ici est enregistré avec l’appel.",
   "chat.not_kept": "Ce que vous écrivez ici n’est pas conservé : tout disparaît à la fin de l’appel.",
 

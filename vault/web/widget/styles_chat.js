@@ -10,7 +10,7 @@ export const CHAT = `
 }
 .chat { display: grid; gap: 10px; }
 .chat-log {
-  display: flex; flex-direction: column; gap: 8px; max-block-size: min(220px, 30dvh); min-block-size: 48px; margin: 0;
+  display: flex; flex-direction: column; gap: 8px; max-block-size: min(200px, 20dvh); min-block-size: 48px; margin: 0;
   padding: 10px; overflow: auto; list-style: none; border-radius: 12px; background: var(--cv-sunken);
 }
 .message { align-self: flex-start; max-inline-size: 86%; }
@@ -30,5 +30,10 @@ export const CHAT = `
   color: var(--cv-ink); background: var(--cv-surface); border: 1px solid var(--cv-line-control);
 }
 .chat-form .tonal { min-inline-size: 48px; padding: 8px; }
+.chat-form textarea { scroll-margin-block: 12px 120px; } /* the controls stick to the lower edge */
+.live.chatting:not(.folded, .wide) .tile { aspect-ratio: 21 / 9; }
+.live.with-chat:not(.folded) .control { flex: 1 1 auto; padding-inline: 0; font-size: 12px; }
+.live.with-chat:not(.folded) .round { inline-size: 46px; block-size: 46px; }
+.live.with-chat:not(.folded) .hang-up .round { inline-size: 58px; }
 .folded .chat { display: none; }
 `;
