@@ -84,7 +84,13 @@ async def test_legs_are_listed_for_those_in_the_call(shared_house: House) -> Non
     await taken(shared_house, call)
     async with publishing(shared_house, call, SOUND) as publisher:
         leg_id = publisher.location.rsplit("/", 1)[1]
-        expected = {"id": leg_id, "role": "visitor", "kind": "camera", "name": "", "state": "live"}
+        expected: dict[str, object] = {
+            "id": leg_id,
+            "role": "visitor",
+            "kind": "camera",
+            "name": "",
+            "state": "live",
+        }
         expected |= {"mine": True, "recording": "recording"}
         status, listed, _ = await shared_house.ask("GET", path, headers=visitor_headers(shared_house, call))
         assert (status, listed) == (200, {"items": [expected]})
