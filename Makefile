@@ -19,7 +19,7 @@ run: venv-run  ## start the vault for development (SQLite, a folder, loopback on
 	exec $(PYTHON) -m vault dev $(ARGS)
 
 test: venv-dev packages node  ## run every test against the real parts; TESTS=path, ARGS="-k word", WORKERS=2
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS) $(TESTS)
+	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS) $(TESTS)
 
 check: venv-dev  ## format, lint, types, import layers, repository and documentation rules (under a minute)
 	$(PYTHON) scripts/check.py

@@ -6,14 +6,10 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 from hypothesis import settings
 
+from tests.lanes import Lanes, turn_of
 from tests.servers import only_loopback
 from tests.servers.parts import all_required
 from tests.servers.postgres import Postgres, postgres_server
-
-# Tests of one heavy part share a server and a core: they stay together on one worker (xdist's loadgroup).
-HEAVY_PARTS = ("browser", "ceph")
-# What takes minutes begins first: a group that begins last is waited for by an idle worker.
-LONGEST_FIRST = ("test_kill_loop", "browser", "test_kill_steps", "ceph", "test_canary")
 
 # How long an example takes says nothing on a machine that does other things as well.
 settings.register_profile("suite", deadline=None)
@@ -26,17 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of a heavy part, or else of a file, on one worker, and begin with what takes longest."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: order.get(group_of(item), len(order)))
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: turn_of(item.nodeid))
 
 
-def group_of(item: pytest.Item) -> str:
-    """The tests that one worker runs together with this one."""
-    part = next((name for name in HEAVY_PARTS if item.get_closest_marker(name)), None)
-    return part or item.path.stem
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Lanes:
+    """Keep the tests of a heavy part, or else of a file, on one worker."""
+    return Lanes(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import yaml  # type: ignore[import-untyped]  # its stubs are one more package
 
+from tests.lanes import HEAVY, lane_of
 from tests.repo import tree
 
 TARGET = re.compile(r"^([a-z-]+):.*  ## ", re.MULTILINE)
@@ -54,3 +55,14 @@ def test_media_ports_of_the_compose_service_are_the_published_ones() -> None:
     first, last = (service["environment"][f"CALLVAULT_MEDIA__PORT_{end}"] for end in ("FIRST", "LAST"))
     assert first == last
     assert f"{first}:{first}/udp" in service["ports"]
+
+
+@pytest.mark.parametrize("part", HEAVY)
+def test_whatever_needs_a_heavy_part_is_in_its_lane(part: str) -> None:
+    """Two browsers at once on two cores make both late: their tests run one after another."""
+    marked = re.compile(rf"^(pytestmark = .*|@)pytest\.mark\.{part}\b", re.MULTILINE)
+    files = [
+        name for name in tree.files(".py") if name.startswith("tests/") and marked.search(tree.text(name))
+    ]
+    assert files
+    assert [name for name in files if lane_of(f"{name}::test") != part] == []
