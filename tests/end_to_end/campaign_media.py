@@ -85,11 +85,18 @@ def _lengths(frame: bytes) -> Iterator[bytes]:
 
 
 @functools.cache
-def _numbers(codec: str) -> dict[bytes, int]:
+def _numbers(codec: str) -> dict[bytes, list[int]]:
+    """The numbers of each frame: H.264 makes a few alike, of a picture that hardly moves."""
     clip = noise_clip() if codec == "opus" else CampaignPlan(video=codec).video_media()
-    if codec == "h264":
-        return {_slices(_START_CODE.split(frame)): number for number, frame in enumerate(clip.frames)}
-    return {frame: number for number, frame in enumerate(clip.frames)}
+    numbers: dict[bytes, list[int]] = {}
+    for number, frame in enumerate(clip.frames):
+        numbers.setdefault(_slices(_START_CODE.split(frame)) if codec == "h264" else frame, []).append(number)
+    return numbers
+
+
+def _next(alike: list[int], last: int) -> int:
+    """The number of a frame that follows the last one, where that can be."""
+    return next((number for number in alike if number > last), alike[0])
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,8 @@ def kept_frames(recording: bytes) -> dict[str, Kept]:
             codec = packet.stream.codec_context.codec.canonical_name
             if packet.size:
                 frame = _slices(_lengths(bytes(packet))) if codec == "h264" else bytes(packet)
-                numbers.setdefault(kind, []).append(_numbers(codec)[frame])
+                of = numbers.setdefault(kind, [])
+                of.append(_next(_numbers(codec)[frame], of[-1] if of else -1))
             decoded[kind] += len(packet.decode())
     for kind, of in numbers.items():
         if decoded[kind] < len(of) or of != sorted(of):
