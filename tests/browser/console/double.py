@@ -18,6 +18,7 @@ import jinja2
 from aiohttp import web
 
 from tests.browser.console import media
+from tests.browser.console.whole import export, whole_call
 from vault.http.pages import CATALOGUES
 
 WEB = Path(__file__).resolve().parents[3] / "vault" / "web"
@@ -136,6 +137,7 @@ class Double:
     requests: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
+    exports: list[dict[str, Any]] = field(default_factory=list)
 
     # --- pages ---
 
@@ -224,6 +226,18 @@ class Double:
         at, limit = int(asked.get("cursor", 0)), int(asked.get("limit", 50))
         following = str(at + limit) if at + limit < len(found) else None
         return web.json_response({"items": found[at : at + limit], "next_cursor": following})
+
+    async def call_manifest(self, request: web.Request) -> web.Response:
+        """A call on one clock: its sides as they began, and three moments."""
+        return web.json_response(whole_call(request.match_info["id"], self.items))
+
+    async def call_exports(self, request: web.Request) -> web.Response:
+        """Exports of any call; one that is asked for is being made."""
+        if request.method == "POST":
+            format_ = (await request.json())["format"]
+            self.exports.insert(0, export(len(self.exports) + 1, request.match_info["id"], format_))
+            return web.json_response(self.exports[0], status=202)
+        return web.json_response({"items": self.exports})
 
     def item(self, request: web.Request) -> dict[str, Any] | None:
         """The recording of the path."""
@@ -380,6 +394,8 @@ class Double:
                 web.get("/v1/me", self.me),
                 web.get("/v1/buttons", self.buttons),
                 web.get("/v1/media", self.media),
+                web.get("/v1/calls/{id}/manifest", self.call_manifest),
+                web.route("*", "/v1/calls/{id}/exports", self.call_exports),
                 web.get("/v1/media/{id}", self.one),
                 web.delete("/v1/media/{id}", self.erase),
                 web.get("/v1/media/{id}/access", self.access),

@@ -28,7 +28,7 @@ export class Companion {
    * @param {HTMLMediaElement} main  what it keeps to
    * @param {any} item  its recording
    * @param {{laterMs: number, mainMs: number}} times  how much later than the main recording it began, and how
-   *   long that one is: the timeline of all sides
+   *   long that one is: the timeline of all sides, where the call's own is not known
    * @param {Access} access
    */
   constructor(main, item, { laterMs, mainMs }, access) {

@@ -41,6 +41,7 @@ export class Player {
     /** @type {{sides: any[], link: (item: any) => Promise<Access>}} */
     this.others = { sides: [], link: () => Promise.reject(new Error("no other side is offered")) };
     this.isTogether = false;
+    /** @type {import("./call_timeline.js").CallTimeline | null} */ this.call = null;
     this.screens = el("div", { class: "screens" }, this.screen);
     this.element = el("div", { class: "player card" }, this.screens, this.bar);
     this.resumeAtMs = 0;
@@ -119,9 +120,11 @@ export class Player {
    * Offer to play the other sides of the call along.
    * @param {any[]} sides  ready, this one not among them
    * @param {(item: any) => Promise<Access>} link
+   * @param {import("./call_timeline.js").CallTimeline | null} call
    */
-  offerSides(sides, link) {
+  offerSides(sides, link, call) {
     this.others = { sides, link };
+    this.call = call;
     const button = el("button", { type: "button", class: "secondary small" }, t("together.play"));
     button.addEventListener("click", async () => {
       button.disabled = true;
@@ -149,12 +152,31 @@ export class Player {
     const mine = sideInWords(this.item); // next to another one, this side needs its name too
     if (!this.screen.querySelector(".side-name")) this.screen.append(el("p", { class: "side-name" }, mine));
     if (!this.wave.element.closest(".wave-track")) this.bar.prepend(waveTrack(this.wave.element, mine));
-    const laterMs = Date.parse(side.started_at) - Date.parse(this.item.started_at);
+    const [mineMs, theirsMs] = [this.call?.offsetMs(this.item.id), this.call?.offsetMs(side.id)];
+    const laterMs =
+      typeof mineMs === "number" && typeof theirsMs === "number"
+        ? theirsMs - mineMs
+        : Date.parse(side.started_at) - Date.parse(this.item.started_at);
     const times = { laterMs, mainMs: this.item.duration_ms };
     const companion = new Companion(this.media, side, times, access);
     this.companions.push(companion);
     this.screens.append(companion.element);
     this.bar.querySelector(".steps")?.before(companion.track);
+    if (this.call) this.#onTheCallsClock(companion, side, this.call);
+  }
+
+  /**
+   * Lay both waveforms where they lie in the call, with the gaps of the other side and what happened.
+   * @param {Companion} companion
+   * @param {any} side
+   * @param {import("./call_timeline.js").CallTimeline} call
+   */
+  #onTheCallsClock(companion, side, call) {
+    call.place(this.wave.element, this.item.id, this.item.duration_ms);
+    call.place(companion.wave.element, side.id, side.duration_ms);
+    companion.wave.markGaps(call.gapsOf(side.id));
+    this.bar.querySelector(".call-marks")?.remove();
+    this.bar.querySelector(".steps")?.before(call.marks());
   }
 
   /** The sides have links of their own: where this one's ends, theirs are given back. */

@@ -5,8 +5,10 @@ import { clock, dateTime } from "../shared/i18n.js";
 import { about, aboutManifest } from "./about.js";
 import { accessHistory } from "./access.js";
 import { Problem, api, sentenceOf } from "./api.js";
+import { CallTimeline } from "./call_timeline.js";
 import { byId, el, note } from "./dom.js";
 import { eraseSection } from "./erase.js";
+import { exportsSection } from "./exports.js";
 import { lineKept } from "./line_kept.js";
 import { Player } from "./player.js";
 import { purposeForm } from "./purpose.js";
@@ -26,6 +28,7 @@ const visit = {
   /** @type {Set<string>} */ may: new Set(),
   /** @type {Player | null} */ player: null,
   /** @type {{refresh: () => void} | null} */ history: null,
+  /** @type {Promise<CallTimeline | null> | null} */ call: null,
 };
 
 /** @param {string} title @param {any} [item] */
@@ -67,6 +70,10 @@ async function open(purpose) {
   byId("stage").replaceChildren(player.element);
   player.start();
   offerSides(player, purpose);
+  if (isExport()) {
+    byId("about").replaceChildren(...about({ ...visit.item, state: "" }), downloadOf(access.urls.media));
+    return refreshHistory();
+  }
   await aboutManifest(byId("about"), visit.item, access.urls.manifest, {
     seek: (atMs) => player.seek(atMs),
     gaps: (gaps) => player.markGaps(gaps),
@@ -74,12 +81,36 @@ async function open(purpose) {
   refreshHistory(); // by now the first use of the link is in it
 }
 
+/** An export is made of all sides: none is missing, and the file itself may be taken. */
+const isExport = () => visit.item.kind === "export";
+
+/** @param {string} href */
+function downloadOf(href) {
+  const name = `${id}.${href.split(".").pop()}`;
+  return el("a", { class: "button secondary wide small", href, download: name }, t("export.download"));
+}
+
 /** @param {Player} player @param {string} purpose */
 async function offerSides(player, purpose) {
+  if (isExport()) return;
   const all = await sidesOf(visit.item.call_id).catch(() => []); // the recording stands on its own
   const others = all.filter((side) => side.id !== id && side.state === "ready");
-  if (others.length && visit.player === player)
-    player.offerSides(others, (side) => link(purpose, `/v1/media/${side.id}`));
+  if (visit.player !== player) return;
+  const call = await timeline();
+  if (others.length) player.offerSides(others, (side) => link(purpose, `/v1/media/${side.id}`), call);
+  const fromMs = call?.offsetMs(id);
+  if (call && typeof fromMs === "number") showMoments(call, (atMs) => player.seek(atMs - fromMs));
+}
+
+/** The call on one clock, read once. */
+function timeline() {
+  visit.call ??= CallTimeline.of(visit.item.call_id);
+  return visit.call;
+}
+
+/** @param {CallTimeline | null} call @param {((atMs: number) => void) | null} [go] */
+function showMoments(call, go = null) {
+  if (call) document.getElementById("moments")?.replaceChildren(call.list(go));
 }
 
 function ask() {
@@ -127,16 +158,20 @@ function history() {
 
 function showLive() {
   const { item, may } = visit;
-  const title = t("rec.title", { date: dateTime(language, item.started_at ?? item.created_at) });
+  const title = t(isExport() ? "export.of" : "rec.title", { date: dateTime(language, item.started_at ?? item.created_at) });
   const erase = may.has("media:erase") && item.state !== "capturing" && eraseSection(path, item, erased);
   const sidesPlace = el("div", { class: "sides-place" });
   otherSides(item)
     .then((sides) => sides && sidesPlace.replaceChildren(sides))
     .catch(() => {}); // the recording stands on its own
   const linePlace = el("div", { class: "line-place" });
-  lineKept(item)
-    .then((line) => line && linePlace.replaceChildren(line))
-    .catch(() => {});
+  visit.call = null;
+  if (!isExport()) {
+    lineKept(item)
+      .then((line) => line && linePlace.replaceChildren(line))
+      .catch(() => {});
+    timeline().then((call) => visit.player || showMoments(call));
+  }
   root.replaceChildren(
     heading(title, item),
     el(
@@ -150,6 +185,8 @@ function showLive() {
         item.call_id && el("p", {}, el("a", { href: `/console/calls/${item.call_id}` }, t("dossier.link"))),
         panel(t("about.title"), "about", ...about(item)),
         linePlace,
+        isExport() ? null : panel(t("moment.title"), "moments"),
+        exportsSection(item.call_id, may),
         erase,
       ),
       history(),

@@ -172,7 +172,7 @@ async function show() {
   const list = byId("list");
   list.setAttribute("aria-busy", "true");
   try {
-    const { body } = await api("GET", `/v1/media?${query()}`);
+    const { body } = await api("GET", `/v1/media?kind=recording&${query()}`);
     if (mine !== showing) return; // a later choice is already on its way
     list.replaceChildren(body.items.length ? table(body.items) : nothing());
     pager(body.next_cursor);

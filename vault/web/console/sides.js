@@ -35,7 +35,7 @@ export function visitorFirst(one, other) {
  * @returns {Promise<any[]>}
  */
 export async function sidesOf(callId) {
-  const { body } = await api("GET", `/v1/media?call_id=${callId}&order=created_at.asc&limit=50`);
+  const { body } = await api("GET", `/v1/media?kind=recording&call_id=${callId}&order=created_at.asc&limit=50`);
   return body.items.sort(visitorFirst);
 }
 

@@ -1,0 +1,40 @@
+"""What the double tells of a call as a whole: its manifest on one clock, and its exports."""
+
+from datetime import datetime
+from typing import Any
+
+
+def whole_call(call_id: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """The manifest of a call: its sides as they began, and three moments."""
+    sides = [item for item in items if item["call_id"] == call_id]
+    zero = min((_moment(item["started_at"]) for item in sides), default=datetime.now().astimezone())
+    ends, told = [0], []
+    for item in sides:
+        offset_ms = round((_moment(item["started_at"]) - zero).total_seconds() * 1_000)
+        gap = {"kind": "all", "from_ms": offset_ms + 4_000, "to_ms": offset_ms + 5_000, "cause": "pause"}
+        ends.append(offset_ms + item["duration_ms"])
+        told.append({"recording": item["id"], "state": "ready", "offset_ms": offset_ms, "gaps": [gap]})
+    moments = (("consent_given", -900, None), ("joined", 2_000, "agent-1"), ("paused", 6_000, None))
+    return {
+        "v": 1,
+        "duration_ms": max(ends),
+        "recordings": told,
+        "events": [{"type": kind, "at_ms": at, "participant": who} for kind, at, who in moments],
+    }
+
+
+def export(number: int, call_id: str, format_: str) -> dict[str, Any]:
+    """An export that is being made."""
+    return {
+        "id": f"exp_{number:032x}",
+        "call_id": call_id,
+        "format": format_,
+        "state": "running",
+        "progress": 40,
+        "failure": None,
+        "created_at": "2026-11-12T15:00:00.000Z",
+    }
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
