@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-WIDTH, HEIGHT, FPS = 640, 360, 30
+WIDTH, HEIGHT, FPS = 640, 360, 15
 RATE_HZ = 48_000
 NEAR = 90  # of 255: how far a codec may move a colour
 NEAR_HZ = 5.0

@@ -16,20 +16,14 @@ from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, expe
 
 from tests.end_to_end.fake_devices import Seen, decode, is_what_was_shown, make_devices
 from tests.end_to_end.program import Program
+from tests.servers import chromium
 from tests.servers.parts import find
 
 ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
+    *chromium.ARGUMENTS,
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    chromium.AUTOPLAY,
 ]
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_MS = 20_000

@@ -9,20 +9,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.console import media
 from tests.browser.console.double import DURATION_S, Double, Running
+from tests.servers.chromium import ARGUMENTS
 from tests.servers.parts import need
 
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 OpenPage = Callable[..., Page]
 
 

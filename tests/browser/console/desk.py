@@ -8,11 +8,11 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
-from tests.browser.console.conftest import ARGUMENTS, DESK
+from tests.browser.console.conftest import DESK
 from tests.end_to_end.program import Program, running_program
+from tests.servers.chromium import ARGUMENTS, AUTOPLAY, CAMERA
 from tests.servers.parts import need
 
-DEVICES = ["--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required"]
 MEDIA = ["camera", "microphone"]
 WAIT_MS = 30_000
 PLAYS = "(video) => video.getVideoPlaybackQuality().totalVideoFrames > 20 && !video.paused"
@@ -114,7 +114,8 @@ def call_centre(
     """Run the program, and a Chromium whose devices are always there but have to be allowed."""
     program = need("chromium")["chromium"]
     with running_program(folder, settings=settings) as running, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *DEVICES, *arguments])
+        devices = [CAMERA, AUTOPLAY, *arguments]
+        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *devices])
         yield CallCentre(running, browser)
         browser.close()
 

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page
 
+from tests.servers.chromium import ARGUMENTS, CAMERA
+
 ROOT = Path(__file__).resolve().parents[3]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -17,17 +19,7 @@ DESKTOP, PHONE = (1280, 800), (390, 844)
 BOTH_DEVICES = ("microphone", "camera")
 
 # No fake user interface: permissions are the context's, so that a refusal is a real one.
-CHROMIUM_ARGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--use-fake-device-for-media-stream",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+CHROMIUM_ARGS = [*ARGUMENTS, CAMERA]
 
 # The colour in the middle of a picture as the visitor sees it.
 PIXEL = """video => {

@@ -6,10 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Page, async_playwright
 
+from tests.servers.chromium import ARGUMENTS
 from tests.servers.parts import need
 from tests.vault.http.house import House
-
-ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @asynccontextmanager
