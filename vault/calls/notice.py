@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 Language = Literal["fr", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
-VERSION: Final = "2026-11"
+VERSION: Final = "2026-11-28"
 
 _TEXT: Final[dict[Language, str]] = {
     "fr": (
@@ -18,6 +18,8 @@ _TEXT: Final[dict[Language, str]] = {
         "L'enregistrement est chiffré, conservé {days} jours dans l'Union européenne, puis effacé. "
         "Seules les personnes habilitées de {tenant} peuvent le consulter. "
         "Vous pouvez refuser : l'appel a lieu de la même façon, sans être enregistré. "
+        "Si vous acceptez, vous pouvez revenir sur votre accord pendant l'appel : "
+        "l'enregistrement s'arrête aussitôt. "
         "Vous pouvez demander l'effacement à tout moment. "
         "Le serveur de {tenant} relaie l'appel : il n'est pas chiffré de bout en bout."
     ),
@@ -26,6 +28,7 @@ _TEXT: Final[dict[Language, str]] = {
         "The recording is encrypted, kept for {days} days in the European Union, then erased. "
         "Only authorised staff of {tenant} can play it. "
         "You may refuse: the call goes ahead just the same, unrecorded. "
+        "If you agree, you may take it back during the call: recording stops at once. "
         "You may ask for erasure at any time. "
         "{tenant}'s server carries the call: it is not end-to-end encrypted."
     ),

@@ -9,14 +9,34 @@ from vault.calls.notice import LANGUAGES, VERSION, Language, Notice, make_notice
 BOTH = ("audio", "video")
 # A changed sentence changes a hash: then VERSION changes too, and a line is added here.
 PINNED: dict[tuple[str, Language, tuple[str, ...], bool], str] = {
-    ("2026-11", "fr", ("audio",), True): "9eaeb4b7c6f010c27013116b7342568d714501a6cbf62133b38e6119dc9e9142",
-    ("2026-11", "fr", ("audio",), False): "f128fd85216deaa41654b2ee1783f97a2a1bae9b73cf39144861d23079d59515",
-    ("2026-11", "fr", BOTH, True): "f1e7333defec87cb9a63f3c338c3c0befc79f71be776cfc0ebd7a4e2758222d0",
-    ("2026-11", "fr", BOTH, False): "f128fd85216deaa41654b2ee1783f97a2a1bae9b73cf39144861d23079d59515",
-    ("2026-11", "en", ("audio",), True): "b91ceb4f9d150e5398209bdc928ab8e4c03d79b03641a9cf9b4cd688896b6cb1",
-    ("2026-11", "en", ("audio",), False): "58e261e6f4c2d3fbe01a8e9ef7b7c3eebddf8ffbe908b1c6a59d8f62495453fe",
-    ("2026-11", "en", BOTH, True): "47a12036606a3057efdb7795b68fa4fdbbd98e4a090600b56128ce59730c7317",
-    ("2026-11", "en", BOTH, False): "58e261e6f4c2d3fbe01a8e9ef7b7c3eebddf8ffbe908b1c6a59d8f62495453fe",
+    (
+        "2026-11-28",
+        "fr",
+        ("audio",),
+        True,
+    ): "d8d7372ada33fa76cf45239255bb905dceef86d1f7df9a75f3858f26b954c660",
+    (
+        "2026-11-28",
+        "fr",
+        ("audio",),
+        False,
+    ): "83e5b98512df0cf4cbfee42ad599a565011e17911a5b37aeba95b8b01ee397ff",
+    ("2026-11-28", "fr", BOTH, True): "4377b17f23a87df642e20df95bae3beac7cf7813d29103a05276a146a8083e92",
+    ("2026-11-28", "fr", BOTH, False): "83e5b98512df0cf4cbfee42ad599a565011e17911a5b37aeba95b8b01ee397ff",
+    (
+        "2026-11-28",
+        "en",
+        ("audio",),
+        True,
+    ): "c7cb16de725d5f7680a5fba6583d8b60dae42d41b0e39eac7f5199b428b7b923",
+    (
+        "2026-11-28",
+        "en",
+        ("audio",),
+        False,
+    ): "fe5abe5f4dfd84100c963aa289d2b751be465aab17cba5b7f58215c2178dffda",
+    ("2026-11-28", "en", BOTH, True): "05393170d6070d54e333dafc94cd7b844953c029c4e1b516212835fdd6dabb41",
+    ("2026-11-28", "en", BOTH, False): "fe5abe5f4dfd84100c963aa289d2b751be465aab17cba5b7f58215c2178dffda",
 }
 
 

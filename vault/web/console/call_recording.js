@@ -19,12 +19,13 @@ export function recording({ call }) {
   if (!call.recording) return {};
   const words = el("p", { id: "pause-words" });
   const time = el("span", { class: "timer", "aria-hidden": "true" });
-  const pause = el("button", { type: "button", class: "primary", onclick: () => turn() }, t("pause.begin"));
-  const stop = el("button", { type: "button", class: "secondary", onclick: () => ask(true) }, t("pause.stop"));
+  const pause = el("button", { type: "button", class: "secondary small", onclick: () => turn() }, t("pause.begin"));
+  const stop = el("button", { type: "button", class: "secondary small", onclick: () => ask(true) }, t("pause.stop"));
   const sure = el("button", { type: "button", class: "danger", onclick: () => unrecord() }, t("pause.stop_yes"));
   const back = el("button", { type: "button", class: "secondary", onclick: () => ask(false) }, t("pause.stop_no"));
   const buttons = el("div", { class: "pause-buttons" }, pause, stop, sure, back);
-  const banner = el("div", { class: "note pause" }, icon("warning"), words, time, buttons);
+  const sign = icon("warning");
+  const banner = el("div", { class: "note pause" }, sign, words, time, buttons);
   const reminder = reminderOf(() => turn());
   const send = async (/** @type {string} */ path) => {
     pause.disabled = stop.disabled = sure.disabled = true;
@@ -65,8 +66,13 @@ export function recording({ call }) {
       words.textContent = told;
       say(told);
     }
+    const isQuiet = state === "recording" && !isAsked && !trouble; // the badge above says so already
+    banner.classList.toggle("note", !isQuiet);
     banner.classList.toggle("note-danger", Boolean(trouble) || state === "paused");
-    banner.classList.toggle("note-info", !trouble && state !== "paused");
+    banner.classList.toggle("note-info", !isQuiet && !trouble && state !== "paused");
+    sign.toggleAttribute("hidden", isQuiet);
+    words.classList.toggle("cv-said", isQuiet);
+    pause.className = `${open ? "primary" : "secondary"} small`;
     banner.hidden = !isOn && !trouble && state !== "withdrawn" && state !== "not_recorded";
     time.textContent = open ? clock(Math.max(0, Date.now() - Date.parse(open.since))) : "";
     pause.textContent = t(open ? "pause.end" : "pause.begin");

@@ -46,7 +46,7 @@ const isTalking = () => screen !== null && !screen.call.isOver;
 function reflect() {
   bell.ring(cards.size > 0, !isTalking());
   quietHint.hidden = !cards.size || bell.isAudible || isTalking();
-  for (const { take } of cards.values()) take.hidden = isTalking();
+  for (const card of cards.values()) card.talking(isTalking());
 }
 
 /** @param {import("./incoming.js").Card} card @param {number} waitedMs */
@@ -54,6 +54,7 @@ function ring(card, waitedMs) {
   if (cards.has(card.call_id)) return;
   const shown = new IncomingCard(card, waitedMs, {
     take: () => take(shown),
+    unrecorded: () => take(shown, "?recorded=false"),
     decline: () => decline(shown),
   });
   cards.set(card.call_id, shown);
@@ -77,12 +78,12 @@ function silence(callId) {
   return card.card;
 }
 
-/** @param {IncomingCard} shown */
-async function take(shown) {
+/** @param {IncomingCard} shown @param {string} how  the query of an answer that is not the usual one */
+async function take(shown, how = "") {
   const { card } = shown;
   shown.busy(true);
   try {
-    const { body } = await api("POST", `/v1/calls/${card.call_id}/take`);
+    const { body } = await api("POST", `/v1/calls/${card.call_id}/take${how}`);
     silence(card.call_id);
     show(new Call({ ...body, card }));
   } catch (caught) {

@@ -33,6 +33,8 @@ export default {
   "desk.page": "Page",
   "desk.language": "Language",
   "desk.take": "Take the call",
+  "desk.take_unrecorded": "Take it without recording",
+  "desk.verified": "Verified",
   "desk.decline": "Decline",
   "desk.silent": "This browser rings aloud once you have clicked anywhere on this page.",
   "desk.notify": "Notify me",

@@ -106,6 +106,7 @@ export default {
   "invite.make": "Make the link",
   "invite.once": "The link. It is shown here only once.",
   "invite.copy": "Copy",
+  "invite.another": "Make another link",
   "invite.copied": "Copied",
   "invite.list": "Your links",
   "invite.none": "No links yet.",

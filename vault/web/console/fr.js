@@ -33,6 +33,8 @@ export default {
   "desk.page": "Page",
   "desk.language": "Langue",
   "desk.take": "Prendre l’appel",
+  "desk.take_unrecorded": "Prendre sans enregistrer",
+  "desk.verified": "Vérifié",
   "desk.decline": "Refuser",
   "desk.silent": "Ce navigateur sonnera dès que vous aurez cliqué n’importe où sur cette page.",
   "desk.notify": "M’avertir",

@@ -106,6 +106,7 @@ export default {
   "invite.make": "Créer le lien",
   "invite.once": "Le lien. Il n’est montré ici qu’une fois.",
   "invite.copy": "Copier",
+  "invite.another": "Créer un autre lien",
   "invite.copied": "Copié",
   "invite.list": "Vos liens",
   "invite.none": "Aucun lien.",

@@ -10,7 +10,7 @@ import { knows, language, t } from "./words.js";
  * @typedef {{call_id: string, button_name: string, visitor: {name?: string, reference?: string},
  *   page_url: string | null, media: string[], language: string, since: string, recorded: boolean,
  *   purpose?: "answer" | "transfer" | "join", asked_by?: {name: string} | null,
- *   invited?: boolean}} Card
+ *   invited?: boolean, verified?: string[]}} Card
  */
 
 /**
@@ -46,12 +46,18 @@ function pageShown(address) {
 export function cardFacts(card) {
   /** @type {[string, import("./dom.js").Child][]} */
   const rows = [
-    [t("desk.reference"), card.visitor?.name && card.visitor?.reference],
+    [t("desk.reference"), card.visitor?.name && card.visitor?.reference && told(card, "reference")],
     [t("desk.button"), card.button_name],
     [t("desk.page"), pageShown(card.page_url)],
     [t("desk.language"), knows("about", `language_${card.language}`) && t(`about.language_${card.language}`)],
   ];
   return facts(rows.filter(([, value]) => value));
+}
+
+/** What is told of a visitor; signed by the company's own program where it says so. @param {Card} card @param {"name" | "reference"} field */
+function told(card, field) {
+  const mark = card.verified?.includes(field) && el("span", { class: "badge badge-ready" }, t("desk.verified"));
+  return el("span", { class: "told" }, card.visitor[field], mark && " ", mark);
 }
 
 /** @param {Card} card */
@@ -69,6 +75,17 @@ export function mediaInWords(card) {
 function purposeInWords({ purpose = "answer", asked_by: by, invited }) {
   if (invited && purpose === "answer") return t("invite.eyebrow");
   return purpose === "answer" ? t("desk.eyebrow") : t(`ask.eyebrow_${purpose}`, { name: by?.name || t("role.agent") });
+}
+
+/** @param {Card} card */
+function mayAnswer({ purpose = "answer" }) {
+  return purpose === "answer";
+}
+
+/** Who calls, and whether the company vouches for it. @param {Card} card */
+function nameShown(card) {
+  const field = card.visitor?.name ? "name" : "reference";
+  return card.visitor?.[field] ? told(card, field) : visitorName(card);
 }
 
 /** The one sentence a screen reader says when it begins to ring. @param {Card} card */
@@ -89,7 +106,7 @@ export class IncomingCard {
   /**
    * @param {Card} card
    * @param {number} waitedMs
-   * @param {{take: () => void, decline: () => void}} answers
+   * @param {{take: () => void, unrecorded: () => void, decline: () => void}} answers
    */
   constructor(card, waitedMs, answers) {
     this.card = card;
@@ -107,11 +124,21 @@ export class IncomingCard {
       { type: "button", class: "secondary", onclick: answers.decline },
       t("desk.decline"),
     );
+    // Whoever answers may promise that nothing is kept; a colleague's call is recorded already.
+    this.unrecorded = el(
+      "button",
+      {
+        type: "button",
+        class: "quiet small",
+        onclick: answers.unrecorded,
+      },
+      t("desk.take_unrecorded"),
+    );
     this.element = el(
       "article",
       { class: "card ring", "aria-labelledby": title },
       el("p", { class: "ring-top" }, el("span", { class: "ring-mark" }, purposeInWords(card)), this.waited),
-      el("h2", { id: title }, visitorName(card)),
+      el("h2", { id: title }, nameShown(card)),
       el(
         "p",
         { class: "ring-kind" },
@@ -120,7 +147,9 @@ export class IncomingCard {
       ),
       cardFacts(card),
       el("div", { class: "ring-buttons" }, this.take, this.decline),
+      this.unrecorded,
     );
+    this.talking(false);
     this.tick();
   }
 
@@ -133,8 +162,14 @@ export class IncomingCard {
     );
   }
 
+  /** @param {boolean} isTalking  one call at a time: it can only be declined */
+  talking(isTalking) {
+    this.take.hidden = isTalking;
+    this.unrecorded.hidden = isTalking || !this.card.recorded || !mayAnswer(this.card);
+  }
+
   /** @param {boolean} isBusy  the answer is on its way */
   busy(isBusy) {
-    this.take.disabled = this.decline.disabled = isBusy;
+    this.take.disabled = this.decline.disabled = this.unrecorded.disabled = isBusy;
   }
 }

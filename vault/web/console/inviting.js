@@ -90,16 +90,23 @@ async function make(form, place, send) {
         lifetime_s: Number(given.get("lifetime_s")),
       },
     });
-    place.replaceChildren(linkOnce(body.url));
     form.reset();
+    form.hidden = true; // the link is what counts now
+    const again = () => {
+      place.replaceChildren();
+      form.hidden = false;
+      form.querySelector("select")?.focus();
+    };
+    place.replaceChildren(linkOnce(body.url, again));
+    place.querySelector("input")?.select();
   } catch (caught) {
     place.replaceChildren(note("danger", sentenceOf(caught)));
   }
   send.disabled = false;
 }
 
-/** The link, shown once: whoever closes the dialog without it makes another one. @param {string} url */
-function linkOnce(url) {
+/** The link, shown once: whoever closes the dialog without it makes another one. @param {string} url @param {() => void} again */
+function linkOnce(url, again) {
   const field = el("input", { id: "invite-url", readonly: true, value: url });
   const copy = async () => {
     field.select();
@@ -107,12 +114,13 @@ function linkOnce(url) {
     say(t("invite.copied"));
     button.textContent = t("invite.copied");
   };
-  const button = el("button", { type: "button", class: "secondary", onclick: copy }, t("invite.copy"));
+  const button = el("button", { type: "button", class: "primary", onclick: copy }, t("invite.copy"));
+  const another = el("button", { type: "button", class: "secondary", onclick: again }, t("invite.another"));
   return el(
     "div",
     { class: "note note-ok" },
     el("div", { class: "field" }, el("label", { for: field.id }, t("invite.once")), field),
-    button,
+    el("div", { class: "pause-buttons" }, button, another),
   );
 }
 
