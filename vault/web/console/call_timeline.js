@@ -74,9 +74,10 @@ export class CallTimeline {
       const at = Math.max(0, event.at_ms);
       const said = [el("span", { class: "moment" }, clock(at)), " ", inWords(event)];
       if (!go) return el("li", {}, said);
-      const label = `${inWords(event)}. ${t("about.gap_go", { time: spokenDuration(language, at) })}`;
-      const button = { type: "button", class: "go", "aria-label": label, onclick: () => go(at) };
-      return el("li", {}, el("button", button, said));
+      const where = t("about.gap_go", { time: spokenDuration(language, at) });
+      const button = { type: "button", class: "go", onclick: () => go(at) };
+      const told = [...said, el("span", { class: "cv-said" }, `. ${where}`)];
+      return el("li", {}, el("button", button, told));
     });
     return lines.length ? el("ol", { class: "moments" }, lines) : el("p", { class: "muted" }, t("moment.none"));
   }
