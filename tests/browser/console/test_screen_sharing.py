@@ -22,7 +22,7 @@ COLOUR = """(video) => {
   return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }"""
 SHARE = ".share-screen"
-BANNER = {"visitor": ".share", "agent": ".sharing"}
+BANNER = {"visitor": ".share:visible", "agent": ".sharing"}
 SEEN_BY = {
     "visitor": ".tile.screen:not(.no-picture) video",
     "agent": ".stage-main [data-kind=screen] video",
@@ -117,9 +117,9 @@ def test_whoever_chooses_nothing_shows_nothing_and_reads_so(centre: CallCentre) 
             " () => Promise.reject(new DOMException('Permission denied', 'NotAllowedError')) }"
         )
     visitor.locator(SHARE).click()
-    expect(visitor.locator(".share")).to_contain_text("It is not recorded.")
+    expect(visitor.locator(".share:visible")).to_contain_text("It is not recorded.")
     visitor.get_by_role("button", name="Choose what to show").click()
-    expect(visitor.locator(".share")).to_contain_text("Nothing was chosen: your screen is not shown.")
+    expect(visitor.locator(".share:visible")).to_contain_text("Nothing was chosen: your screen is not shown.")
     agent.get_by_role("button", name="Share screen").click()
     expect(agent.locator(".sharing")).to_contain_text("Nothing was chosen: your screen is not shown.")
     expect(agent.locator("[data-kind=screen]")).to_have_count(0)
@@ -135,4 +135,4 @@ def test_a_browser_that_cannot_show_a_screen_says_so(centre: CallCentre) -> None
     expect(visitor.locator(".share-screen")).to_be_hidden()
     visitor.get_by_role("button", name="More", exact=True).click()
     visitor.get_by_role("button", name="Share your screen").click()
-    expect(visitor.locator(".share")).to_contain_text("This browser cannot share a screen.")
+    expect(visitor.locator(".share:visible")).to_contain_text("This browser cannot share a screen.")

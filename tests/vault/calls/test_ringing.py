@@ -73,6 +73,7 @@ async def test_the_card_tells_who_rings_and_from_where(desk: Desk) -> None:
         "button_id": button.id,
         "button_name": "Help",
         "visitor": {"name": CANARY, "reference": "customer-1"},
+        "verified": [],
         "page_url": f"{PAGE}/cart",
         "media": ["audio"],
         "language": "en",
