@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.calls import rings
+from vault.calls import rings, unrecorded
 from vault.calls.asking import Asking
 from vault.calls.attendance import Attendance
 from vault.calls.calls import Calls, CallView
@@ -192,9 +192,11 @@ class Ringing:
             if await self._came_back(call_id, person_id):
                 await self._tell_places()
 
-    async def take(self, call_id: str, *, by: Principal) -> Taken:
+    async def take(self, call_id: str, *, by: Principal, recorded: bool = True) -> Taken:
         """Take a call that rings for ``by``; taking it again is harmless.
 
+        With ``recorded`` false whoever answers it writes, as they take it, that nothing of it is kept; who is
+        in it already, or comes to a colleague's call, writes nothing by that.
         Raises TakenError where somebody else was faster, ConflictError where it does not ring for them, or
         they are in another call, NotFoundError for another tenant's call.
         """
@@ -209,7 +211,7 @@ class Ringing:
             name = await self._cards.name_of(by.id, tenant_id=by.tenant_id)
             async with self._turns.acting():
                 async with self._database.write() as connection:
-                    others = await self._taken(connection, view, by)
+                    others = await self._taken(connection, view, by, recorded=recorded)
                     if others is not None:
                         await self._ledger.append(connection, ready)
                 if others is not None:
@@ -377,7 +379,9 @@ class Ringing:
             news.nobody = await rings.stop(connection, call.id, at=now)
         return news
 
-    async def _taken(self, connection: AsyncConnection, call: CallView, by: Principal) -> Sequence[Id] | None:
+    async def _taken(
+        self, connection: AsyncConnection, call: CallView, by: Principal, *, recorded: bool
+    ) -> Sequence[Id] | None:
         """Take a call; returns who else was rung, or None where somebody else has it or it rings no more."""
         now = self._clock.now()
         await self._presence.hold(connection, by)  # one person takes one call, however many windows they have
@@ -389,6 +393,12 @@ class Ringing:
             raise ConflictError("you are in another call; leave it first")
         others = await rings.end(connection, call.id, RingState.GONE, at=now)
         await take_part(connection, tenant_id=call.tenant_id, call_id=call.id, person_id=by.id, at=now)
+        if not recorded:
+            held, rule = (
+                await rings.held(connection, call.id),
+                await unrecorded.rule_of_taking(connection, call.id),
+            )
+            await unrecorded.write(connection, self._ledger, held, rule, by=by.id, at=now)
         return others
 
     async def _refuse(self, view: CallView) -> None:

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.calls import capturing
+from vault.calls import capturing, unrecorded
 from vault.calls.calls import Calls
 from vault.calls.floor import Floor
 from vault.calls.participants import require_part
@@ -100,11 +100,11 @@ class Withdrawals:
             permit.consent = ConsentChoice.WITHDRAWN
         capturing.pause(self._floor, call_id)
 
-    async def unrecord(self, call_id: str, *, by: Principal, rule: StopRule = StopRule.KEEP) -> Stopped:
+    async def unrecord(self, call_id: str, *, by: Principal) -> Stopped:
         """Make a call one without a recording from now on; it cannot be undone. Repeating it is harmless.
 
-        With the rule ``erase``, for a call that is just being taken, nothing of it is kept. Raises
-        ConflictError where the call has ended or ``by`` is not in it.
+        What was recorded stays, but where the call was taken as an unrecorded one (``vault.calls.ringing``):
+        then nothing of it is kept. Raises ConflictError where the call has ended or ``by`` is not in it.
         """
         require(by, Permission.CALL_UNRECORD)
         view = await self._calls.view(call_id, by=by)
@@ -115,7 +115,7 @@ class Withdrawals:
         permit = self._floor.permit_of(view)
         permit.unrecorded = True
         capturing.pause(self._floor, call_id)
-        rule = await self._write_unrecorded(view.id, view.tenant_id, by, rule)
+        rule = await self._write_unrecorded(view.id, by)
         await self._finish(view.tenant_id, view.id, rule, ErasureReason.NOT_RECORDED)
         return Stopped(permit.state(), rule)
 
@@ -165,28 +165,11 @@ class Withdrawals:
             )
             return stopped, call.tenant_id
 
-    async def _write_unrecorded(self, call_id: Id, tenant_id: Id, by: Principal, rule: StopRule) -> StopRule:
-        """Write it; of two wishes for one call the first counts, but that nothing is kept counts more."""
+    async def _write_unrecorded(self, call_id: Id, by: Principal) -> StopRule:
         async with self._database.write() as connection:
             call = await self._held(connection, call_id, by)
-            if call.unrecorded_rule in {rule.value, StopRule.ERASE.value}:
-                return StopRule(call.unrecorded_rule)
-            await connection.execute(
-                update(calls)
-                .where(calls.c.id == call_id)
-                .values(unrecorded_at=call.unrecorded_at or self._clock.now(), unrecorded_rule=rule.value)
-            )
-            await self._ledger.append(
-                connection,
-                Entry(
-                    EntryType.CALL_UNRECORDED,
-                    tenant_id=tenant_id,
-                    object_id=call_id,
-                    actor_id=by.id,
-                    facts={"rule": rule.value},
-                ),
-            )
-            return rule
+            now = self._clock.now()
+            return await unrecorded.write(connection, self._ledger, call, StopRule.KEEP, by=by.id, at=now)
 
     async def _held(self, connection: AsyncConnection, call_id: Id, by: Principal) -> Row[Any]:
         found = await connection.execute(select(calls).where(calls.c.id == call_id).with_for_update())

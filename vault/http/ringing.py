@@ -13,7 +13,7 @@ from vault.http.calls import CallOut, present_call
 from vault.http.ice import IceServerOut, ice_of
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out
-from vault.model import LegKind, Role, StopRule
+from vault.model import LegKind, Role
 from vault.policy import Permission
 
 
@@ -62,15 +62,19 @@ async def change_presence(ask: Ask[PresenceIn, None]) -> Answer:
 class TakeQuery(In):
     """How the call is taken."""
 
-    recorded: bool = Field(default=True, description="False: nothing of this call is kept, and it stays so.")
+    recorded: bool = Field(
+        default=True,
+        description="False: it is recorded no more, and nothing is kept of who waited to be answered.",
+    )
 
 
 async def take(ask: Ask[None, TakeQuery]) -> Answer:
     """Take a call that rings."""
-    taken = await ask.services.ringing.take(ask.path["call_id"], by=ask.principal)
+    recorded = ask.query.recorded
+    taken = await ask.services.ringing.take(ask.path["call_id"], by=ask.principal, recorded=recorded)
     view = taken.call
-    if not ask.query.recorded:
-        await ask.services.control.withdrawals.unrecord(view.id, by=ask.principal, rule=StopRule.ERASE)
+    if not recorded:
+        await ask.services.control.withdrawals.unrecord(view.id, by=ask.principal)
         view = await ask.services.calls.view(view.id, by=ask.principal)
     call = await present_call(ask, view)
     legs = [_leg(leg) for leg in taken.legs]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import select, update
 
+from tests.vault.calls.desk import open_desk
 from tests.vault.calls.studio import SOUND_ONLY, open_studio, until
 from tests.vault.calls.test_pauses import AwayEngine, frames_of, is_captured, told
 from tests.vault.media.workshop import Workshop
@@ -217,16 +218,23 @@ async def test_an_agent_stops_the_recording_of_a_call_and_keeps_what_was(work: W
 
 
 async def test_a_call_taken_as_an_unrecorded_one_leaves_no_recording(work: Workshop) -> None:
-    """What was recorded while the visitor waited is erased."""
-    call = await work.consented()
-    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+    """What was recorded while the visitor waited is erased; that it is owed is written as it is taken."""
+    async with (
+        open_desk(work) as desk,
+        open_studio(work) as studio,
+        Publisher(SOUND_ONLY) as publisher,
+    ):
+        ada = (await desk.agent("Ada")).who
+        call = await work.consented(button=await desk.button())
         leg_id = (await studio.live(call, publisher)).leg_id
-        ada = await studio.agent(call)
         await begun(work, 1)
-        await studio.withdrawals.unrecord(call.id, by=ada, rule=StopRule.ERASE)
-        assert await media_states(work) == ["erasing"]
-        again = await studio.withdrawals.unrecord(call.id, by=ada)
-        assert again.rule is StopRule.ERASE
+        await desk.ringing.visitor_joined(await work.calls.view(call.id, by=ada))
+        assert (await desk.ringing.take(call.id, by=ada, recorded=False)).call.unrecorded
+        assert [reason for *_, reason in await work.recordings.stopped(limit=9)] == ["not_recorded"]
+        for _ in range(2):
+            assert (await studio.withdrawals.unrecord(call.id, by=ada)).rule is StopRule.ERASE
+            assert await media_states(work) == ["erasing"]
+        assert (await told(work, call)).count("call.unrecorded") == 1
         assert await work.keeper.turn() == 0
         await studio.legs.hang_up(call.id, leg_id, by=work.visitor(call))
     assert await media_states(work) == ["erased"]

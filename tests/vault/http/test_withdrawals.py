@@ -1,11 +1,17 @@
 """Stopping a recording for good over HTTP, and the company's rule for it."""
 
 import pytest
+from sqlalchemy import select, update
 
 from tests.vault.http.house import House
 from tests.vault.http.recordings import a_call, visitor_headers
+from tests.vault.http.test_asks import heard
 from tests.vault.http.test_ringing import at_their_screens, ringing_call
-from vault.model import Role
+from vault.calls.attendance import AWAY
+from vault.calls.calls import OpenedCall
+from vault.db.tables import calls, erasures, legs, media
+from vault.media.recordings import LegToRecord
+from vault.model import Id, Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,3 +50,52 @@ async def test_a_call_is_taken_as_one_without_a_recording(shared_house: House) -
         assert taken["call"]["recording"]["state"] == "not_recorded"
         status, stopped, _ = await house.ask("POST", f"{path}/unrecorded", role=Role.AGENT)
         assert (status, stopped) == (200, {"state": "not_recorded", "recorded": "erase"})
+
+
+async def recorded(house: House, call: OpenedCall, role: Role) -> Id:
+    """Somebody took a call and is heard in it, and its visitor is being recorded; the recording."""
+    await house.ask("POST", f"/v1/calls/{call.id}/take", role=role)
+    await heard(house, call.id, role)
+    view = await house.rooms.calls.view(call.id, by=house.by(role))
+    async with house.rooms.database.read() as connection:
+        visitors = select(legs.c.id).where(legs.c.call_id == call.id, legs.c.person_id.is_(None))
+        leg_id = (await connection.execute(visitors)).scalar_one()
+    leg = LegToRecord(view.tenant_id, view.id, leg_id, view.button_id, view.retention_days)
+    return (await house.rooms.recordings.begin(leg, age_s=1.0)).media_id
+
+
+async def is_lost(house: House, call: OpenedCall, role: Role) -> None:
+    """Somebody lost the connection long ago, and the call rings again."""
+    mine = (legs.c.call_id == call.id) & (legs.c.person_id == house.by(role).id)
+    async with house.rooms.database.read() as connection:
+        leg_id = (await connection.execute(select(legs.c.id).where(mine))).scalar_one()
+    await house.rooms.calls.leg_ended(call.id, leg_id, reason="silent", call_goes_on=True)
+    async with house.rooms.database.write() as connection:
+        long_ago = house.rooms.clock.now() - AWAY
+        await connection.execute(update(legs).where(legs.c.id == leg_id).values(ended_at=long_ago))
+    await house.rooms.ringing.look()
+
+
+@pytest.mark.parametrize("way", ["again", "join", "transfer", "rings again"])
+async def test_taking_a_call_in_which_people_talked_erases_nothing(shared_house: House, way: str) -> None:
+    """Who has it already, comes to a colleague's, or after one who was lost, stops the recording alone."""
+    house, taker = shared_house, Role.AGENT if way == "again" else Role.SUPERVISOR
+    async with at_their_screens(house, Role.AGENT):
+        call = await ringing_call(house)
+        path = f"/v1/calls/{call.id}"
+        media_id = await recorded(house, call, Role.AGENT)
+        async with at_their_screens(house, Role.SUPERVISOR):
+            if way in {"join", "transfer"}:
+                body = {"person_id": house.by(taker).id}
+                assert (await house.ask("POST", f"{path}/{way}s", role=Role.AGENT, json=body))[0] == 201
+            elif way == "rings again":
+                await is_lost(house, call, Role.AGENT)
+            status, taken, _ = await house.ask("POST", f"{path}/take?recorded=false", role=taker)
+            assert (status, taken["call"]["recording"]["state"]) == (200, "not_recorded")
+            _, stopped, _ = await house.ask("POST", f"{path}/unrecorded", role=taker)
+            assert stopped == {"state": "not_recorded", "recorded": "keep"}
+    async with house.rooms.database.read() as connection:
+        state = await connection.execute(select(media.c.state).where(media.c.id == media_id))
+        asked = await connection.execute(select(erasures).where(erasures.c.object_id == media_id))
+        rule = await connection.execute(select(calls.c.unrecorded_rule).where(calls.c.id == call.id))
+        assert (state.scalar_one(), asked.all(), rule.scalar_one()) == ("capturing", [], "keep")
