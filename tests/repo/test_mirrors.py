@@ -51,6 +51,7 @@ HELD_BY = {
     "vault/calls/capturing.py": "tests/vault/calls/test_pauses.py",
     "vault/calls/control.py": "tests/vault/http/test_pauses.py",
     "vault/calls/pause_rows.py": "tests/vault/calls/test_pauses.py",
+    "vault/calls/unrecorded.py": "tests/vault/calls/test_withdrawals.py",
     "vault/http/tenant.py": "tests/vault/http/test_withdrawals.py",
     # An export is one idea: asked for, queued, composed in a child, assembled as a recording is.
     "vault/media/assembling.py": "tests/vault/media/test_finish.py",

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.floor import Floor
-from vault.calls.participants import left
+from vault.calls.participants import LOST, left
 from vault.db.tables import asks, calls, legs
 from vault.db.types import Moment
 from vault.model import AskState, CallState, Id, LegState
@@ -28,8 +28,6 @@ UNTENDED: ColumnElement[bool] = and_(
 )
 """The condition under which nobody has come to a call since somebody took it."""
 
-LOST: Final = ("silent", "consent_lost", "failed", "access_ended", "interrupted", "shutdown")
-"""Why a leg ended whose owner did not mean to leave its visitor alone."""
 AWAY: Final = timedelta(
     seconds=20
 )  # to come back in: a page that is loaded anew takes ten; nobody waits longer

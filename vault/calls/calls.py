@@ -11,7 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.calls import pause_rows
 from vault.calls.buttons import Button, Buttons
 from vault.calls.notice import Language, Notice
-from vault.calls.participants import all_left, came_back, left_with_last_leg, require_part
+from vault.calls.participants import (
+    Required,
+    all_left,
+    came_back,
+    left_with_last_leg,
+    require_first,
+    require_in,
+    require_in_or_lost,
+    require_part,
+)
 from vault.calls.visitors import Visitor, add_indexes, indexes, sealed
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -206,10 +215,20 @@ class Calls:
 
         A visitor joins its own call, one of the tenant's people a call that they took.
         """
+        return await self._running(call_id, by, require_part)
+
+    async def joined(self, call_id: str, *, by: Principal, or_lost: bool = False) -> CallView:
+        """Return a call that ``by`` is in at this moment; raises as ``ready_for_leg`` does.
+
+        ``or_lost`` lets those pass, too, who were lost and may come back.
+        """
+        return await self._running(call_id, by, require_in_or_lost if or_lost else require_in)
+
+    async def _running(self, call_id: str, by: Principal, required: Required) -> CallView:
         require(by, Permission.CALL_JOIN)
         async with self._database.read() as connection:
             view = await self._view(connection, await self._own(connection, call_id, by))
-            await require_part(connection, call_id, by)
+            await required(connection, call_id, by)
         if view.state is CallState.ENDED:
             raise ConflictError("this call has ended; press the button again")
         if view.consent is None:
@@ -229,7 +248,7 @@ class Calls:
             if now.state == CallState.ENDED:
                 raise ConflictError("this call has ended; press the button again")
             await require_part(connection, call.id, by)
-            await _require_first(connection, call.id, person_id, kind)
+            await require_first(connection, call.id, person_id, kind)
             await came_back(connection, call.id, by)
             await connection.execute(
                 insert(legs).values(
@@ -469,25 +488,6 @@ def _visitor_of(asked: OpenCall, button: Button) -> Visitor:
     if button.requires_visitor_token and asked.invitation_id is None:
         raise VisitorTokenError("this button wants a visitor's token", reason=MISSING)
     return asked.visitor
-
-
-async def _require_first(
-    connection: AsyncConnection, call_id: Id, person_id: Id | None, kind: LegKind
-) -> None:
-    """Raise ConflictError where a participant has a leg of that kind already; the call's row is held."""
-    open_states = (LegState.CONNECTING.value, LegState.LIVE.value)
-    running = await connection.execute(
-        select(legs.c.id)
-        .where(
-            legs.c.call_id == call_id,
-            legs.c.person_id == person_id,  # IS NULL for the visitor
-            legs.c.kind == kind.value,
-            legs.c.state.in_(open_states),
-        )
-        .limit(1)
-    )
-    if running.first() is not None:
-        raise ConflictError("this call has a leg of yours already; end it first")
 
 
 async def _hold(connection: AsyncConnection, call_id: Id) -> None:

@@ -108,7 +108,7 @@ class Chat:
         TooManyRequestsError, and ConflictError where the call does not go on or is full of messages.
         """
         require(by, Permission.CALL_JOIN)
-        view = await self._calls.ready_for_leg(call_id, by=by)
+        view = await self._calls.joined(call_id, by=by)
         if view.state is not CallState.LIVE:
             raise ConflictError("nobody is in this call yet; join it, then write")
         room = self._rooms.setdefault(view.id, _Room())
@@ -128,7 +128,7 @@ class Chat:
         require(by, Permission.CALL_JOIN)
         view = await self._calls.view(call_id, by=by)
         if by.role is not Role.VISITOR:
-            view = await self._calls.ready_for_leg(call_id, by=by)
+            view = await self._calls.joined(call_id, by=by)
         found = await self.stored(view.id, view.tenant_id, after=after, limit=limit)
         held = self._rooms[view.id].held.values() if view.id in self._rooms else ()
         found = [*found, *(message for message in held if message.n > after)]

@@ -70,16 +70,19 @@ class Feeds:
     async def open(self, call_id: str, leg_id: str, offer: str, *, by: Principal, address: str) -> Shown:
         """Answer an offer that takes media with a feed of a leg.
 
-        Raises NotFoundError for whoever is not in the call, ConflictError for one's own leg,
-        OfferRefusedError, TooManyLegsError, BusyError.
+        Raises NotFoundError for whoever is not in the call, ConflictError for one's own leg, and for whoever
+        has none: nobody hears others unseen. OfferRefusedError, TooManyLegsError, BusyError.
         """
         try:
-            await self._calls.ready_for_leg(call_id, by=by)
-        except ConflictError as cause:  # not one of those who took it, or over
+            await self._calls.joined(call_id, by=by)
+        except ConflictError as cause:  # not in it, or over
             raise NotFoundError(NOWHERE) from cause
         leg = self._leg(call_id, leg_id)
         if leg.by.id == by.id:
             raise ConflictError("this leg is your own; watch the others")
+        # Nothing waits from here until the feed is counted: with one's last leg ends what one watches.
+        if all(own.by.id != by.id for own in self._floor.legs_of(call_id)):
+            raise ConflictError("join the call with a leg of your own, then watch the others")
         self._require_room(leg, address)
         feed_id = new_id("feed")
         viewer = Viewer(

@@ -140,13 +140,13 @@ class Legs:
         ]
 
     async def require_in(self, call_id: str, *, by: Principal) -> CallView:
-        """Return a call that somebody is in; NotFoundError for everybody else."""
+        """Return a call that somebody is in, or was lost from; NotFoundError for everybody else."""
         require(by, Permission.CALL_JOIN)
         call = await self._calls.view(call_id, by=by)
         if by.role is not Role.VISITOR:
             try:
-                await self._calls.ready_for_leg(call_id, by=by)
-            except ConflictError as cause:  # not one of those who took it, or over
+                await self._calls.joined(call_id, by=by, or_lost=True)
+            except ConflictError as cause:  # not in it, or over
                 raise NotFoundError(NOWHERE) from cause
         return call
 

@@ -1,14 +1,23 @@
 """The tenant's people in a call: who took part, who still does. Each function works in the caller's turn."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.tables import calls, legs, participants
 from vault.errors import ConflictError
-from vault.model import CallState, Id, LegState, Role
+from vault.model import CallState, Id, LegKind, LegState, Role
 from vault.policy import Principal
+
+LOST: Final = ("silent", "consent_lost", "failed", "access_ended", "interrupted", "shutdown")
+"""Why a leg ended whose owner did not mean to leave its visitor alone."""
+_IN_VAIN: Final = ("setup_timeout", "handshake_failed")  # why one ended that never came up
+
+Required = Callable[[AsyncConnection, str, Principal], Awaitable[None]]
+"""What decides who passes; it raises ConflictError for whoever does not."""
 
 
 async def take_part(
@@ -49,10 +58,10 @@ async def hand_over(connection: AsyncConnection, call_id: str, *, giver: Id, tak
 
 
 async def require_part(connection: AsyncConnection, call_id: str, by: Principal) -> None:
-    """Raise ConflictError for one of the tenant's people who is not in this call; a visitor passes.
+    """Raise ConflictError for one of the tenant's people who may not join this call; a visitor passes.
 
-    Whose it is, and who was heard in it, may come back after a lost connection; who gave it back or handed it
-    over may not.
+    Whose it is, and who was heard in it, may come back with a leg, and does nothing else in it before; who
+    gave it back or handed it over may not.
     """
     heard = (
         select(legs.c.id)
@@ -73,6 +82,48 @@ async def require_part(connection: AsyncConnection, call_id: str, by: Principal)
     )
     if (await connection.execute(query)).first() is None:
         raise ConflictError("you are not in this call; take it first")
+
+
+async def require_in(connection: AsyncConnection, call_id: str, by: Principal) -> None:
+    """Raise ConflictError for one of the tenant's people who is not in this call now; a visitor passes."""
+    if by.role is not Role.VISITOR and not await is_in(connection, call_id, by.id):
+        raise ConflictError("you are not in this call; take it first")
+
+
+async def require_in_or_lost(connection: AsyncConnection, call_id: str, by: Principal) -> None:
+    """Let those pass, too, who may come back and did not mean to leave: what they need for it is theirs."""
+    await require_part(connection, call_id, by)
+    if not await _is_lost(connection, call_id, by):
+        await require_in(connection, call_id, by)
+
+
+async def _is_lost(connection: AsyncConnection, call_id: str, by: Principal) -> bool:
+    last = (
+        select(legs.c.end_reason)
+        .where(legs.c.call_id == call_id, legs.c.person_id == by.id, legs.c.ended_at.is_not(None))
+        .order_by(legs.c.ended_at.desc(), legs.c.id.desc())
+        .limit(1)
+    )
+    return (await connection.execute(last)).scalar_one_or_none() in {*LOST, *_IN_VAIN}
+
+
+async def require_first(
+    connection: AsyncConnection, call_id: Id, person_id: Id | None, kind: LegKind
+) -> None:
+    """Raise ConflictError where a participant has a leg of that kind already; the call's row is held."""
+    open_states = (LegState.CONNECTING.value, LegState.LIVE.value)
+    running = await connection.execute(
+        select(legs.c.id)
+        .where(
+            legs.c.call_id == call_id,
+            legs.c.person_id == person_id,  # IS NULL for the visitor
+            legs.c.kind == kind.value,
+            legs.c.state.in_(open_states),
+        )
+        .limit(1)
+    )
+    if running.first() is not None:
+        raise ConflictError("this call has a leg of yours already; end it first")
 
 
 async def came_back(connection: AsyncConnection, call_id: str, by: Principal) -> None:

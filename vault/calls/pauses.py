@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.calls import capturing, pause_rows
 from vault.calls.calls import Calls
 from vault.calls.floor import Floor
-from vault.calls.participants import require_part
+from vault.calls.participants import require_in
 from vault.calls.pause_rows import PauseRow
 from vault.calls.permits import OpenPause, Permit
 from vault.calls.tellings import Tellings
@@ -201,7 +201,7 @@ class Pauses:
             raise ConflictError("this call has ended")
         if by.role is not Role.SERVICE:
             async with self._database.read() as connection:
-                await require_part(connection, call_id, by)
+                await require_in(connection, call_id, by)
         return self._floor.permit_of(view)
 
     def _is_here(self, call_id: str, by: Principal) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.calls import capturing, unrecorded
 from vault.calls.calls import Calls
 from vault.calls.floor import Floor
-from vault.calls.participants import require_part
+from vault.calls.participants import require_in
 from vault.calls.tellings import Tellings
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -111,7 +111,7 @@ class Withdrawals:
         if view.state is CallState.ENDED:
             raise ConflictError("this call has ended")
         async with self._database.read() as connection:
-            await require_part(connection, call_id, by)
+            await require_in(connection, call_id, by)
         permit = self._floor.permit_of(view)
         permit.unrecorded = True
         capturing.pause(self._floor, call_id)

@@ -16,6 +16,7 @@ from tests.vault.media.workshop import scene
 from tests.webrtc.publisher import PublisherPlan, WhipPublisher
 from vault.calls.buttons import Button, NewButton
 from vault.calls.calls import OpenCall, OpenedCall
+from vault.calls.participants import take_part
 from vault.calls.visitors import Visitor
 from vault.db import tables
 from vault.media.places import (
@@ -204,6 +205,20 @@ async def publishing(house: House, call: OpenedCall, plan: PublisherPlan) -> "As
     token = visitor_headers(house, call)["Authorization"].removeprefix("Bearer ")
     url = f"{house.url}/v1/calls/{call.id}/legs"
     async with WhipPublisher(plan, house.client, url, token) as publisher:
+        await publisher.publish()
+        yield publisher
+
+
+@asynccontextmanager
+async def answering(
+    house: House, call: OpenedCall, role: Role = Role.AGENT, tenant: str = "a"
+) -> "AsyncIterator[WhipPublisher]":
+    """The tenant's person of that role, who took the call, as when it rang, and talks."""
+    async with house.services.database.write() as connection:
+        now, who = house.services.clock.now(), house.people[tenant, role]
+        await take_part(connection, tenant_id=call.tenant_id, call_id=call.id, person_id=who.id, at=now)
+    url, token = f"{house.url}/v1/calls/{call.id}/legs", house.token(role, tenant)
+    async with WhipPublisher(PublisherPlan(video=None), house.client, url, token) as publisher:
         await publisher.publish()
         yield publisher
 

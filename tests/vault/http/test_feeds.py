@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.vault.http.house import House
-from tests.vault.http.recordings import a_call, publishing, visitor_headers
+from tests.vault.http.recordings import a_call, answering, publishing, visitor_headers
 from tests.vault.http.visitors import PAGE
 from tests.webrtc.publisher import PublisherPlan, WhipPublisher
 from tests.webrtc.spectator import Spectator
@@ -134,8 +134,11 @@ async def test_a_leg_of_no_known_kind_is_refused(shared_house: House, kind: str)
 async def test_an_offer_without_the_codec_is_refused_by_name(shared_house: House) -> None:
     """422 offer_refused with the gate's reason; nothing is bound."""
     call = await a_call(shared_house)
-    await taken(shared_house, call)
-    async with publishing(shared_house, call, SOUND) as publisher, Spectator(("audio",)) as spectator:
+    async with (
+        publishing(shared_house, call, SOUND) as publisher,
+        answering(shared_house, call),
+        Spectator(("audio",)) as spectator,
+    ):
         path = f"{publisher.location.removeprefix(shared_house.url)}/feeds"
         offer = (await spectator.offer()).replace("opus/48000", "other/48000")
         status, problem, _ = await shared_house.ask("POST", path, role=Role.AGENT, data=offer, headers=SDP)

@@ -4,11 +4,12 @@ import pytest
 from pydantic import SecretStr
 
 from tests.vault.http.house import House
-from tests.vault.http.recordings import a_call, publishing, visitor_headers
+from tests.vault.http.recordings import a_call, answering, publishing, visitor_headers
 from tests.webrtc.publisher import PublisherPlan
 from vault.calls.relays import Relays
-from vault.model import Role
+from vault.model import Id, Role
 from vault.settings import MediaSettings
+from webrtc.lifecycle import CloseReason
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,6 +36,23 @@ async def test_whoever_is_in_the_call_gets_a_credential_of_its_own(
     names = {server["username"] for answer in answers for server in answer["ice_servers"]}
     assert len(names) == 2
     assert (await shared_house.ask("GET", path, role=Role.AGENT))[0] == 404
+
+
+@pytest.mark.parametrize(("why", "status"), [("silent", 200), ("hangup", 404)])
+async def test_who_was_lost_learns_them_to_come_back_and_who_left_does_not(
+    shared_house: House, why: str, status: int
+) -> None:
+    """A page asks before each leg: without an answer an agent's connection that broke would stay broken."""
+    call = await a_call(shared_house)
+    async with answering(shared_house, call) as publisher:
+        legs = shared_house.rooms.legs.floor.legs
+        leg = legs[Id(publisher.location.rsplit("/", 1)[1])]
+        leg.why = why
+        await leg.peer.close(CloseReason.HANGUP)
+        assert leg.task is not None
+        await leg.task
+        path = f"/v1/calls/{call.id}/ice-servers"
+        assert (await shared_house.ask("GET", path, role=Role.AGENT))[0] == status
 
 
 async def test_a_legs_answer_has_the_servers_in_its_link_header(
