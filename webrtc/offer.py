@@ -36,7 +36,7 @@ class Side:
     """Our part in the media of an offer, and what we agree on for it.
 
     `used` are the offered directions that suit us, `answered` is ours. `resends` takes resending streams
-    (RFC 4588) too.
+    (RFC 4588) too. `keeps_first`: the first m-line is not refused for its kind, it goes without media.
     """
 
     used: frozenset[str]
@@ -44,6 +44,7 @@ class Side:
     extensions: frozenset[str]
     feedback: Mapping[MediaKind, tuple[str, ...]]
     resends: bool
+    keeps_first: bool
 
 
 OUR_SIDE_RECEIVES: Final = Side(
@@ -56,6 +57,7 @@ OUR_SIDE_RECEIVES: Final = Side(
         MediaKind.VIDEO: ("nack", "nack pli", "goog-remb", "transport-cc"),
     },
     resends=True,
+    keeps_first=False,  # who sends offers what it sends, and is refused what it may not
 )
 OUR_SIDE_SENDS: Final = Side(
     used=frozenset({"sendrecv", "recvonly"}),
@@ -67,6 +69,7 @@ OUR_SIDE_SENDS: Final = Side(
         MediaKind.VIDEO: ("nack", "nack pli", "ccm fir", "goog-remb"),
     },
     resends=False,
+    keeps_first=True,  # who watches offers both kinds, whatever there is to see
 )
 
 

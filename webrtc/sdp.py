@@ -7,6 +7,7 @@ the pair, so an offer cannot point us at an address.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from webrtc.codecs import choose
@@ -71,8 +72,9 @@ def read_offer(
 ) -> Offer:
     """Check an offer. Raises OfferRefusedError, and nothing else, for one we do not answer.
 
-    `kinds` is what the connection may carry; an m-line of another kind is answered with port 0. A kind that
-    stands in `codecs` is taken in that codec only. `side` is what we do with the media.
+    `kinds` is what the connection may carry; an m-line of another kind is answered with port 0, or without
+    media where it carries the bundle's transport. A kind that stands in `codecs` is taken in that codec only.
+    `side` is what we do with the media.
     """
     session, sections = split_sections(text, limits)
     if session.has("ice-lite"):
@@ -149,9 +151,17 @@ def _sort_media(sections: list[Section], terms: _Terms) -> list[AcceptedMedia | 
         if section.kind not in taken and section.kind in terms.kinds and not _is_off(section):
             taken.add(section.kind)
             found = _accept(section, mid or str(number), terms)
+        elif number == 0 and terms.side.keeps_first and section.kind in BOTH_KINDS and not _is_off(section):
+            found = _idle(section, mid or str(number), terms)
         media.append(found or RefusedMedia(section.kind, section.protocol, section.formats, mid))
         mids.add(mid or str(number))
     return media
+
+
+def _idle(section: Section, mid: str, terms: _Terms) -> AcceptedMedia | None:
+    """Take an m-line without its media: Chromium loses a bundle whose first one is refused."""
+    found = _accept(section, mid, terms) if choose(section, terms.side, None) is not None else None
+    return None if found is None else replace(found, is_used=False)
 
 
 def _is_off(section: Section) -> bool:

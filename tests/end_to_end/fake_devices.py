@@ -130,7 +130,7 @@ def decode(recording: bytes) -> Seen:
     spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
     return Seen(
         frames=frames,
-        samples_s=len(heard) / RATE_HZ,
+        samples_s=sum(map(len, sound)) / RATE_HZ,
         duration_s=duration_s,
         left=_colour(left, frames),
         right=_colour(right, frames),

@@ -5,7 +5,7 @@
   /** Records the sound of an element until the returned function is called; that gives it in base64. */
   const record = (element) => {
     const [track] = element?.srcObject?.getAudioTracks() ?? [];
-    if (!track) return async () => "";
+    if (track?.readyState !== "live") return async () => ""; // its connection is being made anew
     const recorder = new MediaRecorder(new MediaStream([track]), { mimeType: "audio/webm" });
     const pieces = [];
     recorder.ondataavailable = ({ data }) => pieces.push(data);

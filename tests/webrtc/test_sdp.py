@@ -15,7 +15,16 @@ from webrtc.answer import HostCandidate, LocalTransport, write_answer
 from webrtc.errors import OfferFault, OfferRefusedError
 from webrtc.frames import Codec, MediaKind
 from webrtc.limits import OfferLimits
-from webrtc.offer import AcceptedMedia, DtlsRole, Fingerprint, Offer, RefusedMedia
+from webrtc.offer import (
+    OUR_SIDE_RECEIVES,
+    OUR_SIDE_SENDS,
+    AcceptedMedia,
+    DtlsRole,
+    Fingerprint,
+    Offer,
+    RefusedMedia,
+    Side,
+)
 from webrtc.sdp import read_offer
 
 if TYPE_CHECKING:
@@ -150,6 +159,21 @@ def test_a_kind_the_leg_may_not_carry_gets_port_zero(name: str, kind: MediaKind)
     assert lines.count("a=recvonly") == 1
 
 
+def test_a_viewer_of_a_picture_alone_keeps_the_first_line_for_its_transport() -> None:
+    """A shared screen has no sound. Chromium loses a bundle whose first m-line gets port 0."""
+    text = CHROMIUM.replace("a=sendrecv", "a=recvonly")
+    offer = read_offer(text, LIMITS, kinds={MediaKind.VIDEO}, side=OUR_SIDE_SENDS)
+    assert [(media.codec.kind, media.is_used) for media in offer.accepted] == [
+        (MediaKind.AUDIO, False),
+        (MediaKind.VIDEO, True),
+    ]
+    lines = written(offer, OUR_SIDE_SENDS).split("\r\n")
+    assert [line.split(" ")[1] for line in lines if line.startswith("m=")] == ["5000", "5000"]
+    assert [line for line in lines if line in {"a=inactive", "a=sendonly"}] == ["a=inactive", "a=sendonly"]
+    sound_alone = read_offer(text, LIMITS, kinds={MediaKind.AUDIO}, side=OUR_SIDE_SENDS)
+    assert [media.codec.kind for media in sound_alone.accepted] == [MediaKind.AUDIO]
+
+
 def test_an_offer_of_refused_kinds_only_is_refused() -> None:
     """Whether the other kind is missing or only not sent."""
     head, tail = CHROMIUM.split("m=video", 1)
@@ -200,12 +224,12 @@ def test_no_text_of_the_offer_reaches_the_answer_unasked() -> None:
     assert "canary" not in written(read_offer(offer, LIMITS))
 
 
-def written(offer: Offer) -> str:
+def written(offer: Offer, side: Side = OUR_SIDE_RECEIVES) -> str:
     """The answer to an offer, with plain values of ours."""
     local = LocalTransport(
         "ourname", "p" * 32, Fingerprint("sha-256", "AA"), [HostCandidate("1", 1, "127.0.0.1", 5000)]
     )
-    return write_answer(offer, local)
+    return write_answer(offer, local, side)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import async_playwright
 
-from tests.browser.widget.shop import CHROMIUM_ARGS
+from tests.servers.chromium import ARGUMENTS
 from tests.servers.parts import need
 from tests.webrtc.legs import LOOPBACK, Leg, eventually
 from tests.webrtc.test_tap import Viewer
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 WEAK_BPS = 150_000
+CAMERA = "--use-fake-device-for-media-stream"  # at its full rate: it is to send more than a weak viewer takes
 PAGE = """async () => {
   const wanted = { audio: true, video: { width: 640, height: 480 } };
   const media = await navigator.mediaDevices.getUserMedia(wanted);
@@ -50,7 +51,7 @@ async def leg_of_chromium() -> AsyncIterator[Leg]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=need("chromium")["chromium"], args=CHROMIUM_ARGS
+            executable_path=need("chromium")["chromium"], args=[*ARGUMENTS, CAMERA]
         )
         context = await browser.new_context(permissions=["camera", "microphone"])
         opened = await context.new_page()
