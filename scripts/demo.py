@@ -13,6 +13,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.end_to_end import in_the_call  # noqa: E402  # after the path
 from tests.end_to_end.fake_devices import AGENT, VISITOR, is_what_was_shown  # noqa: E402  # after the path
 from tests.end_to_end.journey import Journey, describe, open_journey, require  # noqa: E402  # after the path
 from tests.end_to_end.program import running_program  # noqa: E402  # after the path
@@ -48,8 +49,21 @@ def talk_steps(talk: Talk) -> list[tuple[str, Callable[[], Any]]]:
         ("a visitor presses the button and accepts", talk.visitor_calls),
         ("it rings at the agent, who takes the call", talk.agent_takes),
         ("each sees and hears the other: colours and tones are the other's own", talk.both_see_and_hear),
+        ("they write to each other", lambda: in_the_call.write_to_each_other(talk)),
+        (
+            "the agent pauses the recording for card data, and resumes",
+            lambda: in_the_call.pause_and_resume(talk),
+        ),
+        ("notes how it went", lambda: in_the_call.note_it(talk)),
         ("the agent hangs up, and the visitor's call ends", talk.agent_hangs_up),
         ("two recordings, each of one side", lambda: both_sides(talk)),
+        (
+            "the call on one clock: both sides, the pause, what happened",
+            lambda: in_the_call.tell_one_story(talk),
+        ),
+        ("a WAV export: the visitor left, the agent right", lambda: in_the_call.export_the_sound(talk)),
+        ("a WebM export: both side by side", lambda: in_the_call.export_the_picture(talk)),
+        ("the whole call is erased by one request", lambda: in_the_call.erase_the_call(talk)),
     ]
 
 
