@@ -40,6 +40,8 @@ HELD_BY = {
     "vault/calls/recorder.py": "tests/vault/calls/test_legs.py",
     "vault/calls/stage.py": "tests/vault/calls/test_feeds.py",
     "vault/calls/tellings.py": "tests/vault/calls/test_feeds.py",
+    # A link is good for one call; which one, its calls say.
+    "vault/calls/invited.py": "tests/vault/calls/test_invitations.py",
     # Whether a message is kept is a question of the chat alone.
     "vault/calls/keeping.py": "tests/vault/calls/test_chat.py",
     "vault/calls/papers.py": "tests/vault/http/test_history.py",

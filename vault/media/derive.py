@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from vault.errors import DerivationError
-from vault.media.sandbox import drop_output, end_child, entry, start_child
+from vault.media.sandbox import Patience, end_child, entry, start_child
 
 OUTPUT_LIMIT_BYTES: Final = 8 * 1024 * 1024  # four hours of peaks and a poster are under 1 MiB
 GRACE_S: Final = 20.0  # how long the child may leave a block unread, or take to answer after the last one
@@ -34,6 +34,7 @@ class Derivation:
     """One child. Use it as ``async with``; ``feed`` the file in order, then ``result``."""
 
     def __init__(self, media_type: str, *, memory_bytes: int, cpu_s: float) -> None:
+        self._patience = Patience(cpu_s, GRACE_S)
         self._arguments = [media_type, str(memory_bytes), str(max(1, round(cpu_s)))]
         self._process: asyncio.subprocess.Process | None = None
         self._output: asyncio.Task[bytes] | None = None
@@ -56,7 +57,6 @@ class Derivation:
         if self._output is not None:
             self._output.cancel()
             await asyncio.gather(self._output, return_exceptions=True)
-        await drop_output(process)
 
     async def feed(self, block: bytes) -> None:
         """Hand over the next bytes; a child that went away is noticed in ``result``, not here."""
@@ -64,7 +64,7 @@ class Derivation:
             return
         try:
             self._process.stdin.write(block)
-            async with asyncio.timeout(GRACE_S):
+            async with self._patience.word():
                 await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
             self._refused = True
@@ -78,7 +78,7 @@ class Derivation:
             raise DerivationError("the child was not started")
         try:
             self._process.stdin.close()
-            async with asyncio.timeout(GRACE_S):
+            async with self._patience.word():
                 output = await self._output
                 code = await self._process.wait()
         except TimeoutError as cause:

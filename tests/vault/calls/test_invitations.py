@@ -17,7 +17,14 @@ from vault.calls.routing import Routing
 from vault.calls.visitors import Field, Visitor
 from vault.clock import TurnableClock
 from vault.db.tables import invitations
-from vault.errors import ForbiddenError, InvalidError, KeyForgottenError, LinkDeadError, NotFoundError
+from vault.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    KeyForgottenError,
+    LinkDeadError,
+    NotFoundError,
+)
 from vault.model import ConsentChoice, ErasureReason, Id, Role, new_id
 from vault.policy import Principal
 
@@ -102,6 +109,50 @@ async def test_a_link_is_good_until_its_visitor_was_heard_and_then_no_more(any_d
         with pytest.raises(LinkDeadError):
             await act
     assert await work.invitations.opened(second.id)
+
+
+async def test_of_the_calls_that_a_link_opened_one_is_joined(any_desk: Desk) -> None:
+    """Whichever it is, and whichever was opened last: it uses the link up, for all of them."""
+    work, ada = any_desk.work, await any_desk.agent("Ada")
+    made = await invite(any_desk, ada)
+    first, second, third = [await follow(work, made) for _ in range(3)]
+    _, leg_id = await talk(any_desk, first)
+    assert ada.types() == ["call.ringing"]
+    for act in (follow(work, made), work.invitations.look(made.id, made.secret)):
+        with pytest.raises(LinkDeadError):
+            await act
+    assert await state_of(work, made, ada.who) == "used"
+    with pytest.raises(ConflictError, match="another call"):
+        await talk(any_desk, second)
+    await any_desk.leave(first, leg_id)
+    with pytest.raises(ConflictError, match="another call"):
+        await talk(any_desk, third)
+    assert ada.types() == ["call.gone"]
+    assert (await work.invitations.end_over(), await work.invitations.end_over()) == (1, 0)
+    assert await state_of(work, made, ada.who) == "used"
+
+
+async def test_of_two_calls_of_a_link_that_are_joined_at_once_one_is(any_desk: Desk) -> None:
+    """The other is refused before it is heard; a leg that never came up leaves the link to the next."""
+    work, ada = any_desk.work, await any_desk.agent("Ada")
+    made = await invite(any_desk, ada)
+    opened = [await follow(work, made) for _ in range(2)]
+
+    async def joins(call: OpenedCall) -> Id:
+        visitor, leg_id = work.visitor(call), new_id("leg")
+        await work.calls.answer_notice(
+            call.id, ConsentChoice.ACCEPTED, notice_hash=call.notice.hash, language="en", by=visitor
+        )
+        await work.calls.leg_joined(await work.calls.ready_for_leg(call.id, by=visitor), leg_id, visitor)
+        return leg_id
+
+    done = await asyncio.gather(*map(joins, opened), return_exceptions=True)
+    (refused,) = [one for one in done if isinstance(one, BaseException)]
+    assert isinstance(refused, ConflictError)
+    ((call, leg_id),) = [(call, one) for call, one in zip(opened, done, strict=True) if isinstance(one, str)]
+    await work.calls.leg_ended(call.id, leg_id, reason="setup_timeout", call_goes_on=True)
+    await talk(any_desk, await follow(work, made))
+    assert await state_of(work, made, ada.who) == "used"
 
 
 async def test_whatever_is_wrong_with_a_link_looks_the_same(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Final, Self
 
 from vault.errors import DerivationError
 from vault.media.composing.job import Job
-from vault.media.composing.talk import FRAME_LIMIT_BYTES, HEAD, Kind
-from vault.media.sandbox import drop_output, end_child, entry, start_child
+from vault.media.composing.talk import FRAME_LIMIT_BYTES, HEAD, Kind, needed
+from vault.media.sandbox import Patience, end_child, entry, start_child
 
 GRACE_S: Final = 120.0  # between two words of a child that is last in line on a busy machine
 Reads = Callable[[], Awaitable[bytes]]
@@ -37,6 +37,7 @@ class Composition:
         self._reads = reads
         self._arguments = (str(memory_bytes), str(max(1, round(cpu_s))), str(nice))
         self._told = told
+        self._patience = Patience(cpu_s, GRACE_S)
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -50,7 +51,6 @@ class Composition:
         """End the child, whatever it is doing."""
         if self._process is not None:
             await end_child(self._process)
-            await drop_output(self._process)
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield the product piece by piece; raises DerivationError where the child fails, in words or not.
@@ -66,8 +66,8 @@ class Composition:
                 yield content
             elif kind is Kind.PROGRESS and len(content) == 1:
                 self._told(min(99, content[0]))
-            elif kind is Kind.NEED and len(content) == 1 and content[0] < len(self._reads):
-                await self._say(Kind.BLOCK, await self._reads[content[0]]())
+            elif kind is Kind.NEED and (wanted := needed(content)) < len(self._reads):
+                await self._say(Kind.BLOCK, await self._reads[wanted]())
             else:
                 raise DerivationError("the child said what no child of ours says")
 
@@ -77,7 +77,7 @@ class Composition:
         try:
             self._process.stdin.write(HEAD.pack(kind, len(content)))
             self._process.stdin.write(content)
-            async with asyncio.timeout(GRACE_S):
+            async with self._patience.word():
                 await self._process.stdin.drain()
         except (OSError, TimeoutError) as cause:
             raise DerivationError("the child does not listen") from cause
@@ -86,7 +86,7 @@ class Composition:
         if self._process is None or self._process.stdout is None:
             raise DerivationError("the child was not started")
         try:
-            async with asyncio.timeout(GRACE_S):
+            async with self._patience.word():
                 number, length = HEAD.unpack(await self._process.stdout.readexactly(HEAD.size))
                 if length > FRAME_LIMIT_BYTES:
                     raise DerivationError("the child said too much at once")

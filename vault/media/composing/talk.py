@@ -10,6 +10,8 @@ from enum import IntEnum
 from typing import BinaryIO, Final
 
 HEAD: Final = struct.Struct(">BI")
+NUMBER: Final = struct.Struct(">H")  # of an input: a long call has some hundred recordings
+NO_INPUT: Final = 1 << 16
 FRAME_LIMIT_BYTES: Final = 9 * 1024 * 1024  # a fragment of the largest size and its head
 BLOCK_BYTES: Final = 512 * 1024  # of one answer: some seconds of media
 
@@ -17,12 +19,17 @@ BLOCK_BYTES: Final = 512 * 1024  # of one answer: some seconds of media
 class Kind(IntEnum):
     """What a frame is."""
 
-    NEED = 1  # child: the next block of input number (one byte) is wanted
+    NEED = 1  # child: the next block of input number (two bytes) is wanted
     BLOCK = 2  # parent: here it is; empty at the end
     JOB = 3  # parent: what is to be made
     MADE = 4  # child: the next piece of the product
     PROGRESS = 5  # child: done so many per cent (one byte)
     DONE = 6  # child: that was all
+
+
+def needed(content: bytes) -> int:
+    """Tell which input a child asks for; of what is no number, one there is not."""
+    return int(NUMBER.unpack(content)[0]) if len(content) == NUMBER.size else NO_INPUT
 
 
 class Mouth:
@@ -47,7 +54,7 @@ class Mouth:
 
     def need(self, number: int) -> bytes:
         """Ask for the next block of an input."""
-        self.say(Kind.NEED, bytes((number,)))
+        self.say(Kind.NEED, NUMBER.pack(number))
         return self.hear(Kind.BLOCK)
 
     def _exactly(self, length: int) -> bytes:
