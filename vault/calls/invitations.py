@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.calls.buttons import Button, Buttons
 from vault.calls.calls import Calls, OpenCall, OpenedCall
 from vault.calls.notice import Language
-from vault.calls.visitors import Field, Visitor, index_of
+from vault.calls.visitors import Visitor, indexes_of
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, invitations, legs
@@ -256,11 +256,11 @@ class Invitations:
         sealed = await self._blobs.seal(
             tenant_id=tenant_id, object_id=invitation_id, part=PERSONAL_PART, value=given
         )
-        hashes = {
-            name: (await index_of(self._blobs, tenant_id, Field(name), value)).hex()
-            for name, value in given.items()
+        found_by = await indexes_of(self._blobs, tenant_id, visitor)
+        return {
+            "personal": sealed,
+            "indexes": {field.value: keyed.hex() for field, keyed in found_by.items()},
         }
-        return {"personal": sealed, "indexes": hashes}
 
     async def _personal(self, row: Row[Any]) -> dict[str, str]:
         if row.personal is None:

@@ -11,12 +11,12 @@ from sqlalchemy import Select, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.tables import call_indexes
+from vault.errors import InvalidError
 from vault.keys.blobs import Blobs
 from vault.model import Id
 
 PERSONAL_PART: Final = "call-personal"
 _SPACES: Final = re.compile(r"\s+")
-_NOT_DIGITS: Final = re.compile(r"[^0-9]")
 _TRUNK_ZERO: Final = re.compile(r"\(\s*0\s*\)")  # +44 (0)20 … : dialled at home only
 
 
@@ -53,8 +53,9 @@ def canonical(field: Field, value: str) -> str:
     """Write a value in the one form in which it is looked for.
 
     A reference is opaque and stays as it is. Of a number the digits count, with ``+`` before those that begin
-    with ``+`` or ``00``: a number without its country is another one. Names and addresses lose case, width
-    and doubled spaces.
+    with ``+`` or ``00``: a number without its country is another one. What has letters is no number, and is
+    never the same as one. Names and addresses lose case, width and doubled spaces. Empty where nothing is
+    said: such a value is nobody's, and finds nobody.
     """
     match field:
         case Field.REFERENCE:
@@ -68,10 +69,25 @@ def canonical(field: Field, value: str) -> str:
 
 
 async def index_of(blobs: Blobs, tenant_id: Id, field: Field, value: str) -> bytes:
-    """Give the keyed hash of a value; equal values of two fields have nothing in common."""
+    """Give the keyed hash of a value; equal values of two fields have nothing in common.
+
+    Raises InvalidError for a value that says nothing: what many left empty is not theirs in common.
+    """
     told = canonical(field, value)
+    if not told:
+        raise InvalidError("this says nothing of a visitor; ask for what identifies one")
     text = told if field is Field.REFERENCE else f"{field.value}:{told}"
     return await blobs.index(tenant_id=tenant_id, text=text)
+
+
+async def indexes_of(blobs: Blobs, tenant_id: Id, visitor: Visitor) -> dict[Field, bytes]:
+    """Give the keyed hash of each thing that is known of a visitor, and says something."""
+    said = {Field(name): value for name, value in visitor.given().items()}
+    return {
+        field: await index_of(blobs, tenant_id, field, value)
+        for field, value in said.items()
+        if canonical(field, value)
+    }
 
 
 async def sealed(
@@ -90,14 +106,10 @@ async def sealed(
 
 async def indexes(blobs: Blobs, *, tenant_id: Id, call_id: Id, visitor: Visitor) -> list[dict[str, Any]]:
     """Write the rows by which the call will be found."""
+    found_by = await indexes_of(blobs, tenant_id, visitor)
     return [
-        {
-            "call_id": call_id,
-            "tenant_id": tenant_id,
-            "field": name,
-            "keyed": await index_of(blobs, tenant_id, Field(name), value),
-        }
-        for name, value in visitor.given().items()
+        {"call_id": call_id, "tenant_id": tenant_id, "field": field.value, "keyed": keyed}
+        for field, keyed in found_by.items()
     ]
 
 
@@ -122,10 +134,12 @@ def _folded(value: str) -> str:
 
 def _number(value: str) -> str:
     written = unicodedata.normalize("NFKC", value).strip()
+    if any(char.isalpha() for char in written):  # "unknown", 1-800-FLOWERS, sip:grace
+        return _SPACES.sub("", _folded(value))
     is_whole = written.startswith(("+", "00"))
     if is_whole:
         written = _TRUNK_ZERO.sub("", written)
-    digits = _NOT_DIGITS.sub("", written)
+    digits = "".join(str(unicodedata.decimal(char)) for char in written if char.isdecimal())
     if written.startswith("00"):
         digits = digits[2:]
-    return f"+{digits}" if is_whole else digits
+    return f"+{digits}" if is_whole and digits else digits
