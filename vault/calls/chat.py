@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.calls import Calls, CallView
 from vault.calls.keeping import is_going, is_paused, keeps_text
+from vault.calls.permits import Permit
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import calls, messages
@@ -67,6 +68,10 @@ class Tellings(Protocol):
 
     def when_over(self, act: Callable[[Id], None], /) -> None:
         """Have the end of each call told."""
+        ...
+
+    def permit_of(self, call_id: Id, /) -> Permit | None:
+        """Give what this process knows of a call's recording, if it carries it."""
         ...
 
 
@@ -168,17 +173,19 @@ class Chat:
 
     async def _written(self, view: CallView, room: _Room, made: Message, key_hash: bytes) -> Message:
         """Give a message its place, and store it where the visitor agreed to be recorded."""
-        ready = await self._sealed(view, made) if await self._keeps(view.id) else None
+        async with self._database.read() as connection:
+            await self._require_unpaused(connection, view.id)
+            keeps = await self._keeps(connection, view.id)
+        ready = await self._sealed(view, made) if keeps else None
         async with self._database.write() as connection:
             await connection.execute(select(calls.c.id).where(calls.c.id == view.id).with_for_update())
             if not await is_going(connection, view.id):
                 self._over(view.id)  # its end may have been told before this began
                 raise ConflictError("this call has ended")
-            if await is_paused(connection, view.id):
-                raise ChatPausedError("the recording is paused, and the chat with it")
+            await self._require_unpaused(connection, view.id)
             made = replace(made, n=await self._next(connection, view.id, room), kept=ready is not None)
             # Asked again under the lock: who withdrew while we sealed is not stored.
-            if ready is not None and await keeps_text(connection, view.id):
+            if ready is not None and await self._keeps(connection, view.id):
                 chat_id, sealed = ready
                 await connection.execute(update(calls).where(calls.c.id == view.id).values(chat_id=chat_id))
                 await connection.execute(insert(messages).values(_row(view, chat_id, made, key_hash, sealed)))
@@ -191,9 +198,12 @@ class Chat:
                 room.held.pop(next(iter(room.held)))
         return made
 
-    async def _keeps(self, call_id: Id) -> bool:
-        async with self._database.read() as connection:
-            return await keeps_text(connection, call_id)
+    async def _keeps(self, connection: AsyncConnection, call_id: Id) -> bool:
+        return await keeps_text(connection, call_id, self._tellings.permit_of(call_id))
+
+    async def _require_unpaused(self, connection: AsyncConnection, call_id: Id) -> None:
+        if await is_paused(connection, call_id, self._tellings.permit_of(call_id)):
+            raise ChatPausedError("the recording is paused, and the chat with it")
 
     async def _sealed(self, view: CallView, made: Message) -> tuple[Id, bytes]:
         """Seal a message under the key of the call's chat, which the first one makes."""

@@ -1,18 +1,25 @@
-"""Whether what is written in a call is kept, or may be written at all: asked in one place."""
+"""Whether what is written in a call is kept, or may be written at all: asked in one place.
+
+A pause or a withdrawal holds in memory before it is written, and where it cannot be: what this process knows
+of the call (``permit``) is asked with the rows.
+"""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.pause_rows import open_pause
+from vault.calls.permits import Permit
 from vault.db.tables import buttons, calls, consents, erasures
 from vault.model import CallState, ConsentChoice
 
 
-async def keeps_text(connection: AsyncConnection, call_id: str) -> bool:
+async def keeps_text(connection: AsyncConnection, call_id: str, permit: Permit | None) -> bool:
     """Tell whether a message of a call is stored: only what its visitor agreed to have recorded is.
 
     The caller holds the call's row, so that the answer is still true when the message is written.
     """
+    if permit is not None and not permit.may_begin:
+        return False
     query = (
         select(consents.c.choice, buttons.c.records, calls.c.unrecorded_at)
         .select_from(calls)
@@ -28,8 +35,10 @@ async def keeps_text(connection: AsyncConnection, call_id: str) -> bool:
     return bool(row.records) and row.choice == ConsentChoice.ACCEPTED.value
 
 
-async def is_paused(connection: AsyncConnection, call_id: str) -> bool:
+async def is_paused(connection: AsyncConnection, call_id: str, permit: Permit | None) -> bool:
     """Tell whether nothing of a call may be kept for now, and so nothing written."""
+    if permit is not None and permit.pause is not None:
+        return True
     return await open_pause(connection, call_id) is not None
 
 

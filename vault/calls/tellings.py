@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from vault.calls.calls import CallView
 from vault.calls.floor import Floor, LiveLeg
+from vault.calls.permits import Permit
 from vault.db.engine import Database
 from vault.db.tables import participants
 from vault.errors import VaultError
@@ -56,6 +57,10 @@ class Tellings:
     def when_over(self, act: Callable[[Id], None]) -> None:
         """Have the end of each call told to a part of this process; ``act`` neither waits nor fails."""
         self._when_over.append(act)
+
+    def permit_of(self, call_id: Id) -> Permit | None:
+        """Give what this process knows of a call's recording, if it carries it."""
+        return self._floor.permits.get(call_id)
 
     async def everybody(self, call_id: Id) -> frozenset[Id]:
         """Name the visitor and the people in a call, those too who have no leg yet."""

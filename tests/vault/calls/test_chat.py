@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from tests.vault.calls.test_pauses import AwayEngine
 from tests.vault.calls.writers import Writers
 from tests.vault.media.workshop import Workshop, open_workshop
 from vault.calls import chat
 from vault.calls.chat import PER_MINUTE, Chat
+from vault.calls.pauses import Pauses
+from vault.calls.withdrawals import Withdrawals
 from vault.clock import TurnableClock
 from vault.db.tables import messages
 from vault.errors import (
     ChatPausedError,
     ConflictError,
     ConsentMissingError,
+    DependencyError,
     ForbiddenError,
     IdempotencyConflictError,
     NotFoundError,
@@ -126,12 +130,38 @@ async def test_without_a_yes_nothing_is_stored(any_work: Workshop) -> None:
     assert await texts(writers.chat, talk.call.id, talk.visitor) == []
 
 
+@pytest.mark.parametrize("stop", ["pause", "withdrawal"])
+async def test_what_stops_the_recording_stops_the_chat_before_it_is_written(
+    work: Workshop, monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    """The database does not take it: a pause holds all the same, and after a withdrawal nothing is stored."""
+    writers = Writers(work)
+    talk = await writers.talk()
+    rooms = (work.database, work.ledger, work.calls, writers.floor, writers.tellings, work.clock)
+    writers.floor.permit_of(await work.calls.view(talk.call.id, by=talk.agent))
+    with monkeypatch.context() as patched:
+        patched.setattr(work.database, "_writer", AwayEngine())
+        if stop == "pause":
+            pause = await Pauses(*rooms, remind_s=60).begin(talk.call.id, by=talk.agent)
+            assert not pause.is_durable
+        else:
+            with pytest.raises(DependencyError):
+                await Withdrawals(*rooms).withdraw(talk.call.id, by=talk.visitor)
+    if stop == "pause":
+        with pytest.raises(ChatPausedError):
+            await writers.chat.post(talk.call.id, SECRET, key="1", by=talk.visitor)
+    else:
+        assert not (await writers.chat.post(talk.call.id, SECRET, key="1", by=talk.visitor)).kept
+    async with work.database.read() as connection:
+        assert (await connection.execute(select(messages))).all() == []
+
+
 async def test_during_a_pause_nothing_is_taken(work: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused, neither stored nor told, and taken again afterwards."""
     writers = Writers(work)
     talk = await writers.talk()
 
-    async def paused(_connection: object, _call_id: str) -> bool:
+    async def paused(_connection: object, _call_id: str, _permit: object) -> bool:
         return True
 
     with monkeypatch.context() as patched:

@@ -262,7 +262,7 @@ async def test_what_else_is_kept_of_a_call_asks_whether_it_may(work: Workshop) -
         async with open_studio(await work.reborn()) as fresh:
             assert await fresh.pauses.is_paused(call.id)
         async with work.database.read() as connection:
-            assert await keeping.is_paused(connection, call.id)
+            assert await keeping.is_paused(connection, call.id, None)
         await studio.pauses.resume(call.id, pause.id, by=work.by(Role.SERVICE))
         assert not await studio.pauses.is_paused(call.id)
 

@@ -26,7 +26,8 @@ class Writers:
     def __init__(self, work: Workshop) -> None:
         self.work = work
         self.told: list[Told] = []
-        self.tellings = Tellings(work.database, Floor(), Ear(self.told), Bell(self.told))
+        self.floor = Floor()
+        self.tellings = Tellings(work.database, self.floor, Ear(self.told), Bell(self.told))
         self.chat = Chat(work.database, work.keys, work.blobs, work.calls, self.tellings, work.clock)
         self.history = History(work.database, work.blobs, work.ledger, self.chat, work.notes, work.clock)
 
