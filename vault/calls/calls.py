@@ -21,6 +21,7 @@ from vault.calls.participants import (
     require_in_or_lost,
     require_part,
 )
+from vault.calls.standing import Hears, consent_of, standing_of
 from vault.calls.visitors import Visitor, add_indexes, indexes, sealed
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -196,7 +197,7 @@ class Calls:
                 raise ConflictError("this call has ended; press the button again")
             if call.notice_hash != notice_hash or call.language != language:
                 raise NoticeChangedError("this is not the notice of this call; show it again")
-            before = await self._consent(connection, call_id)
+            before = await consent_of(connection, call_id)
             if before is not None:
                 if before.choice != choice:
                     raise ConflictError("the notice has been answered already")
@@ -236,11 +237,17 @@ class Calls:
         return view
 
     async def leg_joined(
-        self, call: CallView, leg_id: Id, by: Principal, kind: LegKind | str = LegKind.CAMERA
+        self,
+        call: CallView,
+        leg_id: Id,
+        by: Principal,
+        kind: LegKind | str = LegKind.CAMERA,
+        hears: Hears = lambda _: None,
     ) -> None:
         """Write the row of a leg that is being set up; one leg of a kind at a time per participant.
 
         Raises ConflictError where another leg was faster or the call has ended since it was read.
+        ``hears`` is told what stands about the recording while nobody can change it.
         """
         kind, person_id = LegKind(kind), None if by.role is Role.VISITOR else by.id
         async with self._database.write() as connection:
@@ -249,6 +256,7 @@ class Calls:
                 raise ConflictError("this call has ended; press the button again")
             await require_part(connection, call.id, by)
             await require_first(connection, call.id, person_id, kind)
+            hears(await standing_of(connection, now))
             await came_back(connection, call.id, by)
             await connection.execute(
                 insert(legs).values(
@@ -415,9 +423,6 @@ class Calls:
         require_own_call(by, row.id)
         return row
 
-    async def _consent(self, connection: AsyncConnection, call_id: str) -> Row[Any] | None:
-        return (await connection.execute(select(consents).where(consents.c.call_id == call_id))).first()
-
     async def _view(self, connection: AsyncConnection, call: Row[Any]) -> CallView:
         button = (
             await connection.execute(
@@ -426,7 +431,7 @@ class Calls:
                 .where(buttons.c.id == call.button_id)
             )
         ).one()
-        consent = await self._consent(connection, call.id)
+        consent = await consent_of(connection, call.id)
         rule = button.on_withdrawal if consent is None else consent.withdrawal_rule or button.on_withdrawal
         return CallView(
             id=call.id,
@@ -449,15 +454,8 @@ class Calls:
 
     async def _end_when_empty(self, connection: AsyncConnection, call_id: Id, *, reason: str) -> bool:
         """End a call that its visitor is not in, or say no; its row is held, so nobody joins meanwhile."""
-        running = await connection.execute(
-            select(legs.c.id)
-            .where(
-                legs.c.call_id == call_id,
-                legs.c.person_id.is_(None),
-                legs.c.state != LegState.ENDED.value,
-            )
-            .limit(1)
-        )
+        theirs = (legs.c.call_id == call_id, legs.c.person_id.is_(None), legs.c.state != LegState.ENDED.value)
+        running = await connection.execute(select(legs.c.id).where(*theirs).limit(1))
         if running.first() is not None:
             return False
         await self._end(connection, call_id, reason=reason)

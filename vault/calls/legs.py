@@ -112,7 +112,7 @@ class Legs:
                 answer = await leg.peer.answer(offer)
             await self._replace(replaced)
             joined = True  # from here on there may be a row, and whoever made it sees it ended
-            await self._calls.leg_joined(call, leg.id, by, kind)
+            await self._calls.leg_joined(call, leg.id, by, kind, leg.permit.narrow)
             await self._recorder.attach(leg)
         except ConflictError:
             await self._give_up(leg)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from vault.calls.calls import CallView
+from vault.calls.standing import Standing
 from vault.model import ConsentChoice, Id, RecordingState
 from vault.policy import Principal
 
@@ -53,6 +54,17 @@ class Permit:
             call.unrecorded,
             None if pause is None else OpenPause(pause.id, pause.begun_at, is_written=True),
         )
+
+    def narrow(self, standing: Standing) -> None:
+        """Take over what the rows say against a recording.
+
+        What they say for it may be older than what is known here: a no, once said, is never taken back.
+        """
+        if standing.consent in _NOT_ACCEPTED:
+            self.consent = standing.consent
+        self.unrecorded = self.unrecorded or standing.unrecorded
+        if self.pause is None and standing.pause is not None:
+            self.pause = OpenPause(standing.pause.id, standing.pause.begun_at, is_written=True)
 
     def state(self, *, full: bool = False) -> RecordingState:
         """Tell whether a party is recorded; ``full`` for one whose recording reached its limit.
@@ -96,6 +108,7 @@ class Permits:
 
     def __init__(self) -> None:
         self._permits: dict[Id, Permit] = {}
+        self._withdrawn: set[Id] = set()  # whose withdrawal is being written, or waits for the database
 
     def __iter__(self) -> Iterator[Permit]:
         """Go through all of them, while others come and go."""
@@ -116,11 +129,29 @@ class Permits:
             found = self._permits[call.id] = Permit.of(call)
         elif found.consent is None:
             found.consent = call.consent
-        return found
+        found.narrow(Standing(call.consent, call.unrecorded))
+        return self._heeding(found)
 
     def seen(self, call: CallView) -> Permit:
         """Tell what holds for a call that is only looked at."""
-        return self._permits.get(call.id) or Permit.of(call)
+        return self._permits.get(call.id) or self._heeding(Permit.of(call))
+
+    def withdraw(self, call_id: Id) -> None:
+        """Have a call's recording stopped by its visitor, also where nobody has joined it yet."""
+        self._withdrawn.add(call_id)
+        if (permit := self._permits.get(call_id)) is not None:
+            self._heeding(permit)
+
+    def withdrawn(self, call_id: Id, *, written: bool) -> None:
+        """Remember the rows from here on, not the wish: they say the same, or that there was no yes."""
+        if written:
+            self.withdraw(call_id)  # a permit may have been made meanwhile, from what was read before
+        self._withdrawn.discard(call_id)
+
+    def _heeding(self, permit: Permit) -> Permit:
+        if permit.call_id in self._withdrawn and permit.consent is ConsentChoice.ACCEPTED:
+            permit.consent = ConsentChoice.WITHDRAWN
+        return permit
 
     def forget(self, call_id: Id) -> None:
         """Drop the permit of a call that is over, unless its pause is still to be written."""

@@ -17,6 +17,7 @@ from vault.calls import capturing, unrecorded
 from vault.calls.calls import Calls
 from vault.calls.floor import Floor
 from vault.calls.participants import require_in
+from vault.calls.standing import consent_of
 from vault.calls.tellings import Tellings
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -81,13 +82,13 @@ class Withdrawals:
         self.halt(call_id, by=by)
         try:
             stopped, tenant_id = await self._write_withdrawal(Id(call_id), by)
-        except ConflictError:
-            self._owed.pop(Id(call_id), None)
+        except (ConflictError, NotFoundError):
+            self._settle(Id(call_id), written=False)
             raise
-        except VaultError:
+        except BaseException:  # the database does not answer, or whoever asks went away meanwhile
             self._owed[Id(call_id)] = by
             raise
-        self._owed.pop(Id(call_id), None)
+        self._settle(Id(call_id), written=True)
         await self._finish(tenant_id, Id(call_id), stopped.rule, ErasureReason.CONSENT_WITHDRAWN)
         return stopped
 
@@ -95,9 +96,7 @@ class Withdrawals:
         """Capture nothing more of the visitor's call, whatever may be written of it; it needs no database."""
         require(by, Permission.CALL_CONSENT)
         require_own_call(by, call_id)
-        permit = self._floor.permits.get(call_id)
-        if permit is not None and permit.consent is ConsentChoice.ACCEPTED:
-            permit.consent = ConsentChoice.WITHDRAWN
+        self._floor.permits.withdraw(Id(call_id))
         capturing.pause(self._floor, call_id)
 
     async def unrecord(self, call_id: str, *, by: Principal) -> Stopped:
@@ -129,11 +128,14 @@ class Withdrawals:
                 except VaultError as error:
                     log.warning("withdrawal.waits", call=call_id, error=type(error).__name__)
 
+    def _settle(self, call_id: Id, *, written: bool) -> None:
+        self._owed.pop(call_id, None)
+        self._floor.permits.withdrawn(call_id, written=written)
+
     async def _write_withdrawal(self, call_id: Id, by: Principal) -> tuple[Stopped, Id]:
         async with self._database.write() as connection:
             call = await self._held(connection, call_id, by)
-            found = await connection.execute(select(consents).where(consents.c.call_id == call_id))
-            consent = found.first()
+            consent = await consent_of(connection, call_id)
             if consent is None:
                 raise ConsentMissingError("the notice has not been answered: there is nothing to take back")
             if consent.choice == ConsentChoice.WITHDRAWN:

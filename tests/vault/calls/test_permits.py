@@ -3,9 +3,10 @@
 from dataclasses import replace
 from itertools import product
 
-from vault.calls.permits import OpenPause, Permit
+from vault.calls.calls import CallView
+from vault.calls.permits import OpenPause, Permit, Permits
 from vault.clock import SystemClock
-from vault.model import RECORDING_MOVES, ConsentChoice, RecordingState, new_id
+from vault.model import RECORDING_MOVES, CallState, ConsentChoice, RecordingState, new_id
 
 PAUSE = OpenPause(new_id("pau"), SystemClock().now(), is_written=True)
 CALL, TENANT = new_id("call"), new_id("ten")
@@ -48,3 +49,39 @@ def test_what_can_happen_to_a_call_is_in_the_table_of_moves() -> None:
         for other, is_full in later:
             to = other.state(full=is_full)
             assert to is now or to in RECORDING_MOVES[now], (now, to)
+
+
+def view(consent: ConsentChoice | None) -> CallView:
+    """The call as somebody read it."""
+    at = SystemClock().now()
+    call = (CALL, TENANT, new_id("btn"), CallState.OPEN, "en", ("audio",), at, None, None)
+    return CallView(*call, consent, records=True, retention_days=30)
+
+
+def test_a_withdrawal_reaches_a_permit_that_is_made_later() -> None:
+    """Before anybody joined, before the answer was known here; a wish that came to nothing is forgotten."""
+    for known in (False, True):
+        permits = Permits()
+        if known:
+            permits.of(view(None))
+        permits.withdraw(CALL)
+        assert permits.seen(view(None)).consent is None
+        assert permits.seen(view(ConsentChoice.ACCEPTED)).consent is not ConsentChoice.ACCEPTED
+        assert permits.of(view(ConsentChoice.ACCEPTED)).consent is ConsentChoice.WITHDRAWN
+    permits = Permits()
+    permits.withdraw(CALL)
+    permits.withdrawn(CALL, written=False)
+    assert permits.of(view(ConsentChoice.ACCEPTED)).consent is ConsentChoice.ACCEPTED
+    permits.withdraw(CALL)
+    permits.withdrawn(CALL, written=True)
+    assert permits.of(view(ConsentChoice.ACCEPTED)).consent is ConsentChoice.WITHDRAWN
+
+
+def test_an_old_view_never_makes_a_recording_of_what_is_none() -> None:
+    """What speaks against it is taken over from wherever it comes, and never undone."""
+    permits = Permits()
+    permits.of(view(ConsentChoice.ACCEPTED))
+    permits.of(replace(view(ConsentChoice.ACCEPTED), unrecorded=True))
+    assert permits.of(view(ConsentChoice.ACCEPTED)).state() is RecordingState.NOT_RECORDED
+    permits.of(view(ConsentChoice.WITHDRAWN))
+    assert permits.of(view(ConsentChoice.ACCEPTED)).state() is RecordingState.WITHDRAWN

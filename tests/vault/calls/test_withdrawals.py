@@ -1,6 +1,8 @@
 """Recording that is stopped for good: by the visitor, during the call and after it, and by an agent."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import select, update
@@ -35,6 +37,13 @@ async def begun(work: Workshop, count: int) -> None:
         return len(await media_states(work)) == count
 
     await until(there)
+
+
+@asynccontextmanager
+async def writer_busy(work: Workshop) -> AsyncIterator[None]:
+    """While somebody else writes, those who want to queue up in their order."""
+    async with work.database.write():
+        yield
 
 
 async def test_a_withdrawal_stops_every_leg_and_erases_what_was_captured(any_work: Workshop) -> None:
@@ -167,6 +176,51 @@ async def test_a_database_that_is_away_does_not_keep_the_capture_running(
 async def _is_withdrawn(work: Workshop, call_id: Id) -> bool:
     view = await work.calls.view(call_id, by=work.by())
     return view.consent is ConsentChoice.WITHDRAWN
+
+
+@pytest.mark.parametrize("rule", StopRule)
+async def test_a_withdrawal_that_overlaps_the_first_join_is_heeded(work: Workshop, rule: StopRule) -> None:
+    """Its page was reconnecting: nothing of the call is known here yet, and its row still says yes."""
+    await work.tenants.set_on_withdrawal(work.tenant_id, rule, by=work.by())
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        async with asyncio.TaskGroup() as group, writer_busy(work):
+            group.create_task(studio.withdrawals.withdraw(call.id, by=work.visitor(call)))
+            await asyncio.sleep(0.02)
+            joining = group.create_task(studio.join(call, publisher))
+            await asyncio.sleep(0.3)  # it has read the call
+        leg = studio.stage.floor.legs[joining.result().leg_id]
+        assert (leg.recording, leg.capture) == (RecordingState.WITHDRAWN, None)
+        await studio.legs.hang_up(call.id, leg.id, by=work.visitor(call))
+    assert await media_states(work) == []
+
+
+@pytest.mark.parametrize(
+    "state", [RecordingState.WITHDRAWN, RecordingState.NOT_RECORDED, RecordingState.PAUSED]
+)
+async def test_what_is_written_while_a_leg_joins_holds_for_it(work: Workshop, state: RecordingState) -> None:
+    """Written by somebody of whom this process's memory knows nothing: the rows are read under their lock."""
+    call = await work.consented()
+    async with (
+        open_studio(work) as studio,
+        open_studio(work) as other,
+        Publisher(SOUND_ONLY) as publisher,
+    ):
+        ada = await studio.agent(call)
+        acts = {
+            RecordingState.WITHDRAWN: lambda: other.withdrawals.withdraw(call.id, by=work.visitor(call)),
+            RecordingState.NOT_RECORDED: lambda: other.withdrawals.unrecord(call.id, by=ada),
+            RecordingState.PAUSED: lambda: other.pauses.begin(call.id, by=ada),
+        }
+        async with asyncio.TaskGroup() as group, writer_busy(work):
+            group.create_task(acts[state]())
+            await asyncio.sleep(0.1)
+            joining = group.create_task(studio.join(call, publisher))
+            await asyncio.sleep(0.3)  # it has read the call
+        leg = studio.stage.floor.legs[joining.result().leg_id]
+        assert leg.recording is state
+        assert leg.peer._sink is None
+        await studio.legs.hang_up(call.id, leg.id, by=work.visitor(call))
 
 
 @pytest.mark.parametrize("choice", [None, ConsentChoice.REFUSED])
