@@ -1,17 +1,19 @@
 """What a decoding child gives up before it reads a byte: memory, time, files, network (docs/THREATS.md).
 
 Limits are set before the decoder is imported; the door is closed after, when nothing is left to be loaded.
+Behind it there is no new descriptor, and of the kernel's calls only those that decoding needs.
 """
 
 import ctypes
 import resource
 from typing import Final
 
+from vault.media import calls_filter
+
 CLONE_NEWNET: Final = 0x40000000
 CLONE_NEWUSER: Final = 0x10000000
 PR_SET_NO_NEW_PRIVS: Final = 38
 PR_SET_DUMPABLE: Final = 4
-PIPES: Final = 3  # standard input, output and error: all that a child has
 
 
 def confine(memory_bytes: int, cpu_s: int) -> None:
@@ -31,5 +33,9 @@ def confine(memory_bytes: int, cpu_s: int) -> None:
 
 
 def close_the_door() -> None:
-    """From here on no file, socket or pipe can be opened: numbers 0 to 2 are taken, and no other is given."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (PIPES, PIPES))
+    """From here on what is open may be read, written and closed, and nothing else be asked of the kernel.
+
+    ConfigurationError where the kernel cannot be told so: then nothing is decoded.
+    """
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    calls_filter.begin()

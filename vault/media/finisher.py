@@ -10,6 +10,7 @@ import structlog
 from crypto.errors import CryptoError
 from storage.errors import StorageError
 from vault.errors import KeyForgottenError, NotFoundError, VaultError
+from vault.media import calls_filter
 from vault.media.finish import Finish
 from vault.media.recordings import INTERRUPTED, Recordings
 from vault.model import Id, MediaState
@@ -56,6 +57,10 @@ class Finisher:
         ``resting`` are recordings that somebody may come back to. What is finished but still has fragments in
         the spool is queued too: they are to be shredded.
         """
+        if not calls_filter.is_possible():
+            log.error(
+                "decoding.impossible", hint="no seccomp filter here: no posters, no waveforms, no exports"
+            )
         for media_id, state in await self._recordings.unfinished():
             if media_id in resting:
                 continue

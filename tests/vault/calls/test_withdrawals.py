@@ -1,8 +1,9 @@
 """Recording that is stopped for good: by the visitor, during the call and after it, and by an agent."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -207,7 +208,7 @@ async def test_what_is_written_while_a_leg_joins_holds_for_it(work: Workshop, st
         Publisher(SOUND_ONLY) as publisher,
     ):
         ada = await studio.agent(call)
-        acts = {
+        acts: dict[RecordingState, Callable[[], Coroutine[Any, Any, object]]] = {
             RecordingState.WITHDRAWN: lambda: other.withdrawals.withdraw(call.id, by=work.visitor(call)),
             RecordingState.NOT_RECORDED: lambda: other.withdrawals.unrecord(call.id, by=ada),
             RecordingState.PAUSED: lambda: other.pauses.begin(call.id, by=ada),
