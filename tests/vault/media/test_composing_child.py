@@ -9,7 +9,7 @@ from tests.vault.media.test_derive_child import ATTEMPTS, REFUSED, run
 from tests.webrtc.studio import Scene, audio, file_of, video
 from vault.errors import DerivationError
 from vault.media.composing.job import Input, Job, Product, mp3_frames
-from vault.media.composing.running import Composition
+from vault.media.composing.running import Composition, Reads
 
 CONFINED = """
 import sys, importlib
@@ -62,6 +62,25 @@ async def test_what_cannot_be_read_is_silence(content: bytes) -> None:
     except DerivationError:
         return
     assert len(made) == 48_000 * 4
+
+
+async def test_a_call_of_hundreds_of_recordings_is_composed() -> None:
+    """Each is asked for by its number, the last one too; here it is the only one that is heard."""
+    silent = [io.BytesIO() for _ in range(299)]
+    files = [*silent, io.BytesIO(FILM)]
+    seats = tuple(Input("video/webm", 0, 1_000, is_visitor=not at, seat=0) for at in range(len(files)))
+
+    def reading(file: io.BytesIO) -> Reads:
+        async def read() -> bytes:
+            return file.read(65_536)
+
+        return read
+
+    job = Job(Product.PCM, 1_000, seats)
+    reads = [reading(file) for file in files]
+    async with Composition(job, reads, told=lambda _: None, memory_bytes=1 << 30, cpu_s=30, nice=0) as child:
+        made = b"".join([piece async for piece in child.pieces()])
+    assert max(abs(sample[1]) for sample in struct.iter_unpack("<hh", made)) > 10_000
 
 
 async def test_a_side_that_is_whole_is_heard() -> None:
