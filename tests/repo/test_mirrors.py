@@ -53,6 +53,7 @@ HELD_BY = {
     "vault/calls/capturing.py": "tests/vault/calls/test_pauses.py",
     "vault/calls/control.py": "tests/vault/http/test_pauses.py",
     "vault/calls/pause_rows.py": "tests/vault/calls/test_pauses.py",
+    "vault/calls/standing.py": "tests/vault/calls/test_withdrawals.py",
     "vault/calls/unrecorded.py": "tests/vault/calls/test_withdrawals.py",
     "vault/http/tenant.py": "tests/vault/http/test_withdrawals.py",
     # An export is one idea: asked for, queued, composed in a child, assembled as a recording is.
@@ -75,7 +76,7 @@ HELD_BY = {
     "vault/media/call_clock.py": "tests/vault/media/test_call_manifest.py",
     # A child's limits are shown from inside, its start and end from outside.
     "vault/media/confine.py": "tests/vault/media/test_derive_child.py",
-    "vault/media/sandbox.py": "tests/vault/media/test_derive.py",
+    "vault/media/calls_filter.py": "tests/vault/media/test_derive_child.py",
     # The door is knocked on as a whole; its inner parts have no other way in.
     "vault/http/ask.py": "tests/vault/http/test_door.py",
     "vault/http/body.py": "tests/vault/http/test_door.py",
