@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Row, cast, insert, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.calls import pause_rows
+from vault.calls import invited, pause_rows
 from vault.calls.buttons import Button, Buttons
 from vault.calls.notice import Language, Notice
 from vault.calls.participants import (
@@ -255,6 +255,8 @@ class Calls:
             if now.state == CallState.ENDED:
                 raise ConflictError("this call has ended; press the button again")
             await require_part(connection, call.id, by)
+            if person_id is None:
+                await invited.require_first(connection, now)
             await require_first(connection, call.id, person_id, kind)
             hears(await standing_of(connection, now))
             await came_back(connection, call.id, by)

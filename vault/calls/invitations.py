@@ -3,8 +3,9 @@
 The secret is 128 random bits in the fragment of the link: browsers send it to nobody, and only its hash is
 kept. Whatever is wrong with a link, whoever opens it learns one thing: that it leads nowhere. A call that was
 begun uses it up when its visitor can be heard; until then the same link opens another one, so that a page
-that was loaded anew locks nobody out. What the agent said of the visitor is sealed under the invitation's own
-key, copied into the call under the call's, and erased when the invitation is over.
+that was loaded anew locks nobody out. Of the calls that it opened one is joined (``vault.calls.invited``).
+What the agent said of the visitor is sealed under the invitation's own key, copied into the call under the
+call's, and erased when the invitation is over.
 """
 
 import base64
@@ -18,13 +19,14 @@ from typing import Any, Final
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vault.calls import invited
 from vault.calls.buttons import Button, Buttons
 from vault.calls.calls import Calls, OpenCall, OpenedCall
 from vault.calls.notice import Language
 from vault.calls.visitors import Visitor, indexes_of
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import buttons, calls, invitations, legs
+from vault.db.tables import buttons, calls, invitations
 from vault.errors import Fault, InvalidError, KeyForgottenError, LinkDeadError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
@@ -68,7 +70,7 @@ class InvitationView:
     created_at: datetime
     expires_at: datetime
     opened_at: datetime | None
-    call_id: Id | None
+    call_id: Id | None  # the last one that it opened
 
 
 class Invitations:
@@ -183,12 +185,7 @@ class Invitations:
 
     async def end_over(self) -> int:
         """End invitations whose time is over, or that were used; returns how many. Called by a job."""
-        heard = (
-            select(legs.c.id)
-            .where(legs.c.call_id == invitations.c.call_id, legs.c.connected_at.is_not(None))
-            .exists()
-        )
-        over = (invitations.c.expires_at <= self._clock.now()) | heard
+        over = (invitations.c.expires_at <= self._clock.now()) | invited.USED
         query = select(invitations.c.id).where(invitations.c.ended_at.is_(None), over)
         async with self._database.read() as connection:
             ids = list((await connection.execute(query.order_by(invitations.c.id).limit(BATCH))).scalars())
@@ -197,7 +194,7 @@ class Invitations:
                 row = await _row(connection, invitation_id, lock=True)
                 if row is None or row.ended_at is not None:
                     continue
-                is_used = await _is_used(connection, row)
+                is_used = await invited.is_used(connection, row.id)
                 await self._end(connection, row, USED if is_used else EXPIRED)
                 if not is_used:
                     entry = _entry(EntryType.INVITATION_EXPIRED, row.tenant_id, row.id, None)
@@ -225,7 +222,7 @@ class Invitations:
             or not secrets.compare_digest(row.secret_hash, _hash(secret))
             or row.ended_at is not None
             or row.expires_at <= self._clock.now()
-            or await _is_used(connection, row)
+            or await invited.is_used(connection, row.id)
         ):
             raise LinkDeadError(DEAD)
         return row
@@ -274,7 +271,7 @@ class Invitations:
 
     async def _view(self, connection: AsyncConnection, row: Row[Any]) -> InvitationView:
         state = row.end_reason
-        if state is None and await _is_used(connection, row):
+        if state is None and await invited.is_used(connection, row.id):
             state = USED
         if state is None and row.expires_at <= self._clock.now():
             state = EXPIRED
@@ -296,14 +293,6 @@ async def _row(connection: AsyncConnection, invitation_id: str, *, lock: bool = 
         return None
     query = select(invitations).where(invitations.c.id == invitation_id)
     return (await connection.execute(query.with_for_update() if lock else query)).first()
-
-
-async def _is_used(connection: AsyncConnection, row: Row[Any]) -> bool:
-    """Tell whether the visitor was heard in the call that the link opened."""
-    if row.call_id is None:
-        return False
-    query = select(legs.c.id).where(legs.c.call_id == row.call_id, legs.c.connected_at.is_not(None)).limit(1)
-    return (await connection.execute(query)).first() is not None
 
 
 def _hash(secret: str) -> bytes:
