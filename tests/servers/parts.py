@@ -12,6 +12,8 @@ EXTRA_FOLDERS = (
     "/sbin",
     *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True),
 )
+# Programs that are not started as they are.
+WRAPPED = {"chromium": Path(__file__).with_name("chromium.sh")}
 
 
 def all_required() -> bool:
@@ -21,7 +23,8 @@ def all_required() -> bool:
 
 def find(program: str) -> str | None:
     """Return the path of a program, or None."""
-    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *EXTRA_FOLDERS]))
+    path = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *EXTRA_FOLDERS]))
+    return path and str(WRAPPED.get(program, path))
 
 
 def need(*programs: str) -> dict[str, str]:
