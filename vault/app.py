@@ -29,6 +29,7 @@ from vault.calls.feeds import Feeds
 from vault.calls.invitations import Invitations
 from vault.calls.legs import Legs
 from vault.calls.load import Load
+from vault.calls.own_links import OwnLinks, VisitorLinks
 from vault.calls.papers import Papers, make_papers
 from vault.calls.qualities import Qualities
 from vault.calls.rechecks import Rechecks
@@ -75,6 +76,7 @@ from vault.media.recordings import Recordings
 from vault.media.whole_calls import WholeCalls, make_whole_calls
 from vault.rights.erasure import Collaborators, Eraser
 from vault.rights.keeper import Keeper
+from vault.rights.portal import Portal, make_portal
 from vault.rights.receipts import Receipts
 from vault.rights.requests import DeletionRequests
 from vault.settings import Settings, StorageSettings
@@ -131,6 +133,7 @@ class Rooms(Ground):
     whole_calls: WholeCalls
     deletion_requests: DeletionRequests
     receipts: Receipts
+    portal: Portal
     keeper: Keeper
 
 
@@ -304,7 +307,8 @@ def _rooms(ground: Ground) -> Rooms:
     eraser = _eraser(ground, live.legs, finisher, whole_calls.exporter)
     unjoined_s = ground.settings.sessions.visitor_token_s
     invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
-    kept = (recordings, calls, papers.notes, invitations)
+    links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
+    kept = (recordings, calls, papers.notes, links)
     keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
     return Rooms(
@@ -322,7 +326,8 @@ def _rooms(ground: Ground) -> Rooms:
         links=Links(database, ledger, clock, lifetime_s=ground.settings.links.lifetime_s),
         whole_calls=whole_calls,
         deletion_requests=requests,
-        receipts=Receipts(requests, ledger, ground.checkpoints),
+        receipts=(receipts := Receipts(requests, ledger, ground.checkpoints)),
+        portal=make_portal(database, own_links, requests, receipts),
         keeper=keeper,
     )
 

@@ -19,6 +19,10 @@ class Permission(StrEnum):
     PUBLIC = "public"  # anyone, signed in or not: health, widget, notice, ledger key
     WHO_AM_I = "whoami"
     CALL_CONSENT = "call:consent"  # answer the notice: nobody says yes for the visitor
+    CALL_WITHDRAW = "call:withdraw"  # take the yes back, during the call and after it
+    CALL_OWN_LINK = "call:own-link"  # make the link with which a visitor comes back to their call
+    CALL_KEPT = "call:kept"  # see what is kept of one's own call, and what became of an erasure
+    CALL_ERASE_OWN = "call:erase-own"  # ask for the erasure of one's own call
     CALL_JOIN = "call:join"  # post a leg, hang up one's own; people only in calls that they took
     CALL_ANSWER = "call:answer"  # be rung, say whether one is there, take and decline
     CALL_PAUSE = "call:pause"  # pause the recording and let it go on; people only in calls that they are in
@@ -57,7 +61,8 @@ _ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN, _P.CALL_PAUSE, _P.CAL
 _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
-    Role.VISITOR: frozenset({_P.PUBLIC, _P.EVENTS_LISTEN, _P.CALL_CONSENT, _P.CALL_JOIN, _P.CALL_READ}),
+    Role.VISITOR: frozenset({_P.PUBLIC, _P.EVENTS_LISTEN, _P.CALL_CONSENT, _P.CALL_JOIN, _P.CALL_READ})
+    | {_P.CALL_OWN_LINK, _P.CALL_KEPT, _P.CALL_WITHDRAW, _P.CALL_ERASE_OWN},
     Role.AGENT: _SIGNED_IN | _READS | _ANSWERS,
     Role.SUPERVISOR: _SIGNED_IN | _READS | _ANSWERS | _ERASES | {_P.PEOPLE_READ, _P.MEDIA_EXPORT},
     Role.ADMIN: _SIGNED_IN
@@ -102,13 +107,17 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
 }
 """The whole policy. docs/API.md repeats it and a test walks role x route x tenant."""
 
+VISIT: Final = frozenset({_P.PUBLIC, _P.CALL_KEPT, _P.CALL_WITHDRAW, _P.CALL_ERASE_OWN})
+"""What is left of a visitor's rights when they come back by their own link: no part in a call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Whoever a token or a session speaks for.
 
     ``call_id`` is set for a visitor, whose rights end at that one call. What outlives its request asks again
-    whether the session, or the token of that name, is still good.
+    whether the session, or the token of that name, is still good. ``is_visit``: a visitor who came back by
+    their own link, and may no more than ``VISIT`` says.
     """
 
     id: Id
@@ -118,10 +127,11 @@ class Principal:
     call_id: Id | None = None
     token_id: str | None = None
     until: datetime | None = field(default=None, compare=False)  # when the token ends by itself
+    is_visit: bool = False
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether the role's row holds the permission."""
-        return permission in GRANTS[self.role]
+        """Tell whether the role's row holds the permission, and a visit leaves it."""
+        return permission in GRANTS[self.role] and (not self.is_visit or permission in VISIT)
 
 
 def roles_with(permission: Permission) -> list[str]:

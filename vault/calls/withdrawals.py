@@ -94,7 +94,7 @@ class Withdrawals:
 
     def halt(self, call_id: str, *, by: Principal) -> None:
         """Capture nothing more of the visitor's call, whatever may be written of it; it needs no database."""
-        require(by, Permission.CALL_CONSENT)
+        require(by, Permission.CALL_WITHDRAW)
         require_own_call(by, call_id)
         self._floor.permits.withdraw(Id(call_id))
         capturing.pause(self._floor, call_id)

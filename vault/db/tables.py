@@ -29,6 +29,7 @@ from vault.db.export_tables import export_sources, exports
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
 from vault.db.line_tables import leg_quality
 from vault.db.types import Json, Moment
+from vault.db.visit_tables import own_links
 
 __all__ = [
     "asks",
@@ -41,6 +42,7 @@ __all__ = [
     "ledger_nodes",
     "leg_quality",
     "metadata",
+    "own_links",
     "team_members",
     "teams",
 ]
@@ -414,10 +416,12 @@ deletion_requests: Final = Table(
     _tenant(),
     Column("requested_by", String(ID_LENGTH), nullable=False),
     Column("scope", String(20), nullable=False),  # media, call, visitor, chat or note
+    Column("call_id", String(ID_LENGTH), nullable=True),  # where all that it reaches is of this one call
     Column("reason", String(40), nullable=False),
     Column("requested_at", Moment, nullable=False),
     Column("completed_at", Moment, nullable=True),
     Index(None, "tenant_id", "requested_at", "id"),
+    Index(None, "call_id"),
 )
 
 erasures: Final = Table(

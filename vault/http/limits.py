@@ -58,6 +58,10 @@ class RateLimits:
             case Limit.CALLS:
                 self._hit(self._api, "api", who, info)
                 self._hit(self._calls, "calls", f"{who} {request.match_info.get('button_id', '')}", info)
+            case Limit.VISITS:
+                self._hit(self._api, "api", who, info)
+                self._hit(self._calls, "visits", who, info)
+                self._hit(self._api, "visits-of-call", request.match_info["call_id"], info)
             case Limit.API if route.needs is Permission.PUBLIC:
                 self._hit(self._api, "api", who, info)
             case _:

@@ -36,6 +36,11 @@ CONSOLE_CSP: Final = PAGE_CSP.replace("style-src 'self'", "style-src 'self' 'non
 # The page with the button and the pages of whoever answers ask for camera, microphone, screen; no other may.
 TALKS: Final = {"Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)"}
 DEMO_HEADERS: Final = {"Content-Security-Policy": PAGE_CSP, **TALKS}
+PORTAL: Final = {
+    "en": {"title": "Your call", "wait": "One moment…", "no_script": "This page needs JavaScript."},
+    "fr": {"title": "Votre appel", "wait": "Un instant…", "no_script": "Cette page a besoin de JavaScript."},
+}
+"""What the visitor's own page says before its script runs."""
 CALLBACK: Final = {
     "en": {"title": "Call", "wait": "One moment…", "no_script": "This page needs JavaScript."},
     "fr": {"title": "Appel", "wait": "Un instant…", "no_script": "Cette page a besoin de JavaScript."},
@@ -100,6 +105,22 @@ async def callback(ask: Ask[None, None]) -> Answer:
 async def callback_file(ask: Ask[None, None]) -> web.StreamResponse:
     """Give an asset of that page."""
     return _file(WEB / "callback" / ask.path["file"])
+
+
+async def portal(ask: Ask[None, None]) -> Answer:
+    """Show the visitor's own page: the same for every call, whether it is there or not."""
+    page = (
+        _environment()
+        .get_template("portal/portal.html")
+        .render(lang=ask.language, call_id=ask.path["call_id"], **PORTAL[ask.language])
+    )
+    headers = {"Content-Security-Policy": PAGE_CSP, "Content-Language": ask.language}
+    return Answer(body=page, content_type=HTML, headers=headers)
+
+
+async def portal_file(ask: Ask[None, None]) -> web.StreamResponse:
+    """Give an asset of that page."""
+    return _file(WEB / "portal" / ask.path["file"])
 
 
 async def login(ask: Ask[None, None]) -> Answer:
@@ -218,6 +239,8 @@ ROUTES: Final = (
     _page("/demo/{file}", demo_file, "An asset of the demo shop.", patterns=_ONE_FILE),
     _page("/i/{invitation_id}", callback, "The page of a call-back link.", Limit.API),
     _page("/callback/{file}", callback_file, "An asset of that page.", patterns=_ONE_FILE),
+    _page("/v/{call_id}", portal, "The visitor's own page of a call.", Limit.API),
+    _page("/portal/{file}", portal_file, "An asset of that page.", patterns=_ONE_FILE),
     _page("/console/login", login, "Sign in."),
     _page("/console", recordings, "The list of recordings.", Limit.API),
     _page("/console/recordings/{media_id}", recording, "One recording.", Limit.API),

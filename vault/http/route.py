@@ -25,6 +25,7 @@ class Limit(StrEnum):
     NONE = "none"  # health checks and files; nobody is asked who they are
     API = "api"
     CALLS = "calls"
+    VISITS = "visits"  # by network and by call: a secret is guessed at
     SIGN_IN = "sign_in"
 
 

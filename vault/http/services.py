@@ -35,6 +35,7 @@ from vault.media.links import Links
 from vault.media.reading import Reader
 from vault.media.whole_calls import WholeCalls
 from vault.rights.keeper import Keeper
+from vault.rights.portal import Portal
 from vault.rights.receipts import Receipts
 from vault.rights.requests import DeletionRequests
 from vault.settings import Settings
@@ -73,6 +74,7 @@ class Services:
     whole_calls: WholeCalls
     deletion_requests: DeletionRequests
     receipts: Receipts
+    portal: Portal
     keeper: Keeper
     metrics: Metrics
     cursors: Cursors

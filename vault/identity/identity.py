@@ -21,6 +21,7 @@ from vault.identity.own_tokens import Minted, OwnClaims, OwnTokens
 from vault.identity.people import People, Person
 from vault.identity.sessions import OpenedSession, Sessions
 from vault.identity.tenants import Tenants
+from vault.identity.visits import is_good
 from vault.model import Id, Role
 from vault.policy import Principal
 
@@ -75,6 +76,8 @@ class Identity:
             return None
         if principal.token_id is not None and await self._is_revoked(principal.token_id):
             return None
+        if principal.is_visit:
+            return None  # a visit reads and decides; nothing of it goes on
         if principal.role is Role.VISITOR:
             return principal if await self._call_is_there(principal.id, principal.tenant_id) else None
         if principal.session_id is not None and not await self.sessions.is_live(principal.session_id):
@@ -98,6 +101,10 @@ class Identity:
     def mint_visitor_token(self, *, call_id: Id, tenant_id: Id) -> Minted:
         """Make the token of a visitor, good for one call."""
         return self._tokens.mint_visitor(call_id=call_id, tenant_id=tenant_id)
+
+    def mint_visit_token(self, *, call_id: Id, tenant_id: Id, link: str) -> Minted:
+        """Make the token of a visitor who came back by their own link; ``link`` is that link's tag."""
+        return self._tokens.mint_visit(call_id=call_id, tenant_id=tenant_id, link=link)
 
     async def revoke_token(self, token: str) -> None:
         """Refuse a good token from now on; raises TokenRefusedError for one that is not good anyway.
@@ -129,7 +136,7 @@ class Identity:
     async def _own(self, claims: OwnClaims) -> Principal:
         await self._require_not_revoked(claims.jti)
         if claims.role is Role.VISITOR:
-            if not await self._call_is_there(claims.subject, claims.tenant_id):
+            if not await self._visitor_may_come(claims):
                 raise TokenRefusedError("the token's call is gone", reason=Refusal.CALL)
             return Principal(
                 claims.subject,
@@ -138,6 +145,7 @@ class Identity:
                 call_id=claims.subject,
                 token_id=claims.jti,
                 until=claims.expires_at,
+                is_visit=claims.link is not None,
             )
         # A role that changed since the token was made needs a new token: neither loss nor gain slips through.
         if await self._role_of(claims.subject, claims.tenant_id) is not claims.role:
@@ -167,6 +175,13 @@ class Identity:
         async with self._database.read() as connection:
             role = (await connection.execute(query)).scalar_one_or_none()
         return None if role is None else Role(role)
+
+    async def _visitor_may_come(self, claims: OwnClaims) -> bool:
+        """Tell whether a visitor's call is there, or for a visit, its link: that one outlives the call."""
+        if claims.link is None:
+            return await self._call_is_there(claims.subject, claims.tenant_id)
+        async with self._database.read() as connection:
+            return await is_good(connection, claims, now=self._clock.now())
 
     async def _call_is_there(self, call_id: Id, tenant_id: Id) -> bool:
         calls = tables.calls

@@ -51,6 +51,8 @@ class EntryType(StrEnum):
     INVITATION_OPENED = "invitation.opened"
     INVITATION_REVOKED = "invitation.revoked"
     INVITATION_EXPIRED = "invitation.expired"
+    OWN_LINK_MADE = "own_link.made"
+    OWN_LINK_OPENED = "own_link.opened"
     CALL_OPENED = "call.opened"
     CALL_TAKEN = "call.taken"
     CALL_TRANSFERRED = "call.transferred"

@@ -5,8 +5,9 @@ from typing import Any, Final
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vault.calls.visitors import Field
 from vault.db.tables import call_indexes, calls, invitations, links, messages, notes, parts
-from vault.model import ItemKind
+from vault.model import Id, ItemKind
 
 MEDIA_KINDS: Final = frozenset(ItemKind)  # of what lies in the store
 # Where an erasure deletes or blanks rows.
@@ -58,3 +59,22 @@ async def forget_rows(connection: AsyncConnection, row: Row[Any]) -> None:
             await connection.execute(
                 update(calls).where(calls.c.id == row.object_id).values(personal=None, chat_id=None)
             )
+
+
+async def invitations_of_visitor(
+    connection: AsyncConnection, tenant_id: str, field: Field, keyed: bytes
+) -> list[tuple[str, Id]]:
+    """Name the invitations that say this of their visitor; those that are over are erased within minutes."""
+    query = select(invitations.c.id, invitations.c.indexes).where(
+        invitations.c.tenant_id == tenant_id, invitations.c.erased_at.is_(None)
+    )
+    rows = await connection.execute(query.order_by(invitations.c.id))
+    return [("invitation", row.id) for row in rows if (row.indexes or {}).get(field.value) == keyed.hex()]
+
+
+async def invitation_of_call(connection: AsyncConnection, call: Row[Any]) -> list[tuple[str, Id]]:
+    """Name the invitation that a call was opened with, if it is not erased yet."""
+    query = select(invitations.c.id).where(
+        invitations.c.id == call.invitation_id, invitations.c.erased_at.is_(None)
+    )
+    return [("invitation", row.id) for row in await connection.execute(query)]

@@ -8,8 +8,8 @@ from typing import Final
 import structlog
 
 from vault.calls.calls import Calls
-from vault.calls.invitations import Invitations
 from vault.calls.notes import Notes
+from vault.calls.own_links import VisitorLinks
 from vault.clock import Clock
 from vault.errors import ConflictError, VaultError
 from vault.media.recordings import Recordings
@@ -34,7 +34,7 @@ class Keeper:
         recordings: Recordings,
         calls: Calls,
         notes: Notes,
-        invitations: Invitations,
+        links: VisitorLinks,
         clock: Clock,
         *,
         unjoined_s: float,
@@ -44,7 +44,7 @@ class Keeper:
         self._recordings = recordings
         self._calls = calls
         self._notes = notes
-        self._invitations = invitations
+        self._links = links
         self._unjoined = timedelta(seconds=unjoined_s)
         self._clock = clock
         self._wake = asyncio.Event()
@@ -123,8 +123,8 @@ class Keeper:
         notes = await self._notes.past_retention(now, limit=RETENTION_BATCH)
         for tenant_id, note_id in notes:
             await self._ask(tenant_id, "note", note_id)
-        await self._invitations.end_over()
-        links = await self._invitations.past_retention(limit=RETENTION_BATCH)
+        await self._links.end_over()
+        links = await self._links.invitations.past_retention(limit=RETENTION_BATCH)
         for tenant_id, invitation_id in links:
             await self._ask(tenant_id, "invitation", invitation_id)
         if max(len(over), len(calls), len(notes), len(links)) < RETENTION_BATCH:

@@ -7,7 +7,7 @@ from vault.errors import ConflictError, LedgerBrokenError
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.policy import Principal
-from vault.rights.requests import DeletionRequests
+from vault.rights.requests import DeletionRequest, DeletionRequests
 
 RECEIPT_VERSION = 1
 
@@ -26,7 +26,10 @@ class Receipts:
         Raises ConflictError while nothing is proven yet: a receipt never precedes its effect; and
         LedgerBrokenError where an entry is missing.
         """
-        request = await self._requests.get(request_id, by=by)
+        return await self.written(await self._requests.get(request_id, by=by))
+
+    async def written(self, request: DeletionRequest) -> bytes:
+        """Write the receipt of a request that whoever asks may see."""
         indexes = [item.leaf_index for item in request.items if item.leaf_index is not None]
         if not indexes:
             raise ConflictError("nothing is proven yet; ask again in a moment")

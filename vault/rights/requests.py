@@ -43,8 +43,8 @@ from vault.model import (
     is_id,
     new_id,
 )
-from vault.policy import Permission, Principal, require, require_same_tenant
-from vault.rights.belongings import MEDIA_KINDS
+from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
+from vault.rights.belongings import MEDIA_KINDS, invitation_of_call, invitations_of_visitor
 from vault.rights.erasure import key_evidence
 
 SYSTEM: Final = Id("system")
@@ -76,6 +76,7 @@ class DeletionRequest:
     requested_at: datetime
     completed_at: datetime | None
     items: tuple[ErasureItem, ...]
+    call_id: Id | None = None  # where all that it reaches is known to be of one call
 
     @property
     def complete(self) -> bool:
@@ -110,15 +111,24 @@ class DeletionRequests:
     async def of_call(self, call_id: str, reason: ErasureReason, *, by: Principal) -> DeletionRequest:
         """Ask for a call: its recordings and what the page told about its visitor."""
         require(by, Permission.ERASURE_REQUEST)
+        return await self._of_call(call_id, reason, by)
+
+    async def of_own_call(self, call_id: str, *, by: Principal) -> DeletionRequest:
+        """Ask, as its visitor, for one's own call and all that belongs to it."""
+        require(by, Permission.CALL_ERASE_OWN)
+        require_own_call(by, call_id)
+        return await self._of_call(call_id, ErasureReason.VISITOR_REQUEST, by)
+
+    async def _of_call(self, call_id: str, reason: ErasureReason, by: Principal) -> DeletionRequest:
         async with self._database.read() as connection:
             row = (await connection.execute(select(calls).where(calls.c.id == call_id))).first()
             if row is None or not is_id(call_id, "call"):
                 raise NotFoundError("there is no such thing here")
             require_same_tenant(by, row.tenant_id)
-            objects = await _of_calls(connection, [row]) + await _invitation_of(connection, row)
+            objects = await _of_calls(connection, [row]) + await invitation_of_call(connection, row)
         if not objects:
             raise ErasedError("this call has been erased")
-        return await self._ask(by.tenant_id, "call", objects, reason, by=by)
+        return await self._ask(by.tenant_id, "call", objects, reason, by=by, call_id=row.id)
 
     async def of_visitor(
         self, value: str, reason: ErasureReason, *, by: Principal, field: Field = Field.REFERENCE
@@ -139,7 +149,7 @@ class DeletionRequests:
                 select(calls).where(calls.c.id.in_(calls_with(by.tenant_id, field, keyed)))
             )
             objects = await _of_calls(connection, await _without_legs(connection, rows.all()))
-            objects += await _invitations(connection, by.tenant_id, field, keyed)
+            objects += await invitations_of_visitor(connection, by.tenant_id, field, keyed)
         if not objects:
             raise NotFoundError("there is no ended call of this visitor")
         return await self._ask(by.tenant_id, "visitor", objects, reason, by=by)
@@ -161,7 +171,7 @@ class DeletionRequests:
         kept += [("chat", chat_id)] if chat_id is not None else []
         if not kept:
             return None
-        return (await self._ask(tenant_id, "media", kept, reason, by=None)).id
+        return (await self._ask(tenant_id, "media", kept, reason, by=None, call_id=call_id)).id
 
     async def get(self, request_id: str, *, by: Principal) -> DeletionRequest:
         """Show a request of the principal's tenant."""
@@ -189,6 +199,17 @@ class DeletionRequests:
             rows = await connection.execute(query.order_by(deletion_requests.c.id.desc()).limit(limit))
             return await _requests(connection, rows.all())
 
+    async def touching(self, call_id: str, object_ids: Collection[str]) -> Sequence[DeletionRequest]:
+        """Show the requests about a call, or about any of these, oldest first; whose it is has been asked."""
+        named = select(erasures.c.request_id).where(erasures.c.object_id.in_(object_ids))
+        query = select(deletion_requests).where(
+            (deletion_requests.c.call_id == call_id) | deletion_requests.c.id.in_(named)
+        )
+        async with self._database.read() as connection:
+            return await _requests(
+                connection, (await connection.execute(query.order_by(deletion_requests.c.id))).all()
+            )
+
     async def request_of(self, object_id: str) -> Id | None:
         """Name the request under which an object was or is being erased."""
         async with self._database.read() as connection:
@@ -205,6 +226,7 @@ class DeletionRequests:
         reason: ErasureReason,
         *,
         by: Principal | None,
+        call_id: Id | None = None,
     ) -> DeletionRequest:
         """Write the request, its rows, the ledger entries, and take the media out of reach, in one go.
 
@@ -218,7 +240,7 @@ class DeletionRequests:
                 raise ConflictError(
                     "this request reaches too many recordings at once; ask for them call by call"
                 )
-            found = await self._write(tenant_id, scope, objects, reason, by)
+            found = await self._write(tenant_id, scope, objects, reason, by, call_id)
             if isinstance(found, DeletionRequest):
                 return found
             objects = [*objects, *found]
@@ -230,6 +252,7 @@ class DeletionRequests:
         objects: Sequence[tuple[str, Id]],
         reason: ErasureReason,
         by: Principal | None,
+        call_id: Id | None,
     ) -> "DeletionRequest | Sequence[tuple[str, Id]]":
         """Write all of it; or name the exports that must be of the request too, and write nothing."""
         evidence = {one: key_evidence(await self._keys.records(object_id=one)) for _, one in objects}
@@ -251,6 +274,7 @@ class DeletionRequests:
                 "tenant_id": tenant_id,
                 "requested_by": by.id if by is not None else SYSTEM,
                 "scope": scope,
+                "call_id": call_id,
                 "reason": reason.value,
                 "requested_at": now,
             }
@@ -292,25 +316,6 @@ class DeletionRequests:
             .values(state=CallState.ENDED.value, ended_at=self._clock.now(), end_reason=ERASED)
         )
         return ended.rowcount == 1
-
-
-async def _invitations(
-    connection: AsyncConnection, tenant_id: str, field: Field, keyed: bytes
-) -> list[tuple[str, Id]]:
-    """Name the invitations that say this of their visitor; those that are over are erased within minutes."""
-    query = select(invitations.c.id, invitations.c.indexes).where(
-        invitations.c.tenant_id == tenant_id, invitations.c.erased_at.is_(None)
-    )
-    rows = await connection.execute(query.order_by(invitations.c.id))
-    return [("invitation", row.id) for row in rows if (row.indexes or {}).get(field.value) == keyed.hex()]
-
-
-async def _invitation_of(connection: AsyncConnection, call: Row[Any]) -> list[tuple[str, Id]]:
-    """Name the invitation that a call was opened with, if it is not erased yet."""
-    query = select(invitations.c.id).where(
-        invitations.c.id == call.invitation_id, invitations.c.erased_at.is_(None)
-    )
-    return [("invitation", row.id) for row in await connection.execute(query)]
 
 
 async def _withhold(connection: AsyncConnection, media_id: Id) -> None:
@@ -476,4 +481,5 @@ def _told(row: Row[Any], items: Sequence[Row[Any]]) -> DeletionRequest:
             )
             for item in items
         ),
+        call_id=row.call_id,
     )

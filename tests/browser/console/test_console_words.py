@@ -22,6 +22,7 @@ ELSEWHERE = {
     "tenant",
     "person",
     "invitation",
+    "own_link",
     "issuer",
     "session",
     "sign_in_code",

@@ -16,6 +16,7 @@ from vault.calls.buttons import Button, Buttons, NewButton
 from vault.calls.calls import Calls, OpenCall, OpenedCall
 from vault.calls.invitations import Invitations
 from vault.calls.notes import Notes
+from vault.calls.own_links import OwnLinks, VisitorLinks
 from vault.calls.visitors import Visitor
 from vault.clock import Clock, SystemClock
 from vault.db.engine import Database, open_database
@@ -134,7 +135,9 @@ class Workshop:
         )
         shared = (self.database, self.keys, self.blobs, self.ledger)
         self.invitations = Invitations(*shared, self.buttons, self.calls, self.clock)
-        kept = (self.recordings, self.calls, self.notes, self.invitations)
+        self.own_links = OwnLinks(self.database, self.ledger, self.clock)
+        self.visitor_links = VisitorLinks(self.invitations, self.own_links)
+        kept = (self.recordings, self.calls, self.notes, self.visitor_links)
         self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
         self.receipts = Receipts(self.requests, self.ledger, self.checkpoints)
 

@@ -122,7 +122,7 @@ async def test_a_failing_retention_holds_up_no_request(work: Workshop) -> None:
         work.recordings,
         work.calls,
         work.notes,
-        work.invitations,
+        work.visitor_links,
         work.clock,
     )
     keeper = Broken(*rooms, unjoined_s=3_600)
