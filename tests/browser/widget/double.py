@@ -53,6 +53,7 @@ class Facts:
     consents: list[dict[str, Any]] = field(default_factory=list)
     legs: list[dict[str, Any]] = field(default_factory=list)
     fragments: list[str] = field(default_factory=list)
+    own_links: int = 0
 
 
 class Double:
@@ -194,6 +195,14 @@ class Double:
         ended = not self.ended.isdisjoint({"*", request.match_info["call"]})
         return web.json_response({"id": request.match_info["call"], "state": "ended" if ended else "live"})
 
+    async def own_link(self, request: web.Request) -> web.Response:
+        """POST /v1/calls/{call}/own-link: none where the vault does not answer."""
+        self.facts.own_links += 1
+        if "btn_pageless" in request.headers["Authorization"]:
+            return web.json_response({"code": "dependency_unavailable"}, status=503)
+        url = f"{self.vault}/v/{request.match_info['call']}#{'s' * 22}"
+        return web.json_response({"url": url, "expires_at": "2027-01-01T00:00:00Z"}, status=201)
+
     async def tell(self, _request: web.Request) -> web.Response:
         """GET /double/facts."""
         return web.json_response(vars(self.facts) | self.other.facts)
@@ -231,6 +240,7 @@ class Double:
             web.patch("/v1/calls/{call}/legs/{leg}", self.trickle),
             web.delete("/v1/calls/{call}/legs/{leg}", self.end_leg),
             web.get("/v1/calls/{call}", self.state),
+            web.post("/v1/calls/{call}/own-link", self.own_link),
             web.get("/widget.js", static("widget/widget.js")),
             web.get("/{folder:widget|shared|demo}/{name}", static(None)),
             web.get("/demo", demo),

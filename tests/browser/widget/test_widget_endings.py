@@ -131,3 +131,49 @@ async def test_a_machine_without_devices_is_told_so(open_shop: OpenShop) -> None
     await shop.page.wait_for_function("() => watched.asked.length === 2")
     await shop.inside(".emblem.warn").wait_for()
     assert "We cannot find a microphone." in await shop.text()
+
+
+@pytest.mark.parametrize(("lang", "open_words"), [("en", "Open your page"), ("fr", "Ouvrir votre page")])
+async def test_the_last_page_leads_to_the_visitors_own(
+    open_shop: OpenShop, lang: str, open_words: str
+) -> None:
+    """A recorded call's last panel has the link: to open, to copy, in the saved text; it is made once."""
+    shop = await open_shop(lang=lang)
+    await shop.call()
+    await shop.inside(".hang-up").click()
+    await shop.until("ended")
+    link = shop.named("link", open_words)
+    await link.wait_for()
+    url = await link.get_attribute("href") or ""
+    assert "/v/call_" in url
+    assert url.endswith("#" + "s" * 22)
+    await shop.page.evaluate("document.querySelector('call-button').setAttribute('lang', 'en')")
+    await shop.named("link", "Open your page").wait_for()
+    async with shop.page.expect_download() as saving:
+        await shop.named("button", "Save these details").click()
+    saved = (await (await saving.value).path()).read_text("utf-8")
+    assert url in saved
+    assert (await shop.facts())["own_links"] == 1
+
+
+async def test_a_vault_that_makes_no_link_is_said_so(open_shop: OpenShop) -> None:
+    """The last panel keeps the reference, says what is missing, and tries again when asked."""
+    shop = await open_shop(lang="en", button="btn_pageless")
+    await shop.call()
+    await shop.inside(".hang-up").click()
+    await shop.until("ended")
+    await shop.named("button", "Try again").click()
+    await shop.inside(".own-page .aside").wait_for()
+    assert "the service does not answer" in await shop.text()
+    assert "give this reference" in await shop.text()
+    assert (await shop.facts())["own_links"] == 2
+
+
+async def test_an_unrecorded_call_has_no_page_to_come_back_to(open_shop: OpenShop) -> None:
+    """Nothing is kept, so no link is asked for."""
+    shop = await open_shop(lang="en")
+    await shop.call("refused")
+    await shop.inside(".hang-up").click()
+    await shop.until("ended")
+    assert await shop.inside(".own-page").count() == 0
+    assert (await shop.facts())["own_links"] == 0

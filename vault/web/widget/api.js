@@ -34,6 +34,7 @@ export class VaultApi {
   /** @type {RTCConfiguration} */
   #ice = {};
   #iceGoodUntil = 0;
+  #ownLink = "";
 
   /** @param {URL} base the folder that holds widget.js, so a vault under a path prefix works too */
   constructor(base) {
@@ -107,6 +108,17 @@ export class VaultApi {
   async withdraw(callId) {
     const response = await this.#send("POST", `v1/calls/${callId}/consents/withdrawal`);
     return response.json();
+  }
+
+  /**
+   * Made once: a second link would take the first one out of use.
+   * @param {string} callId
+   * @returns {Promise<string>} the address of the visitor's own page
+   */
+  async ownLink(callId) {
+    if (this.#ownLink) return this.#ownLink;
+    const response = await this.#send("POST", `v1/calls/${callId}/own-link`);
+    return (this.#ownLink = (await response.json()).url);
   }
 
   /**

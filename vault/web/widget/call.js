@@ -155,6 +155,11 @@ export class Call {
     }
   }
 
+  /** The link to the visitor's own page of this call. */
+  ownLink() {
+    return this.#api.ownLink(this.model.callId ?? "");
+  }
+
   stopSharing() {
     this.#share.stop();
   }

@@ -130,6 +130,7 @@ export class CallButton extends HTMLElement {
       check: () => void call.check(),
       lookUpRule: () => void call.lookUpRule(),
       withdraw: () => void call.withdraw(),
+      ownLink: () => call.ownLink(),
       mute: (muted) => call.own.mute(muted),
       switchCamera: (on) => call.own.switchCamera(on),
       flip: () => call.own.flip(),

@@ -4,6 +4,7 @@
 import { clock, spokenDuration } from "../shared/i18n.js";
 import { h, icon } from "./dom.js";
 import { isMessage } from "./live_words.js";
+import { ownPage } from "./own_page.js";
 import { facts, mainButton, plainButton, said, title } from "./parts.js";
 import { sentenceOfCode } from "./strings.js";
 
@@ -47,6 +48,7 @@ export function endedPanel(model, scene) {
     ]),
     kept && h("p", { class: "aside" }, t("ended.erase", { tenant })),
     isErased && h("p", { class: "aside" }, t("recording.then_erase")),
+    ownPage(model, scene),
     questions(scene),
     mainButton(t("close"), scene.actions.hangUp),
     kept && plainButton(t("ended.save"), () => save(node, model.callId ?? "")),
@@ -55,12 +57,12 @@ export function endedPanel(model, scene) {
 }
 
 /**
- * What the panel says, as a text file of the visitor's own: nothing here has a page to come back to.
+ * What the panel says, as a text file of the visitor's own; the link to their page is in it.
  * @param {HTMLElement} panel
  * @param {string} callId
  */
 function save(panel, callId) {
-  const lines = [...panel.querySelectorAll("h2, p, .facts > div")].map((part) => wordsOf(part));
+  const lines = [...panel.querySelectorAll("h2, p, .facts > div")].map((part) => wordsOf(part)).filter(Boolean);
   const written = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format(Date.now());
   const text = [...lines, "", written, location.host, ""].join("\n");
   const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
@@ -70,6 +72,8 @@ function save(panel, callId) {
 
 /** @param {Element} part */
 function wordsOf(part) {
+  const saved = part.getAttribute("data-saved"); // what a file says in the place of what can be pressed
+  if (saved !== null) return saved;
   const [term, value] = [part.querySelector("dt"), part.querySelector("dd")];
   const shown = (value ?? part).querySelector("[aria-hidden=true]")?.textContent || (value ?? part).textContent;
   return term ? `${term.textContent}: ${shown}` : shown;
@@ -104,6 +108,7 @@ export function failedPanel(model, scene) {
     title(t(code === "connection_lost" ? "failed.title_lost" : "failed.title")),
     h("p", { class: "lead" }, t(sentenceOfCode(code))),
     h("p", { class: "aside" }, t("failed.code", { code })),
+    ownPage(model, scene),
     h("div", { class: "choices" }, mainButton(t("again"), actions.again)),
     plainButton(t("close"), actions.hangUp),
   );

@@ -182,6 +182,16 @@ export const ENGLISH = {
   "ended.copy": "Copy the reference",
   "ended.copied": "Reference copied",
 
+  "own.title": "Your own page",
+  "own.wait": "Your own page is being prepared…",
+  "own.text":
+    "With this link you come back to this call, on any device: see what is kept, withdraw your agreement, have it erased. Keep it, and keep it to yourself.",
+  "own.open": "Open your page",
+  "own.copy": "Copy the link",
+  "own.copied": "Link copied",
+  "own.withdraw": "Withdraw your agreement",
+  "own.failed": "The link to your own page could not be made: the service does not answer.",
+
   "failed.title": "The call did not go through",
   "failed.title_lost": "The call was cut off",
   "failed.code": "Code: {code}",

@@ -186,6 +186,16 @@ export const FRENCH = {
   "ended.copy": "Copier la référence",
   "ended.copied": "Référence copiée",
 
+  "own.title": "Votre page",
+  "own.wait": "Votre page se prépare…",
+  "own.text":
+    "Avec ce lien, vous revenez à cet appel, sur n’importe quel appareil : voir ce qui est conservé, retirer votre accord, le faire effacer. Gardez-le, et gardez-le pour vous.",
+  "own.open": "Ouvrir votre page",
+  "own.copy": "Copier le lien",
+  "own.copied": "Lien copié",
+  "own.withdraw": "Retirer votre accord",
+  "own.failed": "Le lien vers votre page n’a pas pu être créé : le service ne répond pas.",
+
   "failed.title": "L’appel n’a pas abouti",
   "failed.title_lost": "L’appel a été coupé",
   "failed.code": "Code : {code}",

@@ -18,7 +18,7 @@ import { livePanel } from "./live.js";
  *   choose: (choice: "accepted" | "refused") => void, open: (video: boolean) => void, check: () => void,
  *   mute: (muted: boolean) => void, switchCamera: (on: boolean) => Promise<void>, flip: () => Promise<void>,
  *   useMicrophone: (id: string) => void, useCamera: (id: string) => void, useSpeaker: (id: string) => void,
- *   lookUpRule: () => void, withdraw: () => void, unblockSound: () => void, share: () => void,
+ *   lookUpRule: () => void, withdraw: () => void, ownLink: () => Promise<string>, unblockSound: () => void, share: () => void,
  *   stopSharing: () => void, write: (text: string) => void, writeAgain: (key: string) => void}} Actions
  */
 /**
