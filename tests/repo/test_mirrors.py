@@ -19,6 +19,7 @@ HELD_BY = {
     "vault/db/export_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/line_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/colleague_tables.py": "tests/vault/db/test_migrate.py",
+    "vault/db/visit_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.
     "vault/app.py": "tests/vault/cli/test_serve.py",
@@ -56,6 +57,10 @@ HELD_BY = {
     "vault/calls/standing.py": "tests/vault/calls/test_withdrawals.py",
     "vault/calls/unrecorded.py": "tests/vault/calls/test_withdrawals.py",
     "vault/http/tenant.py": "tests/vault/http/test_withdrawals.py",
+    # The visitor's own page is one idea: who comes back, what they are told, what they decide.
+    "vault/identity/visits.py": "tests/vault/http/test_portal.py",
+    "vault/rights/kept.py": "tests/vault/http/test_portal.py",
+    "vault/rights/portal.py": "tests/vault/http/test_portal.py",
     # An export is one idea: asked for, queued, composed in a child, assembled as a recording is.
     "vault/media/assembling.py": "tests/vault/media/test_finish.py",
     "vault/media/channels.py": "tests/vault/media/test_exporting.py",

@@ -1,5 +1,7 @@
 """Who may do what: the table is complete, and silence is no."""
 
+from dataclasses import replace
+
 import pytest
 
 from vault.errors import ForbiddenError, NotFoundError
@@ -19,6 +21,10 @@ MAY = {
     Permission.PUBLIC: set(Role),
     Permission.WHO_AM_I: set(Role) - {Role.VISITOR},
     Permission.CALL_CONSENT: {Role.VISITOR},
+    Permission.CALL_WITHDRAW: {Role.VISITOR},
+    Permission.CALL_OWN_LINK: {Role.VISITOR},
+    Permission.CALL_KEPT: {Role.VISITOR},
+    Permission.CALL_ERASE_OWN: {Role.VISITOR},
     Permission.CALL_JOIN: {Role.VISITOR, Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.CALL_ANSWER: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN},
     Permission.CALL_PAUSE: {Role.AGENT, Role.SUPERVISOR, Role.ADMIN, Role.SERVICE},
@@ -109,3 +115,14 @@ def test_a_visitor_without_a_call_reaches_none() -> None:
     lost = Principal(new_id("per"), new_id("ten"), Role.VISITOR)
     with pytest.raises(NotFoundError):
         require_own_call(lost, new_id("call"))
+
+
+def test_a_visit_leaves_a_visitor_what_it_says_and_nobody_else_anything_more() -> None:
+    """Written out a second time on purpose: look, withdraw, erase."""
+    visitor = someone(Role.VISITOR)
+    visit = replace(visitor, is_visit=True)
+    left = {Permission.PUBLIC, Permission.CALL_KEPT, Permission.CALL_WITHDRAW, Permission.CALL_ERASE_OWN}
+    assert {permission for permission in Permission if visit.may(permission)} == left
+    assert left < {permission for permission in Permission if visitor.may(permission)}
+    agent = replace(someone(Role.AGENT), is_visit=True)
+    assert {permission for permission in Permission if agent.may(permission)} == {Permission.PUBLIC}

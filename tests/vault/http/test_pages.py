@@ -66,7 +66,7 @@ async def _pages(house: House) -> dict[str, tuple[str, Any]]:
         found = {}
         pages: tuple[str, ...] = ("/demo", "/docs", "/docs/problems", "/console/login", "/console")
         pages += (f"/console/recordings/{RECORDING}", "/console/calls", f"/console/calls/{CALL}")
-        for path in (*pages, f"/i/{INVITATION}"):
+        for path in (*pages, f"/i/{INVITATION}", f"/v/{CALL}"):
             status, body, response = await admin.ask("GET", path)
             assert (status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8"), path
             found[path] = (body.decode(), response)

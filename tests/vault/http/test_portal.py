@@ -1,21 +1,20 @@
 """The visitor's own page over HTTP: a link made, a visit, what is kept, withdrawal, erasure, receipt."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.vault.http.house import House
+from tests.vault.http.house import House, open_house
 from tests.vault.http.recordings import (
     Recorded,
     a_call,
     erase_now,
-    publishing,
     record,
     visitor_headers,
 )
 from tests.vault.http.samples import sample_of
 from tests.vault.http.visitors import PAGE
-from tests.webrtc.publisher import PublisherPlan
 from vault.calls.calls import OpenedCall
 from vault.http.route import PATH_IDS, Route
 from vault.http.routes import ROUTES
@@ -193,25 +192,33 @@ async def test_a_new_link_takes_the_visits_of_the_old_one_with_it(shared_house: 
 async def test_a_visit_may_look_withdraw_and_erase_and_nothing_else(
     shared_house: House, route: Route
 ) -> None:
-    """P17: every route of a visitor, with the call and its leg there: what is no part of a visit is 403."""
+    """P17: every route that a visitor has: no leg, no feed, no message, no event, no other link."""
     house, call = shared_house, await a_call(shared_house)
-    headers = await visiting(house, call)
-    async with publishing(house, call, PublisherPlan(video=None)) as publisher:
-        ids = {"call_id": call.id, "leg_id": publisher.location.rsplit("/", 1)[1]}
-        path = route.path
-        for place in route.places:
-            path = path.replace("{" + place + "}", ids.get(place) or new_id(PATH_IDS[place]))
-        more: dict[str, Any] = {"headers": headers}
-        if isinstance(route.body, type):
-            more = {"data": sample_of(route.body), "headers": {**headers, "Content-Type": JSON_TYPE}}
-        elif isinstance(route.body, str):
-            more = {"data": b"v=0\r\n", "headers": {**headers, "Content-Type": route.body, "If-Match": "*"}}
-        status, told, _ = await house.ask(route.method, path, **more)
-        if route.needs in VISIT:
-            assert status not in {401, 403}, told
-        else:
-            assert (status, told["code"]) == (403, "forbidden")
-        assert await publisher.unpublish() == 200
+    headers, path = await visiting(house, call), route.path
+    for place in route.places:
+        path = path.replace("{" + place + "}", call.id if place == "call_id" else new_id(PATH_IDS[place]))
+    more: dict[str, Any] = {"headers": headers}
+    if isinstance(route.body, type):
+        more = {"data": sample_of(route.body), "headers": {**headers, "Content-Type": JSON_TYPE}}
+    elif isinstance(route.body, str):
+        more = {"data": b"v=0\r\n", "headers": {**headers, "Content-Type": route.body, "If-Match": "*"}}
+    status, told, _ = await house.ask(route.method, path, **more)
+    if route.needs in VISIT:
+        assert status not in {401, 403}, told
+    else:
+        assert (status, told["code"]) == (403, "forbidden")
+
+
+async def test_guesses_are_slowed_by_network_and_by_call(tmp_path: Path) -> None:
+    """429 for whoever tries too often; no other limit is touched by it."""
+    async with open_house(tmp_path, limits={"calls_per_minute": 3}) as house:
+        call = await a_call(house)
+        statuses = [(await visit(house, new_id("call"), "A" * 22))[0] for _ in range(4)]
+        assert statuses == [404, 404, 404, 429]
+    async with open_house(tmp_path / "second", limits={"requests_per_minute": 3}) as house:
+        call = await a_call(house)
+        statuses = [(await visit(house, call.id, "A" * 22))[0] for _ in range(4)]
+        assert statuses == [404, 404, 404, 429]
 
 
 async def test_a_visit_outlives_no_request(shared_house: House) -> None:

@@ -3,7 +3,6 @@
 
 /** @type {import("../shared/i18n.js").Sentences} */
 export const ENGLISH = {
-  "wait": "One moment…",
   "language": "Language",
   "title": "Your call with {tenant}",
   "yours":

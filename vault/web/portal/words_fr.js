@@ -3,7 +3,6 @@
 
 /** @type {import("../shared/i18n.js").Sentences} */
 export const FRENCH = {
-  "wait": "Un instant…",
   "language": "Langue",
   "title": "Votre appel avec {tenant}",
   "yours":
