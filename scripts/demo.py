@@ -62,7 +62,7 @@ def talk_steps(talk: Talk) -> list[tuple[str, Callable[[], Any]]]:
             lambda: in_the_call.tell_one_story(talk),
         ),
         ("a WAV export: the visitor left, the agent right", lambda: in_the_call.export_the_sound(talk)),
-        ("a WebM export: both side by side", lambda: in_the_call.export_the_picture(talk)),
+        ("an MP4 export: both side by side", lambda: in_the_call.export_the_picture(talk)),
         ("the whole call is erased by one request", lambda: in_the_call.erase_the_call(talk)),
     ]
 

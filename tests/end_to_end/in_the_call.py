@@ -7,6 +7,7 @@ import io
 import wave
 from typing import Any
 
+import av
 import numpy as np
 from playwright.sync_api import expect
 
@@ -15,6 +16,7 @@ from tests.end_to_end.journey import WAIT_MS, require
 from tests.end_to_end.two_browsers import Talk
 
 NOTE = "Sends a picture of the boiler"
+PLACES = (0.06, 0.44, 0.56, 0.94)  # across a picture of two: the halves of the one, and of the other
 
 
 def write_to_each_other(talk: Talk) -> None:
@@ -75,10 +77,20 @@ def export_the_sound(talk: Talk) -> str:
     return f"{{'left_hz': {tones_hz[0]:.0f}, 'right_hz': {tones_hz[1]:.0f}}}"
 
 
-def export_the_picture(talk: Talk) -> None:
-    """A WebM file with both side by side, as any player takes it."""
-    made = export(talk, "webm")
-    require("it is a WebM file", ok=made[:4] == b"\x1a\x45\xdf\xa3")
+def export_the_picture(talk: Talk) -> str:
+    """An MP4 file with both side by side: decoded, the visitor is on the left and the agent on the right."""
+    made = export(talk, "mp4")
+    frames, seen = 0, np.zeros((len(PLACES), 3))
+    with av.open(io.BytesIO(made), "r") as container:
+        for frame in container.decode(video=0):
+            image = frame.to_ndarray(format="rgb24")
+            middle = image[image.shape[0] // 2 - 8 : image.shape[0] // 2 + 8]
+            frames += 1
+            seen += [middle[:, int(place * image.shape[1])].mean(axis=0) for place in PLACES]
+    shown = [tuple(each) for each in seen / max(1, frames)]
+    is_visitor = VISITOR.is_seen(*shown[:2])
+    require(f"each is in a half of its own: {shown}", ok=is_visitor and AGENT.is_seen(*shown[2:]))
+    return f"{{'frames': {frames}}}"
 
 
 def export(talk: Talk, format_: str) -> bytes:
