@@ -186,6 +186,20 @@ def test_a_visitor_who_refused_is_marked_as_not_recorded(centre: CallCentre) -> 
     expect(agent.locator(".call-end")).to_contain_text("Nothing: this call was not recorded.")
 
 
+def test_a_call_can_be_taken_without_recording(centre: CallCentre) -> None:
+    """The visitor agreed, the agent promised: nothing is kept, and both pages say so."""
+    agent = centre.agent()
+    visitor = centre.visitor()
+    agent.get_by_role("button", name="Take it without recording").click()
+    picture(agent)
+    expect(agent.locator(".call-sub")).to_contain_text("Not recorded")
+    expect(agent.get_by_role("button", name="Pause recording")).to_have_count(0)
+    told = visitor.locator("call-button").get_by_text("Not recorded", exact=True)
+    expect(told.first).to_be_visible(timeout=WAIT_MS)
+    agent.get_by_role("button", name="Hang up").click()
+    expect(agent.locator(".call-end")).to_contain_text("Nothing: this call was not recorded.")
+
+
 def test_a_visitor_who_hangs_up_ends_the_call_here_too(centre: CallCentre) -> None:
     """The devices are given back, and the page says who ended it."""
     agent = centre.agent()
