@@ -54,6 +54,7 @@ HELD_BY = {
     "vault/calls/capturing.py": "tests/vault/calls/test_pauses.py",
     "vault/calls/control.py": "tests/vault/http/test_pauses.py",
     "vault/calls/pause_rows.py": "tests/vault/calls/test_pauses.py",
+    "vault/calls/admission.py": "tests/vault/calls/test_pauses.py",
     "vault/calls/standing.py": "tests/vault/calls/test_withdrawals.py",
     "vault/calls/unrecorded.py": "tests/vault/calls/test_withdrawals.py",
     "vault/http/tenant.py": "tests/vault/http/test_withdrawals.py",

@@ -21,7 +21,9 @@ class Control:
 
     async def run(self) -> None:
         """Do what time brings; until cancelled."""
-        await asyncio.gather(self.pauses.run(), self.withdrawals.run())
+        async with asyncio.TaskGroup() as group:  # if one fell over, the other would not be left running
+            group.create_task(self.pauses.run(), name="pauses")
+            group.create_task(self.withdrawals.run(), name="withdrawals")
 
 
 def make_control(

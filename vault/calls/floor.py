@@ -114,6 +114,12 @@ class Floor:
         """Find or make what decides about the recording of a call that somebody joins or controls."""
         return self.permits.of(call, carried=frozenset(leg.call.id for leg in self.legs.values()))
 
+    def is_here(self, call_id: str, by: Principal) -> bool:
+        """Tell whether somebody is in a call now, or whether it runs here and is of a program's company."""
+        if by.role is Role.SERVICE:
+            return any(leg.call.tenant_id == by.tenant_id for leg in self.legs_of(call_id))
+        return any(leg.by.id == by.id for leg in self.legs_of(call_id))
+
     def picture_of(self, call_id: str) -> Codec | None:
         """Tell in which codec the pictures of a call are; the first leg that has one decided."""
         found = (leg.peer.codecs.get(MediaKind.VIDEO) for leg in self.legs_of(call_id))

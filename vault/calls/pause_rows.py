@@ -38,18 +38,25 @@ async def find(connection: AsyncConnection, call_id: str, pause_id: str) -> Paus
     return None if row is None else PauseRow(row.id, row.call_id, row.begun_at, row.ended_at)
 
 
-async def begin(connection: AsyncConnection, pause: PauseRow, *, tenant_id: str) -> None:
-    """Write that a call is paused from a moment on; with an end, that it was."""
+async def begin(connection: AsyncConnection, pause: PauseRow, *, tenant_id: str) -> bool:
+    """Write that a call is paused from a moment on; False where that is written already.
+
+    An end that was written though nobody was told so, because the answer was lost, is taken back.
+    """
+    before = await find(connection, pause.call_id, pause.id)
+    if before is not None:
+        values = {"ended_at": None, "end_cause": None}
+        await connection.execute(update(pauses).where(pauses.c.id == pause.id).values(values))
+        return before.ended_at is not None
     await connection.execute(
         insert(pauses).values(
             id=pause.id,
             tenant_id=tenant_id,
             call_id=pause.call_id,
             begun_at=pause.begun_at,
-            ended_at=pause.ended_at,
-            end_cause=None if pause.ended_at is None else CALL_ENDED,
         )
     )
+    return True
 
 
 async def end(connection: AsyncConnection, call_id: str, *, at: datetime, cause: str) -> None:

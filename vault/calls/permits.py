@@ -27,7 +27,9 @@ class OpenPause:
     begun_at: datetime
     is_written: bool
     reminded_s: float | None = None  # when the agents were told last that it is long
-    owed_by: Principal | None = None  # who began it, where its row could not be written yet
+    by: Principal | None = None  # who wants it, where its row may still have to be written
+    endings: int = 0  # how many are about to write its end
+    again: "OpenPause | None" = None  # asked for meanwhile: it follows without a gap
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Permit:
     unrecorded: bool
     pause: OpenPause | None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)  # of what is written
+    is_owed: bool = field(default=False, compare=False)  # an agent's wish that has no row yet
 
     @classmethod
     def of(cls, call: CallView) -> "Permit":
@@ -90,6 +93,11 @@ class Permit:
             "state": self.state().value,
             "pause": None if pause is None else {"id": pause.id, "since": pause.begun_at},
         }
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether the rows say all that is known here."""
+        return not self.is_owed and (self.pause is None or self.pause.is_written)
 
     @property
     def may_begin(self) -> bool:
@@ -154,17 +162,17 @@ class Permits:
         return permit
 
     def forget(self, call_id: Id) -> None:
-        """Drop the permit of a call that is over, unless its pause is still to be written."""
+        """Drop the permit of a call that is over, unless something of it is still to be written."""
         permit = self._permits.get(call_id)
-        if permit is not None and (permit.pause is None or permit.pause.is_written):
+        if permit is not None and permit.is_durable:
             del self._permits[call_id]
 
     def _forget_idle(self, carried: frozenset[Id]) -> None:
-        """Drop the oldest permits of calls that nobody is in; one whose pause has no row yet stays."""
+        """Drop the oldest permits of calls that nobody is in; one that the rows do not know of yet stays."""
         idle = [
             permit.call_id
             for permit in self._permits.values()
-            if permit.call_id not in carried and (permit.pause is None or permit.pause.is_written)
+            if permit.call_id not in carried and permit.is_durable
         ]
         for call_id in idle[: max(0, len(idle) - IDLE_CALLS)]:
             del self._permits[call_id]

@@ -14,9 +14,10 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls import capturing, unrecorded
+from vault.calls.admission import Admission
 from vault.calls.calls import Calls
 from vault.calls.floor import Floor
-from vault.calls.participants import require_in
+from vault.calls.permits import Permit
 from vault.calls.standing import consent_of
 from vault.calls.tellings import Tellings
 from vault.clock import Clock
@@ -26,7 +27,7 @@ from vault.errors import ConflictError, ConsentMissingError, NotFoundError, Vaul
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.capture import Capture
-from vault.model import CallState, ConsentChoice, ErasureReason, Id, RecordingState, StopRule
+from vault.model import ConsentChoice, ErasureReason, Id, RecordingState, StopRule
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
 log = structlog.get_logger(__name__)
@@ -61,12 +62,13 @@ class Withdrawals:
     ) -> None:
         self._database = database
         self._ledger = ledger
-        self._calls = calls
+        self._admission = Admission(database, calls, floor)
         self._floor = floor
         self._tellings = tellings
         self._clock = clock
         self._erase: Erases | None = None
         self._owed: dict[Id, Principal] = {}
+        self._unrecorded: dict[Id, tuple[Permit, Principal]] = {}  # owed as well
 
     def erase_with(self, erase: Erases) -> None:
         """Have ``erase(tenant, call, reason)`` ask for what was captured of a call, at once."""
@@ -105,28 +107,31 @@ class Withdrawals:
         What was recorded stays, but where the call was taken as an unrecorded one (``vault.calls.ringing``):
         then nothing of it is kept. Raises ConflictError where the call has ended or ``by`` is not in it.
         """
-        require(by, Permission.CALL_UNRECORD)
-        view = await self._calls.view(call_id, by=by)
-        if view.state is CallState.ENDED:
-            raise ConflictError("this call has ended")
-        async with self._database.read() as connection:
-            await require_in(connection, call_id, by)
-        permit = self._floor.permit_of(view)
+        permit = await self._admission.permit_of(call_id, Permission.CALL_UNRECORD, by=by)
         permit.unrecorded = True
         capturing.pause(self._floor, call_id)
-        rule = await self._write_unrecorded(view.id, by)
-        await self._finish(view.tenant_id, view.id, rule, ErasureReason.NOT_RECORDED)
-        return Stopped(permit.state(), rule)
+        return await self._unrecord(permit, by)
 
     async def run(self) -> None:
         """Write what could not be written, again and again; until cancelled."""
         while True:
             await asyncio.sleep(AGAIN_S)
             for call_id, by in list(self._owed.items()):
-                try:
-                    await self.withdraw(call_id, by=by)
-                except VaultError as error:
-                    log.warning("withdrawal.waits", call=call_id, error=type(error).__name__)
+                await _contained(call_id, self.withdraw(call_id, by=by))
+            for call_id, (permit, by) in list(self._unrecorded.items()):
+                await _contained(call_id, self._unrecord(permit, by))
+
+    async def _unrecord(self, permit: Permit, by: Principal) -> Stopped:
+        """Write what holds already."""
+        try:
+            rule = await self._write_unrecorded(permit.call_id, by)
+        except BaseException:  # as for a withdrawal
+            permit.is_owed, self._unrecorded[permit.call_id] = True, (permit, by)
+            raise
+        permit.is_owed = False
+        self._unrecorded.pop(permit.call_id, None)
+        await self._finish(permit.tenant_id, permit.call_id, rule, ErasureReason.NOT_RECORDED)
+        return Stopped(permit.state(), rule)
 
     def _settle(self, call_id: Id, *, written: bool) -> None:
         self._owed.pop(call_id, None)
@@ -200,6 +205,14 @@ class Withdrawals:
                 await self._erase(tenant_id, call_id, reason)
         except VaultError as error:
             log.error("withdrawal.not_asked", call=call_id, error=type(error).__name__)
+
+
+async def _contained(call_id: Id, writing: Awaitable[object]) -> None:
+    """Try once more; whatever comes of it holds up no other call's."""
+    try:
+        await writing
+    except Exception as error:  # noqa: BLE001  # it is tried again, and said each time
+        log.error("withdrawal.waits", call=call_id, error=type(error).__name__)
 
 
 def _withdrawn(rule: str) -> Stopped:

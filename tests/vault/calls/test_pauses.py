@@ -1,17 +1,21 @@
 """Secure pauses: what holds at once, what is written, who may, and how each ends."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NoReturn
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.vault.calls.studio import SOUND_ONLY, Studio, open_studio, until
 from tests.vault.media.workshop import Workshop
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from vault.calls import capturing, keeping
 from vault.calls.calls import OpenedCall
+from vault.calls.control import Control
 from vault.db import tables
 from vault.errors import (
     ConflictError,
@@ -30,6 +34,30 @@ class AwayEngine:
     def begin(self) -> NoReturn:
         """Fail as the driver does."""
         raise ConnectionError
+
+    connect = begin
+
+
+def take_away(work: Workshop, patch: pytest.MonkeyPatch) -> None:
+    """Let the database answer neither readers nor writers."""
+    patch.setattr(work.database, "_writer", AwayEngine())
+    patch.setattr(work.database, "_reader", AwayEngine())
+
+
+@asynccontextmanager
+async def losing_answers(work: Workshop) -> AsyncIterator[None]:
+    """What is written is durable, and nobody hears that it is."""
+    write = work.database.write
+
+    @asynccontextmanager
+    async def lost() -> AsyncIterator[AsyncConnection]:
+        async with write() as connection:
+            yield connection
+        raise DependencyError("the connection was lost while the commit was answered")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work.database, "write", lost)
+        yield
 
 
 async def frames_of(studio: Studio, leg_id: Id) -> int:
@@ -191,6 +219,123 @@ async def test_a_pause_holds_where_it_cannot_be_written_and_is_written_later(
         await studio.pauses.resume(call.id, pause.id, by=ada)
         await is_captured(studio, leg_id)
     assert (await told(work, call)).count("pause.begun") == 1
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+async def test_a_pause_asked_for_while_another_ends_follows_it(work: Workshop, *, is_written: bool) -> None:
+    """Nothing is captured in between; where the first cannot be ended, that one is the answer."""
+    call, api = await work.consented(), work.by(Role.SERVICE)
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        leg_id = (await studio.live(call, publisher)).leg_id
+        first = await studio.pauses.begin(call.id, by=api)
+        taken = await frames_of(studio, leg_id)
+        with pytest.MonkeyPatch.context() as patch:
+            async with work.database.write():  # another writer: the end waits for its turn
+                ending = asyncio.create_task(studio.pauses.resume(call.id, first.id, by=api))
+                await asyncio.sleep(0.05)
+                again = asyncio.create_task(studio.pauses.begin(call.id, by=api))
+                await asyncio.sleep(0.05)
+                if not is_written:
+                    patch.setattr(work.ledger, "append", _lost)
+            assert (
+                isinstance((await asyncio.gather(ending, return_exceptions=True))[0], Exception) != is_written
+            )
+            second = await again
+        assert (second.id != first.id, second.is_durable) == (is_written, is_written)
+        assert await studio.pauses.is_paused(call.id)
+        await asyncio.sleep(0.8)
+        assert await frames_of(studio, leg_id) == taken
+        await studio.pauses.turn()
+        open_pauses = [row[0] for row in await pause_rows(work) if not row[1]]
+        assert open_pauses == [second.id]
+        await studio.pauses.resume(call.id, second.id, by=api)
+        await is_captured(studio, leg_id)
+        await studio.legs.hang_up(call.id, leg_id, by=work.visitor(call))
+
+
+async def _lost(*_: object) -> NoReturn:
+    raise DependencyError("away")
+
+
+async def test_an_answer_that_is_lost_stops_no_pause_from_being_written_and_ended(work: Workshop) -> None:
+    """Its row is there already: writing it again is harmless, and one pause holds up no other."""
+    call, other, api = await work.consented(), await work.consented(), work.by(Role.SERVICE)
+    async with open_studio(work) as studio:
+        async with losing_answers(work):
+            pause = await studio.pauses.begin(call.id, by=api)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(work.database, "_writer", AwayEngine())
+            later = await studio.pauses.begin(other.id, by=api)
+        assert (pause.is_durable, later.is_durable) == (False, False)
+        await studio.pauses.turn()
+        assert await pause_rows(work) == [(pause.id, False, None), (later.id, False, None)]
+        async with losing_answers(work):
+            with pytest.raises(DependencyError):
+                await studio.pauses.resume(call.id, pause.id, by=api)
+        assert await studio.pauses.is_paused(call.id)
+        await studio.pauses.turn()
+        assert (await pause_rows(work))[0] == (pause.id, False, None)  # a restart would find it
+        over = await studio.pauses.resume(call.id, pause.id, by=api)
+        assert over.ended_at is not None
+        assert not await studio.pauses.is_paused(call.id)
+
+
+async def test_a_pause_that_fails_in_an_unknown_way_holds_up_no_other(
+    work: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said in the log, and tried again."""
+    call, other, api = await work.consented(), await work.consented(), work.by(Role.SERVICE)
+    async with open_studio(work) as studio:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(work.database, "_writer", AwayEngine())
+            for one in (call, other):
+                await studio.pauses.begin(one.id, by=api)
+        permit = studio.stage.floor.permits.get(call.id)
+        assert permit is not None
+        monkeypatch.setattr(permit, "tenant_id", None)  # no row can be made of it
+        await studio.pauses.turn()
+        assert [row[1:] for row in await pause_rows(work)] == [(False, None)]
+
+
+async def test_a_programs_pause_waits_for_no_database(
+    work: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its call runs here: whose it is is known."""
+    call = await work.consented()
+    stranger = await work.tenants.add(name="Other", retention_days=30)
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        leg_id = (await studio.live(call, publisher)).leg_id
+        await is_captured(studio, leg_id)
+        take_away(work, monkeypatch)
+        with pytest.raises(DependencyError):
+            await studio.pauses.begin(call.id, by=Principal(stranger, stranger, Role.SERVICE))
+        pause = await studio.pauses.begin(call.id, by=work.by(Role.SERVICE))
+        assert not pause.is_durable
+        taken = await frames_of(studio, leg_id)
+        await asyncio.sleep(0.3)
+        assert await frames_of(studio, leg_id) == taken
+        monkeypatch.undo()
+        await studio.legs.hang_up(call.id, leg_id, by=work.visitor(call))
+
+
+async def test_of_two_jobs_none_is_left_running_when_the_other_falls_over() -> None:
+    """Whoever started them starts both again."""
+
+    class Job:
+        def __init__(self, *, falls: bool) -> None:
+            self.falls, self.is_over = falls, False
+
+        async def run(self) -> None:
+            try:
+                await asyncio.sleep(0 if self.falls else 60)
+                raise LookupError
+            finally:
+                self.is_over = True
+
+    falls, goes_on = Job(falls=True), Job(falls=False)
+    with pytest.raises(ExceptionGroup):
+        await Control(falls, goes_on).run()  # type: ignore[arg-type]
+    assert goes_on.is_over
 
 
 async def test_a_hang_up_ends_the_pause_and_the_recording(work: Workshop) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from tests.vault.calls.desk import open_desk
 from tests.vault.calls.studio import SOUND_ONLY, open_studio, until
-from tests.vault.calls.test_pauses import AwayEngine, frames_of, is_captured, told
+from tests.vault.calls.test_pauses import AwayEngine, frames_of, is_captured, take_away, told
 from tests.vault.media.workshop import Workshop
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from vault.calls.calls import OpenedCall
@@ -270,6 +270,30 @@ async def test_an_agent_stops_the_recording_of_a_call_and_keeps_what_was(work: W
         (media_id,) = studio.ended
         assert await work.finish.finish(media_id) is MediaState.READY
     assert "call.unrecorded" in await told(work, call)
+
+
+async def test_an_agents_stop_waits_for_no_database(work: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds at once for who is in the call; it is written when the database is back."""
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        ada = await studio.agent(call)
+        leg_id = (await studio.live(call, publisher, by=ada)).leg_id
+        await is_captured(studio, leg_id)
+        take_away(work, monkeypatch)
+        with pytest.raises(DependencyError):
+            await studio.withdrawals.unrecord(call.id, by=ada)
+        taken = await frames_of(studio, leg_id)
+        await asyncio.sleep(0.3)
+        assert await frames_of(studio, leg_id) == taken
+        monkeypatch.undo()
+        writing = asyncio.create_task(studio.withdrawals.run())
+
+        async def is_written() -> bool:
+            return (await work.calls.view(call.id, by=work.by())).unrecorded
+
+        await until(is_written)
+        writing.cancel()
+        await studio.legs.hang_up(call.id, leg_id, by=ada)
 
 
 async def test_a_call_taken_as_an_unrecorded_one_leaves_no_recording(work: Workshop) -> None:
