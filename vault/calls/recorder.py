@@ -17,7 +17,7 @@ from storage.store import ObjectStore
 from vault.calls.floor import LiveLeg
 from vault.calls.waits import Waits
 from vault.clock import Clock
-from vault.errors import KeyForgottenError
+from vault.errors import KeyForgottenError, VaultError
 from vault.keys.store import KeyStore
 from vault.media.capture import Begun, Capture
 from vault.media.recordings import FULL, INTERRUPTED, LeftOpen, LegToRecord, OpenRecording, Recordings
@@ -131,9 +131,9 @@ class Recorder:
     async def end_resting(self, call_id: Id, *, reason: str) -> None:
         """End the recordings of a call that is over which nobody sends into."""
         for media_id, resting in list(self._resting.items()):
-            if resting.call_id == call_id and media_id in self._waits.waiting:
+            if resting.call_id == call_id:
+                await self._end_rest(media_id, reason)
                 self._waits.stop(media_id)
-                await self._give_up(media_id, reason)
 
     async def left_open(self) -> Sequence[LeftOpen]:
         """Tell what the process before left open."""
@@ -158,12 +158,20 @@ class Recorder:
         await self._waits.aclose()
 
     async def _give_up(self, media_id: Id, reason: str) -> bool:
+        """End a recording that rests; False where that could not be written, so that it is tried again."""
+        try:
+            await self._end_rest(media_id, reason)
+        except (VaultError, StorageError) as error:
+            log.error("recording.not_ended", media=media_id, error=type(error).__name__)
+            return False
+        return True
+
+    async def _end_rest(self, media_id: Id, reason: str) -> None:
         """End a recording that rests, unless a leg has gone on with it since."""
         resting = self._resting.get(media_id)
         if resting is not None:
             fragments = resting.end.next_number if resting.end is not None else None
             await self._end(media_id, reason=reason, fragments=fragments, legs=resting.legs)
-        return True
 
     async def _end(
         self, media_id: Id, *, reason: str, fragments: int | None = None, legs: int | None = None

@@ -14,6 +14,7 @@ from tests.vault.calls.studio import SOUND_ONLY, Studio, open_studio, until
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from vault.calls.recorder import OTHER_CODEC
 from vault.db.tables import media, recording_legs
+from vault.errors import DependencyError
 from vault.ledger.leaf import EntryType
 from vault.media.capture import Begun
 from vault.media.spool import Spool
@@ -96,6 +97,46 @@ async def kept(work: Workshop, media_id: Id) -> Begun:
     """A recording as `Workshop.manifest` wants it."""
     key = await work.keys.data_key(tenant_id=work.tenant_id, object_id=media_id, gen=1)
     return Begun(work.tenant_id, media_id, new_id("leg"), key)
+
+
+@pytest.mark.parametrize("ends", ["the wait", "the call"])
+async def test_an_answer_that_fails_leaves_no_recording_resting(
+    work: Workshop, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """Whoever rests is ended by the next try, and handed over once."""
+    call = await work.consented()
+    rejoin_s = 1.0 if ends == "the wait" else 30
+    async with (
+        open_studio(work, rejoin_s=rejoin_s, **QUICK) as studio,
+        Publisher(SOUND_ONLY) as visitor,
+        Publisher(SOUND_ONLY) as agent,
+    ):
+        ada = await studio.agent(call)
+        visitors = await studio.live(call, visitor)
+        await studio.live(call, agent, by=ada)
+        await until(lambda: _has(work, 2))
+        end = work.recordings.end
+        failed: list[Id] = []
+
+        async def failing(media_id: Id, **how: Any) -> bool:
+            if media_id not in failed:
+                failed.append(media_id)
+                raise DependencyError("away")
+            return await end(media_id, **how)
+
+        await lose(studio, agent)
+        monkeypatch.setattr(work.recordings, "end", failing)
+        if ends == "the call":
+            await studio.legs.hang_up(call.id, visitors.leg_id, by=work.visitor(call))
+            await until(lambda: _is(work, *[MediaState.FINISHING] * 2))
+            assert len(studio.ended) == len(set(studio.ended)) == 2
+        else:
+            await until(lambda: _ended_once(studio))
+        assert failed
+
+
+async def _ended_once(studio: Studio) -> bool:
+    return len(studio.ended) == 1
 
 
 async def test_an_agent_and_a_shared_screen_come_back_to_theirs(work: Workshop) -> None:
