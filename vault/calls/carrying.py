@@ -5,15 +5,15 @@ the capture and ends the rows. Whoever asks a leg to end only asks its peer to c
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Final
 
 import structlog
 
-from storage.errors import StorageError
 from vault.calls.calls import Calls
 from vault.calls.floor import Floor, LiveLeg
 from vault.calls.graces import UNWISHED, Graces, visitor_is_back, visitor_is_coming
+from vault.calls.last_steps import LastSteps
 from vault.calls.recorder import Recorder
 from vault.calls.tellings import Tellings
 from vault.calls.waits import Waits
@@ -23,7 +23,6 @@ from webrtc.lifecycle import CloseReason
 
 log = structlog.get_logger(__name__)
 
-FINALISE_PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)  # away for longer: the next start ends the rows
 CALL_ENDED: Final = "call_ended"  # why a leg ended whose visitor has left
 
 
@@ -45,6 +44,7 @@ class Carrier:
         self._floor = floor
         self._tellings = tellings
         self._max_call_s = max_call_s
+        self._last = LastSteps()
         self._waits = Waits(
             self._end_call,
             wait_s=rejoin_s,
@@ -60,6 +60,10 @@ class Carrier:
     def expect(self, call_id: Id, reason: str) -> None:
         """Wait for the visitor of a call that no leg of this process belongs to."""
         self._graces.begin(call_id, reason)
+
+    def hurry(self) -> None:
+        """The process ends: no database is waited for until it is back."""
+        self._last.hurry()
 
     async def aclose(self) -> None:
         """Wait for nobody any more; legs are ended by whoever asks their peers to."""
@@ -121,17 +125,17 @@ class Carrier:
         finally:
             await self._finalise(leg, capturing, reason, is_over=is_over)
         if is_over:
-            await _patiently(leg.call.id, lambda: self._recorder.end_resting(leg.call.id, reason=reason))
+            await self._last.take(leg.call.id, lambda: self._recorder.end_resting(leg.call.id, reason=reason))
             self._tellings.over(leg.call.id, people, reason=reason)
 
     async def _end_call(self, call_id: Id, reason: str) -> bool:
         """End a call whose visitor did not come back; False where there is a leg of theirs after all."""
         people = await self._tellings.everybody(call_id)
-        is_over = bool(await _patiently(call_id, lambda: self._calls.end_left(call_id, reason=reason)))
+        is_over = bool(await self._last.take(call_id, lambda: self._calls.end_left(call_id, reason=reason)))
         if is_over:
             await self._tellings.rings_no_more(call_id, reason=reason)
             await self._end_others(call_id)
-            await _patiently(call_id, lambda: self._recorder.end_resting(call_id, reason=reason))
+            await self._last.take(call_id, lambda: self._recorder.end_resting(call_id, reason=reason))
             self._tellings.over(call_id, people, reason=reason)
         return is_over
 
@@ -165,27 +169,12 @@ class Carrier:
                 if broken is not None:
                     log.error("leg.capture_broken", leg=leg.id, error=type(broken).__name__)
                 if reason in UNWISHED and not is_over:
-                    await _patiently(leg.id, lambda: self._recorder.rest(leg, capture, reason=reason))
+                    await self._last.take(leg.id, lambda: self._recorder.rest(leg, capture, reason=reason))
                 else:
-                    await _patiently(leg.id, lambda: self._recorder.end(capture, reason=reason))
-            await _patiently(
+                    await self._last.take(leg.id, lambda: self._recorder.end(capture, reason=reason))
+            await self._last.take(
                 leg.id,
                 lambda: self._calls.leg_ended(leg.call.id, leg.id, reason=reason, call_goes_on=not is_over),
             )
         finally:
             self._floor.legs.pop(leg.id, None)
-
-
-async def _patiently(subject: Id, step: Callable[[], Awaitable[object]]) -> object:
-    """Take a last step, again after a pause where a database or store does not answer; returns its result.
-
-    After the last try the rows stay open, and the next start ends them, as after a crash.
-    """
-    for pause_s in (*FINALISE_PAUSES_S, None):
-        try:
-            return await step()
-        except (VaultError, StorageError) as error:
-            log.error("leg.finalise_failed", subject=subject, error=type(error).__name__, again_in_s=pause_s)
-            if pause_s is not None:
-                await asyncio.sleep(pause_s)
-    return None

@@ -22,6 +22,7 @@ from webrtc.lifecycle import CloseReason
 from webrtc.peer import Peer
 
 NOWHERE: Final = "there is no such thing here"
+FINAL_WITHIN_S: Final = 15.0  # a database that is away for longer has its rows written when it is back
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +167,7 @@ class Legs:
             if not leg.is_ending:
                 leg.why = REPLACED
                 await leg.peer.close(CloseReason.HANGUP)
-            if leg.task is not None:
-                await asyncio.shield(leg.task)
+            await _until_final(leg)
 
     def require_room_for_a_call(self) -> None:
         """Raise BusyError where no new call may begin: draining, or as much as the machine can carry.
@@ -210,11 +210,10 @@ class Legs:
         await take_fragment(leg.peer, fragment, if_match=if_match)
 
     async def hang_up(self, call_id: str, leg_id: str, *, by: Principal) -> None:
-        """End a leg and wait until its rows are final; NotFoundError for one that is not carried."""
+        """End a leg and wait until its rows are final, a while; NotFoundError for one that is not carried."""
         leg = self._own(call_id, leg_id, by)
         await leg.peer.close(CloseReason.HANGUP)
-        if leg.task is not None:
-            await asyncio.shield(leg.task)
+        await _until_final(leg)
 
     async def stop_capture(self, media_id: str) -> None:
         """Stop recording into a media item that is to be erased, and wait until nothing is under way."""
@@ -267,6 +266,7 @@ class Legs:
         """
         self.drain()
         self._closed = True
+        self._carrier.hurry()
         while legs := list(self._floor.legs.values()):
             await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
             tasks = [leg.task for leg in legs if leg.task is not None]
@@ -303,3 +303,8 @@ class Legs:
         require_same_tenant(by, leg.call.tenant_id)
         require_own_call(by, leg.call.id)
         return leg
+
+
+async def _until_final(leg: LiveLeg) -> None:
+    if leg.task is not None:
+        await asyncio.wait({leg.task}, timeout=FINAL_WITHIN_S)

@@ -6,8 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from tests.vault.calls.studio import HERE, SOUND_ONLY, insisting, open_studio, until
+from tests.vault.calls.test_pauses import AwayEngine
 from tests.vault.media.workshop import Workshop
 from tests.webrtc.publisher import Publisher, PublisherPlan
+from vault.calls import last_steps
+from vault.calls import legs as legs_module
 from vault.db.tables import legs, media
 from vault.errors import (
     BusyError,
@@ -294,6 +297,25 @@ async def test_a_step_that_fails_once_costs_no_row(work: Workshop, broken: str) 
         assert await studio.over(call) == "hangup"
         assert len(studio.ended) == 1
         assert failed == 0 if broken == "capture" else failed >= 1
+
+
+async def test_a_database_that_is_away_when_a_leg_ends_strands_neither_call_nor_recording(
+    work: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than all the quick tries: they end by themselves when it is back."""
+    monkeypatch.setattr(last_steps, "PAUSES_S", (0.01, 0.01))
+    monkeypatch.setattr(last_steps, "AGAIN_S", 0.2)
+    monkeypatch.setattr(legs_module, "FINAL_WITHIN_S", 0.5)
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        answered = await studio.live(call, publisher)
+        await until(lambda: has_objects(work))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(work.database, "_writer", AwayEngine())
+            await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
+            assert (await studio.rows(call))[0] == "live"
+        assert await studio.over(call) == "hangup"
+        assert len(studio.ended) == 1
 
 
 async def test_an_erasure_while_capturing_stops_the_capture_and_not_the_call(work: Workshop) -> None:
