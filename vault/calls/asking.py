@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.calls import asks, rings
 from vault.calls.asks import Ask
 from vault.calls.attendance import Attendance
+from vault.calls.bells import Bells
 from vault.calls.calls import Calls, CallView
 from vault.calls.cards import Cards
 from vault.calls.colleagues import Colleagues
@@ -25,11 +27,13 @@ from vault.calls.presence import Presence, available_agents
 from vault.calls.routing import RING_S, Routing, choose
 from vault.calls.turns import Turns
 from vault.db.engine import Database
-from vault.errors import ConflictError, NotFoundError, TakenError
+from vault.errors import ConflictError, NotFoundError, TakenError, VaultError
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import AskPurpose, AskState, CallState, Id, RingState, new_id
 from vault.policy import Permission, Principal, require
+
+log = structlog.get_logger(__name__)
 
 TRANSFERRED: Final = "transferred"  # why a leg ended whose owner handed the call over
 RINGS_FOR: Final = timedelta(seconds=RING_S)
@@ -86,6 +90,8 @@ class Asking:
         self._attendance = attendance
         self._turns = turns
         self._colleagues = colleagues
+        self._bells = Bells(cards, turns.hub)
+        self._untold: set[Id] = set()  # asks whose asker could not be told how they stand
 
     async def ask(
         self, call_id: str, purpose: AskPurpose, *, by: Principal, person_id: str | None, team_id: str | None
@@ -162,8 +168,10 @@ class Asking:
             raise TakenError("somebody else has taken this", name=await self._name(ask.taken_by, ask))
         if ring is not RingState.RINGING:
             return False
+        name = await self._name(by.id, ask)
         others = await self._taken(ask, by)
-        self._turns.tell_taken(view.id, by.id, await self._name(by.id, ask), others)
+        self._bells.forget(ask.id)
+        self._turns.tell_taken(view.id, by.id, name, others)
         await self._tell(ask.id)
         return True
 
@@ -209,6 +217,7 @@ class Asking:
             detail={"to": person_id} if is_transfer else {"asked_by": ask.asked_by},
         )
         ready = await self._ledger.ready(entry)
+        name = await self._name(person_id, ask)
         async with self._database.write() as connection:
             await rings.held(connection, call_id)
             now = self._clock.now()
@@ -223,7 +232,6 @@ class Asking:
             await self._ledger.append(connection, ready)
         await self._tell(ask.id)
         if rang:
-            name = await self._name(person_id, ask)
             self._turns.hub.tell(call_id, "call.taken", {"by": {"name": name}})
             self._turns.tell_taken(call_id, person_id, name, gone)
         if is_transfer:
@@ -241,9 +249,14 @@ class Asking:
         async with self._database.read() as connection:
             found = await asks.all_open(connection)
         for ask in found:
-            await self._settle(ask)
+            try:
+                await self._settle(ask)
+            except VaultError as error:  # the others do not wait for it
+                log.warning("ask.waits", ask=ask.id, error=type(error).__name__)
+        for ask_id in sorted(self._untold):
+            await self._tell(ask_id)
         async with self._database.read() as connection:
-            return bool(await asks.all_open(connection))
+            return bool(self._untold) or bool(await asks.all_open(connection))
 
     async def of_person(self, person_id: Id) -> list[dict[str, object]]:
         """Tell the open asks that somebody is waiting for."""
@@ -289,12 +302,10 @@ class Asking:
             await self._end(ask, ended, gone=why)
             return
         if news is None:
+            self._bells.forget(ask.id)
             return
         self._turns.tell_gone(ask.call_id, news.gone)
-        if news.rung:
-            card = await self._cards.card(ask.call_id, ask=ask)
-            for person_id in news.rung:
-                self._turns.hub.tell(person_id, "call.ringing", card)
+        await self._bells.tell(ask.call_id, news.rung, ringing=news.ringing, ask=ask)
         if news.outcome is not None:
             await self._end(ask, news.outcome, gone="ended")
         elif tells or news.rung or news.gone:
@@ -335,8 +346,8 @@ class Asking:
         gone += [(person_id, "ended") for person_id in dropped]
         for person_id in choice.ring:
             await rings.ring(connection, call, person_id, at=now, until=until, ask_id=ask.id)
-        rings_on = bool(choice.ring) or bool(by_state[RingState.RINGING].difference(choice.drop))
-        return _News(gone, list(choice.ring), None if rings_on else _outcome(by_state))
+        ringing = {*choice.ring, *by_state[RingState.RINGING].difference(choice.drop)}
+        return _News(gone, list(choice.ring), ringing, None if ringing else _outcome(by_state))
 
     async def _end(self, ask: Ask, to: AskState, *, gone: str) -> bool:
         """End an ask in vain and tell it; False where it has ended already. Who took it is let go."""
@@ -349,6 +360,7 @@ class Asking:
             silent = await rings.end(connection, ask.call_id, RingState.GONE, at=now, ask_id=ask.id)
             if was.taken_by is not None:
                 await left(connection, ask.call_id, was.taken_by, now)
+        self._bells.forget(ask.id)
         told = [*silent] if was.taken_by is None else [*silent, was.taken_by]
         self._turns.tell_gone(ask.call_id, [(person_id, gone) for person_id in told])
         await self._tell(ask.id)
@@ -357,8 +369,17 @@ class Asking:
         return True
 
     async def _tell(self, ask_id: Id) -> None:
-        """Tell whoever asked how it stands."""
-        view = await self._view(ask_id)
+        """Tell whoever asked how it stands; where that cannot be said now, the next look does."""
+        self._untold.add(ask_id)
+        try:
+            view = await self._view(ask_id)
+        except NotFoundError:
+            self._untold.discard(ask_id)
+            return
+        except VaultError as error:
+            log.warning("ask.not_told", ask=ask_id, error=type(error).__name__)
+            return
+        self._untold.discard(ask_id)
         self._turns.hub.tell(view.ask.asked_by, "call.asked", view.told())
 
     async def _view(self, ask_id: Id) -> AskView:
@@ -387,6 +408,7 @@ class _News:
 
     gone: list[tuple[Id, str]]
     rung: list[Id]
+    ringing: set[Id]
     outcome: AskState | None
 
 

@@ -7,7 +7,7 @@ what is told keeps the order of what was decided.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.calls import rings, unrecorded
 from vault.calls.asking import Asking
 from vault.calls.attendance import Attendance
+from vault.calls.bells import Bells
 from vault.calls.calls import Calls, CallView
 from vault.calls.cards import Cards, LegView
 from vault.calls.colleagues import Colleagues
@@ -58,6 +59,7 @@ class News:
 
     gone: list[tuple[Id, str]] = field(default_factory=list)
     rung: list[Id] = field(default_factory=list)
+    ringing: set[Id] = field(default_factory=set)  # whose screens ring now, those of ``rung`` among them
     nobody: bool = False
 
 
@@ -85,6 +87,7 @@ class Ringing:
         self._clock = clock
         self._turns = Turns(hub, ledger, clock)
         self._places = Places(database, calls, cards, hub)
+        self._bells = Bells(cards, hub)
         self._new: set[Id] = set()  # calls that are to ring; the row says so at the next chance
         self._absent: set[Id] = set()  # calls that a restart left open: they ring once their visitor is back
         self._task: asyncio.Task[None] | None = None
@@ -141,23 +144,31 @@ class Ringing:
         None where only something that happens makes a difference.
         """
         async with self._turns.lock:
-            for call_id in sorted(self._new):
-                await self._begin(call_id)
+            failed = await self._each(sorted(self._new), self._begin)
             async with self._database.read() as connection:
                 overdue = await self._attendance.overdue(connection, at=self._clock.now())
-            for call_id in self._present(overdue):
-                await self._give_back(call_id, reason="timed_out")
+            failed |= await self._each(self._present(overdue), self._time_out)
             async with self._database.read() as connection:
                 alone = await self._attendance.left_alone(connection, at=self._clock.now())
-            for call_id in self._present(alone):
-                await self._ring_again(call_id)
+            failed |= await self._each(self._present(alone), self._ring_again)
             asking = await self.asking.look()
             async with self._database.read() as connection:
                 waiting = [queued.call_id for queued in await rings.queue(connection)]
                 waiting += await rings.orphaned(connection)
-            for call_id in self._present(waiting):
-                await self._settle(call_id)
-            return await self._tell_places(asking=asking)
+            failed |= await self._each(self._present([*waiting, *self._bells.owed]), self._settle)
+            due_s = await self._tell_places(asking=asking)
+            return min(due_s or AGAIN_S, AGAIN_S) if failed else due_s
+
+    async def _each(self, calls: Sequence[Id], act: Callable[[Id], Awaitable[None]]) -> bool:
+        """Do something to each call; True where one failed: the others do not wait for it."""
+        failed = False
+        for call_id in calls:
+            try:
+                await act(call_id)
+            except VaultError as error:
+                failed = True
+                log.warning("ringing.call_waits", call=call_id, error=type(error).__name__)
+        return failed
 
     async def visitor_joined(self, call: CallView) -> None:
         """Begin to ring; called when the visitor's first leg is live. Repeating it is harmless.
@@ -304,6 +315,9 @@ class Ringing:
         await self._settle(call_id)
         return True
 
+    async def _time_out(self, call_id: Id) -> None:
+        await self._give_back(call_id, reason="timed_out")
+
     async def _ring_again(self, call_id: Id) -> None:
         """Let a call ring anew whose last agent was lost and did not come back."""
         async with self._database.write() as connection:
@@ -342,10 +356,7 @@ class Ringing:
         if news.nobody:
             self._places.forget(call_id)
             self._hub.tell(call_id, "call.nobody", {})
-        if news.rung:
-            card = await self._cards.card(call_id)
-            for person_id in news.rung:
-                self._hub.tell(person_id, "call.ringing", card)
+        await self._bells.tell(call_id, news.rung, ringing=news.ringing)
 
     async def _decide(self, connection: AsyncConnection, call: Row[Any]) -> News:
         now, news = self._clock.now(), News()
@@ -374,8 +385,8 @@ class Ringing:
             until = now + timedelta(seconds=routing.ring_s)
             await rings.ring(connection, call, person_id, at=now, until=until)
         news.rung = list(choice.ring)
-        rings_on = bool(choice.ring) or bool(ringing.difference(choice.drop))
-        if not choice.hope or (not rings_on and now - call.ringing_since >= WAIT):
+        news.ringing = {*choice.ring, *ringing.difference(choice.drop)}
+        if not choice.hope or (not news.ringing and now - call.ringing_since >= WAIT):
             news.nobody = await rings.stop(connection, call.id, at=now)
         return news
 
@@ -421,7 +432,8 @@ class Ringing:
                 await self._attendance.next_due(connection, after=now),
                 await self._attendance.next_alone(connection, at=now),
             ]
-        due_s = [LOOK_S] if asking or any(queued.agents == 0 for queued in queue) else []
+        soon = asking or self._bells.owed or any(queued.agents == 0 for queued in queue)
+        due_s = [LOOK_S] if soon else []
         least_s = LOOK_S if self._absent else 0.0  # what waits for its visitor is due, and not looked at
         due_s += [max(least_s, (moment - now).total_seconds()) for moment in moments if moment is not None]
         return min(due_s, default=None)
