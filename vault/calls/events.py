@@ -14,7 +14,7 @@ import secrets
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
@@ -29,6 +29,7 @@ from vault.policy import Permission, Principal, require
 LAST_NUMBER: Final = 2**53 - 1  # JavaScript counts exactly up to here
 FIRST_BELOW: Final = 2**52
 RETRY_S: Final = 10
+FORGOTTEN: Final = {"call.ringing": "call.gone"}  # as what an event of an erased call is told again
 Snapshots = Callable[[Principal], Awaitable[Mapping[str, object]]]
 Watcher = Callable[[Id, bool], None]
 _log = structlog.get_logger("vault.calls")
@@ -71,6 +72,13 @@ class EventLimits:
 class _Told:
     text: str
     at_s: float
+    call_id: object  # what it is about, if that is a call
+
+    def forgotten(self, call_id: Id) -> "_Told":
+        """Return what may still be told of a call that is erased: that there was something, and its end."""
+        said = json.loads(self.text)
+        said |= {"type": FORGOTTEN.get(said["type"], said["type"]), "data": {"call_id": call_id}}
+        return replace(self, text=_frame(said))
 
 
 class _Stream:
@@ -93,6 +101,14 @@ class _Stream:
         self.kept.append(told)
         for listener in self.listeners:
             listener.wake()
+
+    def forget_call(self, call_id: Id, *, is_its_own: bool) -> None:
+        """Keep nothing but the number and the kind of what was told of a call."""
+        if is_its_own or any(told.call_id == call_id for told in self.kept):
+            self.kept = deque(
+                told.forgotten(call_id) if is_its_own or told.call_id == call_id else told
+                for told in self.kept
+            )
 
     def forget(self, limits: EventLimits, now_s: float) -> None:
         """Drop what is too old or too much; who has not read it by now is cut off."""
@@ -188,8 +204,16 @@ class Events:
             _log.error("events.not_json", error=type(error).__name__)
             return
         now_s = self._clock.monotonic()
-        stream.add(_Told(text, now_s))
+        stream.add(_Told(text, now_s, data.get("call_id")))
         stream.forget(self._limits, now_s)
+
+    def forget_call(self, call_id: Id) -> None:
+        """Forget what was told of a call: it is being erased, and nobody who comes back reads it here.
+
+        The numbers stay without a gap. A card is told as the end of its ringing, so that no screen shows it.
+        """
+        for principal_id, stream in self._streams.items():
+            stream.forget_call(call_id, is_its_own=principal_id == call_id)  # its visitor's own stream
 
     def online(self, principal_id: Id) -> bool:
         """Tell whether a principal has a socket open now."""

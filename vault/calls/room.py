@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from vault.calls.attendance import Attendance
 from vault.calls.calls import Calls
@@ -27,9 +28,14 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.identity.people import People
 from vault.keys.blobs import Blobs
+from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.model import Id
 from vault.policy import Principal
 from vault.settings import Settings
+
+ERASING: Final = frozenset({EntryType.ERASURE_REQUESTED, EntryType.OBJECT_SHREDDED})
+"""What is written when an object is to be forgotten; by another process the first, perhaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,14 @@ def make_live_calls(
     async def snapshot(who: Principal) -> Mapping[str, object]:
         return await ringing.snapshot(who)
 
+    def noted(entry: Entry) -> None:
+        if entry.type in ERASING and entry.object_id is not None:
+            events.forget_call(Id(entry.object_id))
+
     media, limits, floor = settings.media, settings.limits, Floor()
     sockets = EventLimits(each=limits.event_sockets_each, total=limits.event_sockets)
     events = Events(clock, snapshots=snapshot, limits=sockets)
+    ledger.watch(noted)
     cards = Cards(database, blobs, people)
     attendance = Attendance(floor, take_deadline_s=media.take_deadline_s)
     ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock, attendance)

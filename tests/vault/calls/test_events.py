@@ -279,3 +279,30 @@ async def test_at_the_end_every_socket_is_told_and_no_timer_is_left(clock: Turna
 def test_each_close_code_is_explained() -> None:
     """docs/API.md repeats the list."""
     assert set(CLOSES) == set(Close)
+
+
+async def test_what_was_told_of_an_erased_call_is_not_told_again(clock: TurnableClock) -> None:
+    """P8: who comes back gets every number, of that call its identifier alone, of others everything."""
+    events, who, visitor = make(clock), someone(), someone(Role.VISITOR)
+    call_id, other = visitor.id, new_id("call")
+    with events.listen(who) as first, events.listen(visitor):
+        for of in (call_id, other):
+            events.tell(who.id, "call.ringing", {"call_id": of, "visitor": {"name": "Zebulon"}})
+            events.tell(who.id, "call.leg_joined", {"call_id": of, "name": "Zebulon"})
+        events.tell(who.id, "presence.changed", {"available": True})
+        events.tell(visitor.id, "call.taken", {"by": {"name": "Ada"}})
+        after = first.position
+    events.forget_call(call_id)
+    (of_visitor,) = events._streams[visitor.id].kept
+    assert "Ada" not in of_visitor.text
+    with events.listen(who, after=after) as back:
+        assert back.resumed
+        told = await waiting(back)
+    assert [one["n"] for one in told] == list(range(after + 1, after + 6))
+    assert [(one["type"], one["data"]) for one in told[:2]] == [
+        ("call.gone", {"call_id": call_id}),
+        ("call.leg_joined", {"call_id": call_id}),
+    ]
+    assert [one["data"].get("call_id") for one in told[2:]] == [other, other, None]
+    assert {"at", "n", "type", "data"} == set(told[0])
+    assert told[2]["data"]["visitor"] == {"name": "Zebulon"}

@@ -15,6 +15,7 @@ from crypto.receipts import parse_leaf, verify_receipt
 from crypto.signers import NoteVerifier
 from tests.vault.http.house import House, open_house
 from tests.vault.http.recordings import a_call, erase_now, record, record_bytes, visitor_headers
+from tests.vault.http.test_ringing import at_their_screens, ringing_call
 from vault.db.tables import legs, media
 from vault.model import Id, LegState, Role, is_id, new_id, uuid_of
 
@@ -278,3 +279,19 @@ async def test_what_retention_ends_has_a_request_and_a_receipt_too(tmp_path: Pat
         _, written, _ = await _receipt(house, shown["id"])
         receipt = verify_receipt(written, [NoteVerifier.parse(key) for key in await _keys(house)])
         assert receipt.status == "complete"
+
+
+async def test_what_screens_were_told_of_a_call_goes_with_it(shared_house: House) -> None:
+    """P8: a card that waits for a socket to come back is not told once the call's erasure is asked for."""
+    house, canary = shared_house, "told-to-screens"
+    async with at_their_screens(house, Role.AGENT):
+        stream = house.rooms.events._streams[house.by(Role.AGENT).id]
+        call = await ringing_call(house, reference=canary)
+        assert any(canary in told.text for told in stream.kept)
+        await house.rooms.calls.end_interrupted()
+        await house.rooms.ringing.look()
+        last = stream.last
+        assert (await _ask_for(house, call_id=call.id))[0] == 202
+        assert not any(canary in told.text for told in stream.kept)
+        numbers = [json.loads(told.text)["n"] for told in stream.kept]
+        assert numbers == list(range(stream.gone + 1, last + 1))

@@ -38,9 +38,9 @@ async def at_their_screens(house: House, *roles: Role) -> "AsyncIterator[None]":
             await house.ask("PUT", "/v1/me/presence", role=role, json={"available": False})
 
 
-async def ringing_call(house: House, button: "Button | None" = None) -> "OpenedCall":
+async def ringing_call(house: House, button: "Button | None" = None, **more: Any) -> "OpenedCall":
     """A call whose visitor can be heard."""
-    call = await a_call(house, button=button or await a_button(house))
+    call = await a_call(house, button=button or await a_button(house), **more)
     visitor, leg_id, calls = visitor_of(call), new_id("leg"), house.rooms.calls
     view = await calls.ready_for_leg(call.id, by=visitor)
     await calls.leg_joined(view, leg_id, visitor)
