@@ -8,7 +8,7 @@ from pydantic import Field
 from vault.calls.invitations import LIFE, LIFE_MAX, LIFE_MIN, InvitationView
 from vault.calls.notice import Language
 from vault.calls.visitors import Visitor
-from vault.errors import LinkDeadError, NotFoundError
+from vault.errors import BusyError, LinkDeadError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.calls import MediaList, OpenedOut, VisitorIn, WidgetOut, present_opened
 from vault.http.cookies import own_origin
@@ -109,7 +109,8 @@ async def look_at_invitation(ask: Ask[SecretIn, None]) -> Answer:
 
 
 async def open_invited_call(ask: Ask[InvitedCallIn, None]) -> Answer:
-    """Open the call of a link."""
+    """Open the call of a link; no room for it is told here, before the visitor is asked anything."""
+    ask.services.legs.require_room_for_a_call()
     wanted = {"audio", *ask.body.media}
     opened = await ask.services.invitations.open(
         ask.path["invitation_id"],
@@ -183,7 +184,7 @@ ROUTES: Final = (
         tag="invitations",
         body=InvitedCallIn,
         responses={201: OpenedOut},
-        errors=(LinkDeadError,),
+        errors=(LinkDeadError, BusyError),
         limit=Limit.CALLS,
     ),
 )

@@ -1,9 +1,11 @@
 """Call-back links over HTTP: made by agents, opened by whoever holds one, one answer for all else."""
 
 import pytest
+from sqlalchemy import select
 
 from tests.vault.http.house import House
 from tests.vault.http.recordings import a_button
+from vault.db.tables import calls
 from vault.model import Role, new_id
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -93,3 +95,20 @@ async def test_what_is_asked_for_is_checked(shared_house: House) -> None:
             "POST", f"/v1/invitations/{link}/looks", json={"secret": secret}
         )
         assert status == 422
+
+
+async def test_a_server_that_takes_no_calls_takes_none_by_a_link(
+    shared_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 with a time to come back at, before the notice is shown; the link stays as good as it was."""
+    link, secret = await a_link(shared_house)
+    path, body = f"/v1/invitations/{link}/calls", {"secret": secret, **PRESS}
+    with monkeypatch.context() as patched:
+        patched.setattr(shared_house.rooms.legs, "_draining", True)
+        status, problem, response = await shared_house.ask("POST", path, json=body)
+    assert (status, problem["code"]) == (503, "busy")
+    assert int(response.headers["Retry-After"]) > 0
+    async with shared_house.rooms.database.read() as connection:
+        opened = await connection.execute(select(calls.c.id).where(calls.c.invitation_id == link))
+        assert opened.all() == []
+    assert (await shared_house.ask("POST", path, json=body))[0] == 201
