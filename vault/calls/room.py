@@ -9,7 +9,7 @@ from vault.calls.calls import Calls
 from vault.calls.cards import Cards
 from vault.calls.connections import Connections
 from vault.calls.control import Control, make_control
-from vault.calls.events import EventLimits, Events
+from vault.calls.events import EventLimits, Events, Snapshots
 from vault.calls.feeds import Feeds
 from vault.calls.floor import Floor
 from vault.calls.legs import Legs
@@ -32,7 +32,7 @@ from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import Id
 from vault.policy import Principal
-from vault.settings import Settings
+from vault.settings import LimitSettings, Settings
 
 ERASING: Final = frozenset({EntryType.ERASURE_REQUESTED, EntryType.OBJECT_SHREDDED})
 """What is written when an object is to be forgotten; by another process the first, perhaps."""
@@ -71,14 +71,8 @@ def make_live_calls(
     async def snapshot(who: Principal) -> Mapping[str, object]:
         return await ringing.snapshot(who)
 
-    def noted(entry: Entry) -> None:
-        if entry.type in ERASING and entry.object_id is not None:
-            events.forget_call(Id(entry.object_id))
-
     media, limits, floor = settings.media, settings.limits, Floor()
-    sockets = EventLimits(each=limits.event_sockets_each, total=limits.event_sockets)
-    events = Events(clock, snapshots=snapshot, limits=sockets)
-    ledger.watch(noted)
+    events = _events(clock, snapshot, limits, ledger)
     cards = Cards(database, blobs, people)
     attendance = Attendance(floor, take_deadline_s=media.take_deadline_s)
     ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock, attendance)
@@ -101,3 +95,16 @@ def make_live_calls(
         load=load,
         qualities=Qualities(floor, database, events, clock, calls),
     )
+
+
+def _events(clock: Clock, snapshots: Snapshots, limits: LimitSettings, ledger: Ledger) -> Events:
+    """Build the streams; what they told of a call is forgotten once its erasure is asked for."""
+    sockets = EventLimits(each=limits.event_sockets_each, total=limits.event_sockets)
+    events = Events(clock, snapshots=snapshots, limits=sockets)
+
+    def noted(entry: Entry) -> None:
+        if entry.type in ERASING and entry.object_id is not None:
+            events.forget_call(Id(entry.object_id))
+
+    ledger.watch(noted)
+    return events
