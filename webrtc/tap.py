@@ -67,6 +67,7 @@ class Tap:
         self._known = KnownSources(limits.known_ssrcs)
         self._feedback = TransportFeedback(self._ssrc)
         self._timer: asyncio.TimerHandle | None = None
+        self._asking: asyncio.TimerHandle | None = None  # for the keyframe after a pause
         self._ended = False
         self._viewers: tuple[PacketSink, ...] = ()
         self._lifts = 0  # how often the sender is still told that its last limit is gone
@@ -213,6 +214,17 @@ class Tap:
         else:
             for receiver in self.receivers:
                 receiver.start_after(not_before_s)
+            self._ask_at(not_before_s)
+
+    def _ask_at(self, not_before_s: float) -> None:
+        """Ask for a keyframe then, too: a source that has nothing new to show sends no packet to answer."""
+        self._cancel_asking()
+        self._asking = asyncio.get_running_loop().call_at(not_before_s, self.request_keyframe)
+
+    def _cancel_asking(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+        self._asking = None
 
     def flush(self) -> None:
         """Give out the frames that are complete by now."""
@@ -221,6 +233,7 @@ class Tap:
 
     def detach(self) -> None:
         """Drop the frames that follow, from the next packet on."""
+        self._cancel_asking()
         self.outlet.detach()
         if not self.outlet.is_wanted:
             for receiver in self.receivers:
@@ -268,6 +281,7 @@ class Tap:
         """Give out what is complete and tell the end of each track; nothing is taken afterwards."""
         if self._ended:
             return
+        self._cancel_asking()
         if self._timer is not None:
             self._timer.cancel()
         now_s = time.monotonic()

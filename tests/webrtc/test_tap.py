@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import time
 from pathlib import Path
 
 import pylibsrtp
@@ -111,6 +113,30 @@ async def test_what_is_gathered_at_the_end_is_given_out_and_at_a_pause_is_not() 
     keyed.take(voice(1))
     keyed.tap.end(TrackEnd.STOPPED)
     assert [frame.rtp_timestamp for frame in keyed.memory.of_kind("audio")] == [960]
+
+
+async def test_after_a_pause_a_source_that_sends_nothing_is_asked_for_a_keyframe() -> None:
+    """A shared screen on which nothing moves: no packet comes unless it is asked, once the pause is over."""
+    keyed = KeyedTap()
+    keyed.take(with_mid(rtp(VIDEO_TYPE, 0, 777, b"\x10\x00"), b"1"), time.monotonic() - 60)
+    keyed.tap.detach()
+    before = len(asked_for(keyed))
+    keyed.tap.attach(keyed.memory, not_before_s=time.monotonic() + 0.2)
+    await asyncio.sleep(0.05)
+    assert len(asked_for(keyed)) == before
+    async with asyncio.timeout(5):
+        while len(asked_for(keyed)) == before:  # noqa: ASYNC110  # it has no event
+            await asyncio.sleep(0.01)
+    keyed.tap.attach(keyed.memory, not_before_s=time.monotonic() + 0.05)
+    keyed.tap.detach()  # paused again: nothing is wanted now
+    await asyncio.sleep(0.1)
+    assert len(asked_for(keyed)) == before + 1
+    keyed.tap.end(TrackEnd.STOPPED)
+
+
+def asked_for(keyed: KeyedTap) -> list[bytes]:
+    """The keyframes that were asked for (RFC 4585, 6.3.1)."""
+    return [datagram for datagram in keyed.sent if datagram[1] == 206 and datagram[0] & 31 == 1]
 
 
 async def test_a_hole_does_not_turn_the_order_round() -> None:
