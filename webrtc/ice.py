@@ -24,6 +24,7 @@ from aiortc import RTCIceGatherer
 
 from webrtc.errors import NoAddressError
 from webrtc.guard import DatagramGuard, Verdict
+from webrtc.round_trip import RoundTrip
 from webrtc.udpmux import LegProtocol
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ UFRAG_CHARS: Final = 16  # 95 bits: a stranger cannot name us by guessing (RFC 8
 PASSWORD_CHARS: Final = 32
 MOST_PREFERRED: Final = 65_535  # the local preference of an only address (RFC 8445, 5.1.2.1)
 PORT_TRIES: Final = 64  # of a range; then it is taken as full
+ANSWERS: Final = (Verdict.STUN, Verdict.UNASKED_ANSWER)  # among them those that come late
 
 _State = aioice_ice.CandidatePair.State
 
@@ -104,6 +106,17 @@ class GuardedProtocol(aioice_ice.StunProtocol, LegProtocol):
         except Exception as error:  # noqa: BLE001 - as above
             self.receiver.contain(error)
 
+    async def request(
+        self,
+        request: stun.Message,
+        addr: Address,
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[stun.Message, Address]:
+        """Ask, and note when."""
+        self.receiver.round_trip.asked(request.transaction_id, time.monotonic())
+        return await super().request(request, addr, integrity_key, retransmissions)
+
     def pass_stun(self, datagram: bytes, source: Address) -> None:
         """Give a STUN message to the library."""
         super().datagram_received(datagram, source)
@@ -124,6 +137,7 @@ class GuardedConnection(aioice_ice.Connection):
         self.guard = DatagramGuard(limits, ufrag=self.local_username)
         self.on_media: Callable[[bytes, float], None] | None = None
         self.last_heard_s = 0.0
+        self.round_trip = RoundTrip()
         self.contained = 0
         self._settings = settings
         self._limits = limits
@@ -139,6 +153,8 @@ class GuardedConnection(aioice_ice.Connection):
         verdict = self.guard.judge(
             datagram, source, now_s=now_s, questions=protocol.transactions, queued=self._queue.qsize()
         )
+        if verdict in ANSWERS:
+            self.round_trip.heard(datagram, self.remote_password, now_s)
         if verdict is Verdict.MEDIA:
             self._hear(datagram, now_s)
         elif verdict is Verdict.DTLS:

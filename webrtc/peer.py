@@ -91,6 +91,11 @@ class Peer(Endpoint[Tap]):
         if self._parts is not None:
             self._parts.media.attach(sink, not_before_s=not_before_s)
 
+    @property
+    def round_trip_s(self) -> float:
+        """How long the peer's last answer took, there and back; 0 before the first one."""
+        return self._parts.gatherer.connection.round_trip.newest_s if self._parts is not None else 0.0
+
     def flush(self) -> None:
         """Give out the frames that are complete by now."""
         if self._parts is not None:

@@ -15,7 +15,7 @@ SETTLE_S: Final = 0.5
 """What is captured after a pause was sent at least so long after its end, as the sender's stamps tell.
 
 It covers what is unknown of the way: its least delay (a satellite's is 0.3 s), and the copy of the last
-packets that Opus sends along with the next ones.
+packets that Opus sends along with the next ones. On a longer way it is as long as the way there and back.
 """
 
 
@@ -31,7 +31,8 @@ def resume(floor: Floor, call_id: str) -> None:
     """Capture again what is sent from now on; it begins with a keyframe of each picture."""
     for leg, capture in _captures(floor, call_id):
         capture.take_again()
-        leg.peer.attach(capture, not_before_s=time.monotonic() + SETTLE_S)
+        settle_s = max(SETTLE_S, leg.peer.round_trip_s)
+        leg.peer.attach(capture, not_before_s=time.monotonic() + settle_s)
 
 
 def end(floor: Floor, call_id: str, *, why: str) -> None:

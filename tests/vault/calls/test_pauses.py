@@ -159,6 +159,24 @@ async def test_the_manifest_tells_the_pause_and_the_gap(work: Workshop) -> None:
         assert gap["to_ms"] - paused["to_ms"] >= capturing.SETTLE_S * 1_000 - 50
 
 
+async def test_on_a_long_way_a_pause_ends_later(work: Workshop) -> None:
+    """What was sent in it may be on the way for as long as an answer takes, there and back."""
+    call, api = await work.consented(), work.by(Role.SERVICE)
+    async with open_studio(work) as studio, Publisher(SOUND_ONLY) as publisher:
+        leg_id = (await studio.live(call, publisher)).leg_id
+        peer = studio.stage.floor.legs[leg_id].peer
+        assert 0 < peer.round_trip_s < capturing.SETTLE_S
+        assert peer._parts is not None
+        peer._parts.gatherer.connection.round_trip.newest_s = 1.5
+        pause = await studio.pauses.begin(call.id, by=api)
+        taken = await frames_of(studio, leg_id)
+        await studio.pauses.resume(call.id, pause.id, by=api)
+        await asyncio.sleep(2 * capturing.SETTLE_S)
+        assert await frames_of(studio, leg_id) == taken
+        await is_captured(studio, leg_id)
+        await studio.legs.hang_up(call.id, leg_id, by=work.visitor(call))
+
+
 async def test_a_leg_that_joins_in_a_pause_begins_paused(work: Workshop) -> None:
     """And is recorded from the end of the pause on; who is not recorded then has no recording."""
     call = await work.consented()
