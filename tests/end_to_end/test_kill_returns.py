@@ -50,12 +50,21 @@ TALK_S = 1.6  # two fragments, on a machine that is not in a hurry
 
 async def cut_off(http: aiohttp.ClientSession, program: Program) -> OpenedCall:
     """A visitor who spoke when the program was killed."""
+    before = spooled(program)
     async with talking(http, program) as sent:
         await asyncio.sleep(TALK_S)
+        async with asyncio.timeout(20):
+            while spooled(program) == before:  # noqa: ASYNC110  # until there is something to come back to
+                await asyncio.sleep(0.05)
         os.kill(program.process.pid, signal.SIGKILL)
         await asyncio.to_thread(program.process.wait)
         await sent.publisher.vanish()
         return sent.call
+
+
+def spooled(program: Program) -> int:
+    """How many fragments lie in the spool."""
+    return sum(path.is_file() for path in (program.folder / "objects" / "spool").rglob("*"))
 
 
 @asynccontextmanager
