@@ -131,7 +131,7 @@ async def test_a_contact_that_is_no_address_is_not_linked(open_shop: OpenShop, c
     await shop.call()
     await shop.inside(".hang-up").click()
     await shop.until("ended")
-    assert await shop.inside("a").count() == 0
+    assert await shop.inside(".panel > a").count() == 0
 
 
 async def test_an_agent_who_was_cut_off_is_waited_for(open_shop: OpenShop) -> None:
