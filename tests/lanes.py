@@ -21,8 +21,8 @@ HEAVY: Final = {
     ),
     "ceph": ("tests/storage/test_s3*.py", "tests/end_to_end/test_grown_up.py"),
 }
-# What takes minutes begins first: a lane that begins last is waited for by an idle worker. The kills, which are
-# weighed in seconds, come before the browsers, which take all the cores there are.
+# What takes minutes begins first: a lane that begins last is waited for by an idle worker. The kills, which
+# are weighed in seconds, come before the browsers, which take all the cores there are.
 LONGEST_FIRST: Final = (
     "tests/end_to_end/test_kill_loop.py",
     "ceph",
