@@ -81,8 +81,7 @@ class Feeds:
         if leg.by.id == by.id:
             raise ConflictError("this leg is your own; watch the others")
         # Nothing waits from here until the feed is counted: with one's last leg ends what one watches.
-        if all(own.by.id != by.id for own in self._floor.legs_of(call_id)):
-            raise ConflictError("join the call with a leg of your own, then watch the others")
+        self._require_seen(call_id, by)
         self._require_room(leg, address)
         feed_id = new_id("feed")
         viewer = Viewer(
@@ -98,6 +97,7 @@ class Feeds:
         try:
             with offers_judged():
                 answer = await viewer.answer(offer)
+            self._require_seen(call_id, by)  # their leg may have ended while the offer was answered
         except BaseException:
             await viewer.close(CloseReason.FAILED)
             self._floor.feeds.pop(feed_id, None)
@@ -149,6 +149,10 @@ class Feeds:
         if feed is None or (feed.leg.call.id, feed.leg.id, feed.by.id) != (call_id, leg_id, by.id):
             raise NotFoundError(NOWHERE)
         return feed
+
+    def _require_seen(self, call_id: str, by: Principal) -> None:
+        if not self._floor.has_leg(call_id, by):
+            raise ConflictError("join the call with a leg of your own, then watch the others")
 
     def _require_room(self, leg: LiveLeg, address: str) -> None:
         """Raise where one more feed may not be: each costs what its leg sends, again."""

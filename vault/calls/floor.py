@@ -118,6 +118,10 @@ class Floor:
         """Tell whether somebody is in a call now, or whether it runs here and is of a program's company."""
         if by.role is Role.SERVICE:
             return any(leg.call.tenant_id == by.tenant_id for leg in self.legs_of(call_id))
+        return self.has_leg(call_id, by)
+
+    def has_leg(self, call_id: str, by: Principal) -> bool:
+        """Tell whether somebody has a leg in a call that has not begun to end."""
         return any(leg.by.id == by.id for leg in self.legs_of(call_id))
 
     def picture_of(self, call_id: str) -> Codec | None:

@@ -1,4 +1,4 @@
-"""Whoever may no longer join calls is in none: asked again every few seconds, as of every open stream.
+"""Whoever may no longer join calls is in none, and who is in none watches none: asked every few seconds.
 
 A session that grew old, or a token that ran out, is no reason to cut a conversation short; a person who was
 turned off, a role that no longer answers calls and a token that was revoked are.
@@ -36,7 +36,20 @@ class Rechecks:
         """Ask again and again; until cancelled."""
         while True:
             await asyncio.sleep(EVERY_S)
+            await self.end_unseen()
             await self.turn()
+
+    async def end_unseen(self) -> None:
+        """End what is watched by who has no leg in the call any more: nobody hears others unseen.
+
+        With somebody's last leg ends what they watch; here also where that end waits for a database.
+        """
+        unseen = [
+            feed for feed in self._floor.feeds.values() if not self._floor.has_leg(feed.leg.call.id, feed.by)
+        ]
+        for feed in unseen:
+            log.warning("feed.unseen", feed=feed.id)
+        await asyncio.gather(*(feed.viewer.close(CloseReason.HANGUP) for feed in unseen))
 
     async def turn(self) -> None:
         """Ask once of everybody but visitors, whose right is the call itself."""

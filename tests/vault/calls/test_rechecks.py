@@ -1,8 +1,10 @@
 """A right that is lost while a call runs ends what rests on it, and nothing else."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import select
 
 from tests.vault.calls.studio import SOUND_ONLY, open_studio, until
@@ -10,9 +12,11 @@ from tests.vault.media.workshop import Workshop
 from tests.webrtc.publisher import Publisher
 from vault.calls.rechecks import TURNED_OUT, Rechecks
 from vault.db.tables import legs
-from vault.errors import DependencyError
-from vault.model import Role
+from vault.errors import ConflictError, DependencyError
+from vault.model import Id, Role
 from vault.policy import Principal
+from webrtc.lifecycle import CloseReason
+from webrtc.viewer import Viewer
 
 
 async def test_who_may_no_longer_answer_calls_is_in_none_of_them(work: Workshop) -> None:
@@ -52,3 +56,48 @@ async def test_who_may_no_longer_answer_calls_is_in_none_of_them(work: Workshop)
             rows = await connection.execute(select(legs.c.end_reason).where(legs.c.id == joined[1].leg_id))
         assert rows.scalar_one() == TURNED_OUT
         assert (await studio.rows(call))[0] == "live"
+
+
+async def test_who_has_no_leg_in_a_call_watches_none_of_it(
+    work: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the end of a leg waits for a database what its owner watches ends, and no feed begins."""
+    call = await work.consented()
+    async with open_studio(work) as studio, AsyncExitStack() as stack:
+        ada = await studio.agent(call)
+        visitors, adas = [
+            await studio.live(call, await stack.enter_async_context(Publisher(SOUND_ONLY)), by=by)
+            for by in (None, ada)
+        ]
+        await stack.enter_async_context(studio.watching(call, visitors.leg_id, ada, kinds=("audio",)))
+        rechecks = Rechecks(studio.stage.floor, _all_may)
+        await rechecks.end_unseen()
+        assert studio.feeds.live == 1
+
+        is_back = asyncio.Event()
+        everybody, answer = studio.stage.tellings.everybody, Viewer.answer
+
+        async def waits(call_id: Id) -> frozenset[Id]:
+            await is_back.wait()
+            return await everybody(call_id)
+
+        monkeypatch.setattr(studio.stage.tellings, "everybody", waits)
+        leg = studio.stage.floor.legs[adas.leg_id]
+
+        async def answers_late(viewer: Viewer, offer: str) -> str:
+            told = await answer(viewer, offer)
+            await leg.peer.close(CloseReason.HANGUP)
+            return told
+
+        monkeypatch.setattr(Viewer, "answer", answers_late)
+        with pytest.raises(ConflictError):
+            async with studio.watching(call, visitors.leg_id, ada, kinds=("audio",)):
+                pass
+        assert studio.feeds.live == 1
+        await rechecks.end_unseen()
+        assert studio.feeds.live == 0
+        is_back.set()
+
+
+async def _all_may(who: Principal) -> Principal:
+    return who
