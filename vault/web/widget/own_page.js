@@ -55,7 +55,7 @@ function offered(url, model, { t, say }) {
       { class: "own-ways" },
       leads(t("own.open")),
       h("button", { type: "button", class: "plain", click: () => void copy() }, icon("copy"), label),
+      isOpen && leads(t("own.withdraw")),
     ),
-    isOpen ? h("p", { class: "own-withdraw", "data-saved": "" }, leads(t("own.withdraw"))) : "",
   ];
 }

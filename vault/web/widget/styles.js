@@ -86,12 +86,11 @@ dt .icon { inline-size: 20px; block-size: 20px; margin-block-start: 1px; color: 
 dd { grid-column: 2; font-weight: 550; overflow-wrap: anywhere; }
 .own-page { display: grid; gap: 4px; padding: 16px; border-radius: 12px; background: var(--cv-brand-soft); }
 .own-page .aside { color: var(--cv-ink); }
-.own-page .plain { color: var(--cv-brand-text); font-size: 14px; }
+.own-page .plain { justify-content: flex-start; padding-inline: 0; color: var(--cv-brand-text); }
 .own-title { display: flex; align-items: center; gap: 12px; color: var(--cv-brand-text); }
 .own-title .icon { inline-size: 20px; block-size: 20px; }
-.own-ways { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 0 12px; }
-.own-ways a, .own-withdraw a { align-self: center; padding-block: 12px; }
-.own-withdraw { font-size: 14px; border-block-start: 1px solid var(--cv-line); }
+.own-ways { display: grid; justify-items: start; }
+.own-ways a, .own-ways .plain { justify-self: start; min-block-size: 44px; padding-block: 11px; line-height: 22px; }
 .reference { display: flex; align-items: center; gap: 4px; }
 code { font: 500 13px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; }
 
