@@ -22,6 +22,7 @@ Level = Literal["debug", "info", "warning", "error"]
 FIELDS: Final = frozenset(
     {
         "again_in_s",
+        "ask",
         "call",
         "calls",
         "captures",
