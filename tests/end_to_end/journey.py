@@ -78,6 +78,15 @@ class Journey:
         self.inside(".hang-up").click()
         self.until("ended")
 
+    def come_back(self, told: str) -> None:
+        """Follow the last panel's link to the visitor's own page: it says how it stands."""
+        link = self.inside(".own-ways a").first.get_attribute("href", timeout=WAIT_MS)
+        page = self.visitor.context.new_page()
+        page.goto(link or "")
+        expect(page.locator("main")).to_contain_text(told, timeout=WAIT_MS)
+        require("the link's secret has left the address", ok="#" not in page.url)
+        page.close()
+
     # --- the agent ---
 
     def sign_in(self) -> None:

@@ -18,6 +18,7 @@ def test_a_call_is_recorded_sealed_played_by_right_and_erased_with_proof(tmp_pat
         journey.press_the_button()
         journey.accept_and_talk(10)
         journey.hang_up()
+        journey.come_back("This call was recorded, and is kept")
         journey.sign_in()
         journey.find_it()
         journey.open_it()
@@ -26,4 +27,5 @@ def test_a_call_is_recorded_sealed_played_by_right_and_erased_with_proof(tmp_pat
         assert 9.0 < seen.duration_s < 14.0
         journey.erase_it()
         journey.verify_the_receipt()
+        journey.come_back("The recording is erased")
         journey.see_it_gone()
