@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select, update
 
 from tests.vault.http.house import House, open_house
 from tests.vault.http.recordings import (
@@ -16,6 +17,7 @@ from tests.vault.http.recordings import (
 from tests.vault.http.samples import sample_of
 from tests.vault.http.visitors import PAGE
 from vault.calls.calls import OpenedCall
+from vault.db import tables
 from vault.http.route import PATH_IDS, Route
 from vault.http.routes import ROUTES
 from vault.http.wire import JSON_TYPE
@@ -100,6 +102,71 @@ async def test_a_visitor_comes_back_and_reads_what_is_kept(shared_house: House) 
     assert "4711" not in str(told)
     _, same, _ = await house.ask("GET", f"/v1/calls/{kept.call_id}/kept", headers=token_of(house, kept))
     assert same == told
+
+
+async def write_down(house: House, call: OpenedCall) -> None:
+    """A message as the chat leaves it."""
+    chat_id, now = new_id("chat"), house.rooms.clock.now()
+    await house.rooms.keys.create_data_key(tenant_id=call.tenant_id, object_id=chat_id)
+    row = {
+        "id": new_id("msg"),
+        "tenant_id": call.tenant_id,
+        "call_id": call.id,
+        "chat_id": chat_id,
+        "n": 1,
+        "role": "visitor",
+        "key_hash": bytes(32),
+        "sealed": b"sealed",
+        "at": now,
+    }
+    async with house.rooms.database.write() as connection:
+        await connection.execute(insert(tables.messages).values(row))
+        await connection.execute(
+            update(tables.calls).where(tables.calls.c.id == call.id).values(chat_id=chat_id)
+        )
+
+
+async def test_each_thing_is_told_by_its_side(shared_house: House) -> None:
+    """An agent's camera and screen, a file made of several, one that was lost: what it is, and whose."""
+    house = shared_house
+    kept = await record(house)
+    rows = [("agent", "camera", "recording", "capturing"), ("agent", "screen", "recording", "erased")]
+    rows += [("visitor", "screen", "recording", "lost"), ("visitor", "camera", "export", "erasing")]
+    async with house.rooms.database.write() as connection:
+        media, legs = tables.media, tables.legs
+        known = (await connection.execute(select(media).where(media.c.id == kept.id))).mappings().one()
+        leg = (await connection.execute(select(legs).where(legs.c.id == kept.leg_id))).mappings().one()
+        for role, leg_kind, kind, state in rows:
+            of = dict(leg) | {"id": new_id("leg"), "role": role, "kind": leg_kind}
+            await connection.execute(insert(legs).values(of))
+            one = {"id": new_id("rec"), "leg_id": of["id"], "kind": kind, "state": state}
+            await connection.execute(insert(media).values(dict(known) | one))
+    headers = await visiting(house, kept)
+    _, told, _ = await house.ask("GET", f"/v1/calls/{kept.call_id}/kept", headers=headers)
+    assert [(one["side"], one["kind"], one["state"]) for one in told["items"]] == [
+        ("visitor", "camera", "kept"),
+        ("agent", "camera", "being_made"),
+        ("agent", "screen", "erased"),
+        ("visitor", "screen", "nothing"),
+        ("both", "copy", "being_erased"),
+    ]
+
+
+async def test_what_was_written_is_told_and_its_erasure_found_again(shared_house: House) -> None:
+    """A call with messages and no recording: withdrawn, they go, and the receipt is this call's."""
+    house = shared_house
+    await keep_on_withdrawal(house, StopRule.ERASE)
+    call = await a_call(house)
+    await write_down(house, call)
+    headers, path = await visiting(house, call), f"/v1/calls/{call.id}"
+    assert (await house.ask("GET", f"{path}/kept", headers=headers))[1]["chat"] == "kept"
+    await house.ask("POST", f"{path}/consents/withdrawal", headers=headers)
+    assert (await house.ask("GET", f"{path}/kept", headers=headers))[1]["chat"] == "being_erased"
+    await erase_now(house)
+    _, told, _ = await house.ask("GET", f"{path}/kept", headers=headers)
+    assert (told["chat"], len(told["requests"])) == ("nothing", 1)
+    status, written, _ = await house.ask("GET", told["requests"][0]["receipt_url"], headers=headers)
+    assert (status, written["status"]) == (200, "complete")
 
 
 async def test_withdrawing_there_keeps_or_erases_as_the_rule_says(shared_house: House) -> None:
