@@ -50,7 +50,7 @@ async def open_page(chromium: Browser) -> AsyncIterator[OpenPage]:
         context = await chromium.new_context(viewport=viewport, locale=locale, timezone_id="Europe/Paris")  # type: ignore[arg-type]
         contexts.append(context)
         page = await context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(40_000)  # the page itself asks again after 15 s at most
         page.on("pageerror", lambda error: faults.append(str(error)))
         await page.add_init_script(
             "addEventListener('securitypolicyviolation', (e) => { throw new Error('CSP ' + e.blockedURI) })"
