@@ -86,6 +86,9 @@ class TestMoto(S3Contract):
     """moto, with versions."""
 
     is_versioned = True
+    # moto's tables are not made for threads: many at once get 500 now and then. Ceph is asked both.
+    test_many_at_once_do_not_mix = None  # type: ignore[assignment]
+    test_the_event_loop_goes_on_meanwhile = None  # type: ignore[assignment]
 
     @pytest.fixture
     def of(self, moto_http: Service) -> Service:
