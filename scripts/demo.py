@@ -20,6 +20,7 @@ from tests.end_to_end.program import running_program  # noqa: E402  # after the 
 from tests.end_to_end.two_browsers import Talk, talking  # noqa: E402  # after the path
 
 TALK_S = 10.0
+KEPT, ERASED = "This call was recorded, and is kept", "The recording is erased"  # the visitor's own page
 
 
 def steps(journey: Journey) -> list[tuple[str, Callable[[], Any]]]:
@@ -28,6 +29,7 @@ def steps(journey: Journey) -> list[tuple[str, Callable[[], Any]]]:
         ("the visitor presses the button and reads the notice", journey.press_the_button),
         (f"accepts, is connected, talks {TALK_S:.0f} s", lambda: journey.accept_and_talk(TALK_S)),
         ("hangs up; the camera goes out", journey.hang_up),
+        ("comes back by a link of their own: it is kept", lambda: journey.come_back(KEPT)),
         ("the agent signs in with the one-time link, which works once", journey.sign_in),
         ("finds the recording, finished and read back", journey.find_it),
         ("states a purpose and plays it", journey.open_it),
@@ -38,6 +40,7 @@ def steps(journey: Journey) -> list[tuple[str, Callable[[], Any]]]:
         ),
         ("erases it, and keeps the receipt", journey.erase_it),
         ("the receipt verifies offline, a forged one does not", journey.verify_the_receipt),
+        ("the visitor's own page says so too", lambda: journey.come_back(ERASED)),
         ("410 to the owner, the link dead, no object left", journey.see_it_gone),
     ]
 
