@@ -136,7 +136,8 @@ class Person:
     async def watched(self) -> Watched:
         """Tell what came since `watches`."""
         told = await self.page.evaluate("watched()")
-        sound_s, share = in_tune(base64.b64decode(told["sound"]), self.other.tone_hz)
+        sound = base64.b64decode(told["sound"])  # nothing where its connection ended while one listened
+        sound_s, share = in_tune(sound, self.other.tone_hz) if sound else (0.0, 0.0)
         return Watched(told["lastedMs"] / 1000, told["frames"], told["longestGapMs"] / 1000, sound_s, share)
 
     async def ways(self) -> list[dict[str, str]]:
