@@ -9,9 +9,9 @@
     const recorder = new MediaRecorder(new MediaStream([track]), { mimeType: "audio/webm" });
     const pieces = [];
     recorder.ondataavailable = ({ data }) => pieces.push(data);
+    const stopped = new Promise((done) => (recorder.onstop = done)); // also by itself, with its track
     recorder.start(500);
     return async () => {
-      const stopped = new Promise((done) => (recorder.onstop = done));
       if (recorder.state !== "inactive") recorder.stop();
       await stopped;
       const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
