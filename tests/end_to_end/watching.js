@@ -31,6 +31,11 @@
     const video = find();
     const seen = { frames: 0, longestGapMs: 0 };
     const startedAt = performance.now();
+    if (!video) {
+      const nothing = () => ({ ...seen, lastedMs: performance.now() - startedAt, sound: "" });
+      stop = async () => nothing(); // the other is not shown just now
+      return;
+    }
     let lastAt = startedAt;
     const gap = () => (seen.longestGapMs = Math.max(seen.longestGapMs, performance.now() - lastAt));
     const tick = () => {
