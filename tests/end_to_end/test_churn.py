@@ -37,6 +37,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 PLAN = PublisherPlan(width=160, height=96, fps=10, bit_rate=60_000)
 SETTLED_S = 30.0
 MOST_GROWN_BYTES = 48 * 1024 * 1024  # over the state after the first calls, however many follow
+UNDER_WAY = (
+    ("media", "state IN ('capturing','finishing','erasing')"),
+    ("calls", "state = 'live'"),
+    ("erasures", "state <> 'complete'"),
+    ("deletion_requests", "completed_at IS NULL"),
+)
 MOST_MORE_FILES = 8  # pools of threads and of connections breathe
 
 
@@ -190,7 +196,7 @@ def _is_quiet(folder: Path, held: Held) -> bool:
     if held.legs or held.feeds:
         return False
     with copied_databases(folder) as (main, _):
-        return _count(main, "media", "state IN ('capturing','finishing','erasing')") == 0
+        return not any(_count(main, table, where) for table, where in UNDER_WAY)
 
 
 def _count(database: sqlite3.Connection, table: str, where: str) -> int:
