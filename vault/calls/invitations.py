@@ -8,8 +8,6 @@ What the agent said of the visitor is sealed under the invitation's own key, cop
 call's, and erased when the invitation is over.
 """
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.calls import invited
 from vault.calls.buttons import Button, Buttons
 from vault.calls.calls import Calls, OpenCall, OpenedCall
+from vault.calls.link_secrets import hash_of, new_secret
 from vault.calls.notice import Language
 from vault.calls.visitors import Visitor, indexes_of
 from vault.clock import Clock
@@ -36,7 +35,6 @@ from vault.model import Id, is_id, new_id
 from vault.policy import Permission, Principal, require
 
 PERSONAL_PART: Final = "invitation-personal"
-SECRET_BYTES: Final = 16  # 128 bits from the system's generator
 LIFE: Final = timedelta(hours=24)
 LIFE_MIN: Final = timedelta(minutes=5)
 LIFE_MAX: Final = timedelta(days=7)
@@ -101,7 +99,7 @@ class Invitations:
         require(by, Permission.CALL_ANSWER)
         await self._require_button(button_id, by)
         invitation_id = new_id("inv")
-        secret = base64.urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii").rstrip("=")
+        secret = new_secret()
         await self._keys.create_data_key(tenant_id=by.tenant_id, object_id=invitation_id)
         now = self._clock.now()
         row: dict[str, Any] = {
@@ -109,7 +107,7 @@ class Invitations:
             "tenant_id": by.tenant_id,
             "button_id": button_id,
             "person_id": by.id,
-            "secret_hash": _hash(secret),
+            "secret_hash": hash_of(secret),
             "created_at": now,
             "expires_at": now + life,
         }
@@ -219,7 +217,7 @@ class Invitations:
         # One answer for unknown, guessed, expired, used and revoked: a stranger learns nothing from a guess.
         if (
             row is None
-            or not secrets.compare_digest(row.secret_hash, _hash(secret))
+            or not secrets.compare_digest(row.secret_hash, hash_of(secret))
             or row.ended_at is not None
             or row.expires_at <= self._clock.now()
             or await invited.is_used(connection, row.id)
@@ -293,11 +291,6 @@ async def _row(connection: AsyncConnection, invitation_id: str, *, lock: bool = 
         return None
     query = select(invitations).where(invitations.c.id == invitation_id)
     return (await connection.execute(query.with_for_update() if lock else query)).first()
-
-
-def _hash(secret: str) -> bytes:
-    # A fast hash is right here: the text is 128 random bits, not a password.
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def _entry(type_: EntryType, tenant_id: str, invitation_id: str, actor_id: str | None) -> Entry:

@@ -5,8 +5,6 @@ kept. A newer link takes the place of the one before. Whatever is wrong with a l
 missing. It outlives what it leads to, so that the receipt of an erasure can still be fetched.
 """
 
-import base64
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +14,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.invitations import Invitations
+from vault.calls.link_secrets import hash_of, new_secret
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, media, own_links
@@ -26,7 +25,6 @@ from vault.ledger.log import Ledger
 from vault.model import Id, is_id
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
-SECRET_BYTES: Final = 16  # 128 bits from the system's generator
 AFTERWARDS: Final = timedelta(days=30)  # after the last of the call is gone, for its receipt
 NOBODYS: Final = bytes(32)  # no text has this hash: a missing call costs what a wrong secret costs
 MISSING: Final = "there is no such thing here"
@@ -78,7 +76,7 @@ class OwnLinks:
         """Make the link of the visitor's own call, live or ended; the one before is good no more."""
         require(by, Permission.CALL_OWN_LINK)
         require_own_call(by, call_id)
-        secret = base64.urlsafe_b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii").rstrip("=")
+        secret = new_secret()
         async with self._database.write() as connection:
             call = await _held(connection, call_id, by)
             made = MadeOwnLink(Id(call.id), secret, await self._expiry(connection, call))
@@ -99,7 +97,7 @@ class OwnLinks:
             )
             row = found.first() if is_id(call_id, "call") else None
         stored = NOBODYS if row is None else row.secret_hash
-        if not secrets.compare_digest(stored, _hash(secret)) or row is None:
+        if not secrets.compare_digest(stored, hash_of(secret)) or row is None:
             raise NotFoundError(MISSING)
         await self._ledger.record(
             Entry(EntryType.OWN_LINK_OPENED, tenant_id=row.tenant_id, object_id=row.call_id)
@@ -120,7 +118,7 @@ class OwnLinks:
     async def _put(self, connection: AsyncConnection, call: Row[Any], made: MadeOwnLink) -> None:
         """Write the row, or write it anew: the call's row is held, so nobody does the same meanwhile."""
         values = {
-            "secret_hash": _hash(made.secret),
+            "secret_hash": hash_of(made.secret),
             "created_at": self._clock.now(),
             "expires_at": made.expires_at,
         }
@@ -150,8 +148,3 @@ async def _held(connection: AsyncConnection, call_id: str, by: Principal) -> Row
         raise NotFoundError(MISSING)
     require_same_tenant(by, row.tenant_id)
     return row
-
-
-def _hash(secret: str) -> bytes:
-    # A fast hash is right here: the text is 128 random bits, not a password.
-    return hashlib.sha256(secret.encode()).digest()

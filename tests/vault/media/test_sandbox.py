@@ -51,7 +51,8 @@ async def test_what_a_child_left_behind_keeps_nobody_waiting() -> None:
         process.stdin.write(bytes(1 << 20))
         async with asyncio.timeout(sandbox.END_S):
             await end_child(process)
-        assert process.returncode is not None
+        # 255 is asyncio's word where another waiter of this process was told first.
+        assert process.returncode in {-signal.SIGKILL, 255}
 
 
 async def test_a_child_that_says_something_now_and_then_does_not_go_on_for_ever(
