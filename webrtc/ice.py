@@ -183,7 +183,8 @@ class GuardedConnection(aioice_ice.Connection):
 
     def check_incoming(self, message: stun.Message, addr: Address, protocol: aioice_ice.StunProtocol) -> None:
         """Follow an authentic check of the peer, unless it is one address too many or no peer's."""
-        known = any(pair.remote_addr == addr for pair in self._check_list)
+        # A pair is both ends: one source may check several addresses of ours, and settle on any of them.
+        known = any(pair.remote_addr == addr and pair.protocol is protocol for pair in self._check_list)
         if not known and (len(self._check_list) >= self._limits.pairs or not may_be_a_peer(addr[0])):
             return
         self.guard.expect(addr)
@@ -199,8 +200,15 @@ class GuardedConnection(aioice_ice.Connection):
                 self._mux.settle(pair.remote_addr, cast("GuardedProtocol", pair.protocol))
             for datagram in self.guard.open(pair.remote_addr):
                 self.data_received(datagram, 1)
-        elif state is _State.FAILED:
+        elif state is _State.FAILED and not self._is_checked_elsewhere(pair):
             self.guard.forget(pair.remote_addr)
+
+    def _is_checked_elsewhere(self, pair: aioice_ice.CandidatePair) -> bool:
+        """Whether the same source may yet answer through another address of ours."""
+        return any(
+            other is not pair and other.remote_addr == pair.remote_addr and other.state is not _State.FAILED
+            for other in self._check_list
+        )
 
     # what goes out
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
@@ -31,9 +31,9 @@ PLAN = PublisherPlan(video_frames=30, audio_frames=50)
 
 
 @contextlib.asynccontextmanager
-async def opened() -> AsyncIterator[UdpMux]:
-    """A mux on a free loopback port."""
-    mux = UdpMux(["127.0.0.1"], 0)
+async def opened(*addresses: str) -> AsyncIterator[UdpMux]:
+    """A mux on a free loopback port, of each address."""
+    mux = UdpMux(addresses or ["127.0.0.1"], 0)
     await mux.open()
     try:
         yield mux
@@ -85,6 +85,31 @@ async def test_legs_share_a_port_and_each_gets_its_own_frames() -> None:
         assert mux.legs == 0
         assert not mux._ports[0]._claimants
         assert not mux._ports[0]._owners
+
+
+@pytest.mark.parametrize("chosen", ["127.0.0.1", "127.0.0.2"])
+async def test_a_peer_may_settle_on_any_of_our_addresses(chosen: str) -> None:
+    """One source checks two of our addresses; what it sends to the one it likes best arrives."""
+    PLAN.video_media()
+    async with opened("127.0.0.1", "127.0.0.2") as mux, Publisher(PLAN) as publisher:
+        leg = MuxedLeg(mux)
+        answer = await leg.peer.answer(await publisher.offer())
+        agent = publisher.dtls.transport._connection
+        checked = agent.check_complete
+
+        def likes_only(pair: Any) -> None:
+            if pair.remote_addr[0] != chosen:
+                pair.nominated = False
+            checked(pair)
+
+        agent.check_complete = likes_only
+        await publisher.accept(answer)
+        await publisher.connected()
+        assert agent._nominated[1].remote_addr[0] == chosen
+        await publisher.finished()
+        await eventually(partial(has_arrived, leg.memory))
+        await leg.peer.close()
+    assert leg.closed == [CloseReason.HANGUP]
 
 
 async def test_strangers_reach_no_leg() -> None:
