@@ -27,15 +27,17 @@ if is_fresh "$lock" || { [ "$lock" = requirements.lock ] && is_fresh requirement
     exit 0
 fi
 
+# The distribution's own interpreter first: it is built with profiles of real programs, which what a version manager
+# compiled often is not (the server then takes a fifth less CPU).
 find_python() {
-    for name in ${CALLVAULT_PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
+    for name in ${CALLVAULT_PYTHON:-} /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
         if command -v "$name" >/dev/null 2>&1 &&
-            "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            "$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             command -v "$name"
             return 0
         fi
     done
-    echo 'Python 3.11 or newer was not found. Install it: sudo apt-get install -y python3 python3-venv' >&2
+    echo 'Python 3.11 or newer with its venv module was not found. Install it: sudo apt-get install -y python3 python3-venv' >&2
     return 1
 }
 
