@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import uvloop
 from aiortc import RTCSessionDescription
 
+from benchmarks.light import light_ends
 from benchmarks.machine import CALLER_CORE, SERVER_CORE, cpu_time, go_first, load, on_core
 from benchmarks.talk import SETTLE_S, WINDOW_S, measured_talk
-from benchmarks.talkers import PLAN, decode_nothing
+from benchmarks.talkers import PLAN
 from tests.webrtc.legs import eventually
 from tests.webrtc.publisher import Publisher, addresses_of_this_host
 from tests.webrtc.spectator import Spectator
@@ -182,7 +184,7 @@ class Carried:
 
 async def carry(folder: Path, calls: int) -> Carried:
     """The same calls as ours, through Janus."""
-    decode_nothing()
+    light_ends()
     plan = PLAN.__class__(**{**PLAN.__dict__, "address": ADDRESS})
     plan.video_media(), plan.audio_media()  # encoded before the clock runs
     async with AsyncExitStack() as stack:
@@ -221,7 +223,7 @@ def _inside(folder: Path) -> None:
     for line in NETWORK:
         subprocess.run(line.split(), check=True)
     with on_core(CALLER_CORE):
-        carried = asyncio.run(carry(folder, CALLS))
+        carried = uvloop.run(carry(folder, CALLS))
     print(json.dumps({"core": carried.core, "recorded_bytes": carried.recorded_bytes}))
 
 

@@ -21,10 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
+import uvloop
 from aiortc.rtp import RtcpPacket, RtcpSrPacket
 
+from benchmarks.light import light_ends
 from benchmarks.program import session
-from benchmarks.talkers import PLAN, decode_nothing
+from benchmarks.talkers import PLAN
 from tests.end_to_end.crowd import Pair, hired, paired
 from tests.end_to_end.program import Program
 from tests.end_to_end.visitor import Agent
@@ -207,7 +209,7 @@ def publishers_answer() -> Iterator[None]:
 async def main(base: str, code: str, seconds: float) -> None:
     """Talk, look, tell."""
     program = Program(base, code, Path(), Path(), cast("Any", None))
-    decode_nothing()
+    light_ends()
     PLAN.video_media(), PLAN.audio_media()  # encoded before the clock runs
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(session())
@@ -236,4 +238,4 @@ async def main(base: str, code: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))

@@ -11,8 +11,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, cast
 
-import aiortc.rtcrtpreceiver
+import uvloop
 
+from benchmarks.light import light_ends
 from benchmarks.program import session
 from tests.end_to_end.crowd import Pair, hired, paired
 from tests.end_to_end.program import Program
@@ -20,17 +21,6 @@ from tests.end_to_end.visitor import Agent
 from tests.webrtc.publisher import PublisherPlan
 
 PLAN: Final = PublisherPlan(width=1280, height=720, bit_rate=1_200_000, keyframe_every=60)
-
-
-def decode_nothing() -> None:
-    """Let viewers take frames and throw them away: what they cost is not what is measured."""
-
-    def drain(loop: asyncio.AbstractEventLoop, frames: Any, out: Any, _: Any) -> None:
-        while frames.get() is not None:
-            continue
-        asyncio.run_coroutine_threadsafe(out.put(None), loop)
-
-    aiortc.rtcrtpreceiver.decoder_worker = cast("Any", drain)
 
 
 async def _received(pair: Pair) -> int:
@@ -50,7 +40,7 @@ def _say(**event: object) -> None:
 async def main(base: str, code: str, calls: int, seconds: float) -> None:
     """Talk, tell, hang up, tell."""
     program = Program(base, code, Path(), Path(), cast("Any", None))
-    decode_nothing()
+    light_ends()
     PLAN.video_media(), PLAN.audio_media()  # encoded before the clock runs
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(session())
@@ -70,4 +60,4 @@ async def main(base: str, code: str, calls: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
