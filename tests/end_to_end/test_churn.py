@@ -83,16 +83,18 @@ class Churn:
     http: aiohttp.ClientSession
     admin: Agent
     dice: random.Random
+    talk_s: float  # the longest that two talk before something happens
     calls: int = 0
     erased: int = 0
 
     async def seat(self, agent: Agent, until: Callable[[], bool]) -> None:
-        """One agent's day: one call after another."""
+        """One agent's day: one call after another, begun at a moment of its own."""
+        await asyncio.sleep(self.dice.uniform(0.0, self.talk_s / 3))
         while not until():
             async with AsyncExitStack() as stack:
                 choice = "refused" if self.dice.random() < 0.2 else "accepted"
                 pair = await paired(stack, self.program, self.http, agent, PLAN, choice=choice)
-                await asyncio.sleep(self.dice.uniform(0.5, 3.0))
+                await asyncio.sleep(self.dice.uniform(0.5, self.talk_s))
                 await self.happens(stack, pair)
             self.calls += 1
 
@@ -139,7 +141,7 @@ class Churn:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[tuple[Churn, int]]:
+async def house(folder: Path, *, talk_s: float) -> AsyncIterator[tuple[Churn, int]]:
     """The program with short deadlines, so that what is lost ends soon."""
     metrics_port = free_port()
     settings = {
@@ -157,7 +159,7 @@ async def house(folder: Path) -> AsyncIterator[tuple[Churn, int]]:
         visitors() as http,
         signed_in(program) as admin,
     ):
-        yield Churn(program, http, admin, seeded()), metrics_port
+        yield Churn(program, http, admin, seeded(), talk_s), metrics_port
 
 
 async def test_calls_that_come_and_go_leave_nothing_behind(
@@ -166,7 +168,10 @@ async def test_calls_that_come_and_go_leave_nothing_behind(
     """P14: memory, tasks, sockets and files are as before, each row has come to its end."""
     seconds = float(os.environ.get("CALLVAULT_TEST_CHURN_S", rounds(10, 3600)))
     PLAN.video_media(), PLAN.audio_media()  # encoded before the clock runs
-    async with AsyncExitStack() as stack, house(tmp_path / "vault") as (churn, metrics_port):
+    async with (
+        AsyncExitStack() as stack,
+        house(tmp_path / "vault", talk_s=rounds(3, 30)) as (churn, metrics_port),
+    ):
         agents = [await hired(stack, churn.program, churn.admin, number) for number in range(rounds(3, 20))]
 
         async def at_rest() -> Held:
