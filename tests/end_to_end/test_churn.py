@@ -170,7 +170,7 @@ async def test_calls_that_come_and_go_leave_nothing_behind(
     PLAN.video_media(), PLAN.audio_media()  # encoded before the clock runs
     async with (
         AsyncExitStack() as stack,
-        house(tmp_path / "vault", talk_s=rounds(3, 30)) as (churn, metrics_port),
+        house(tmp_path / "vault", talk_s=rounds(3, 120)) as (churn, metrics_port),
     ):
         agents = [await hired(stack, churn.program, churn.admin, number) for number in range(rounds(3, 20))]
 
