@@ -23,6 +23,7 @@ HELD_BY = {
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.
     "vault/app.py": "tests/vault/cli/test_serve.py",
+    "vault/ground.py": "tests/vault/cli/test_serve.py",
     # Ringing is one idea: who is there, whose screen rings, what it shows, who is in the call then.
     "vault/calls/asks.py": "tests/vault/calls/test_asking.py",
     "vault/calls/colleagues.py": "tests/vault/calls/test_asking.py",

@@ -155,6 +155,6 @@ def _key_file(name: str, path: Path, *, needed: bool) -> Iterator[Finding]:
 
 
 def _allowed_countries() -> frozenset[str]:
-    from vault.app import config_text
+    from vault.ground import config_text
 
     return frozenset(tomllib.loads(config_text("eu-regions.toml"))["countries"])

@@ -91,7 +91,7 @@ def _text_of(path: Path) -> str:
 async def _verified(
     settings: "Settings", pins: "tuple[NoteVerifier, ...] | None", kept: list[str]
 ) -> tuple[dict[str, Any], bool]:
-    from vault.app import open_databases, open_store
+    from vault.ground import open_databases, open_store
     from vault.ledger.signing import LedgerKeys
     from vault.ledger.verify import verify_ledger
 

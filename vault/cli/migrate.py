@@ -32,8 +32,8 @@ def migrate(
 
 
 async def _migrated(settings: "Settings") -> list[tuple[str, str]]:
-    from vault.app import open_databases
     from vault.db.migrate import current_revision
+    from vault.ground import open_databases
 
     async with open_databases(settings) as (main, keys):
         return [("main", await current_revision(main) or ""), ("keys", await current_revision(keys) or "")]

@@ -25,7 +25,7 @@ def check(*, config: options.Config = None, as_json: options.Json = False) -> No
 
 
 async def _placed(settings: "StorageSettings") -> dict[str, Any]:
-    from vault.app import open_store
+    from vault.ground import open_store
 
     async with open_store(settings) as store:
         place = await store.placement()

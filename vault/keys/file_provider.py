@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import secrets
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from crypto.keys import TenantKey
 from crypto.tenant_wrapping import unwrap_tenant_key, wrap_tenant_key
 from vault.errors import ConfigurationError, KeyProviderError
 from vault.keys.private_file import read_private, write_private
-from vault.keys.provider import Epoch
+from vault.keys.provider import Destruction, Epoch, EpochKeyState
 
 KEY_BYTES: Final = 32
 
@@ -70,6 +71,19 @@ class FileKeyProvider:
             raise KeyProviderError(
                 "a tenant key does not unwrap under its epoch; its record was changed"
             ) from cause
+
+    async def state(self, epoch: int) -> EpochKeyState:
+        """Look into the file: another program may have changed it."""
+        ring = await asyncio.to_thread(_ring_in, self._path)
+        return EpochKeyState.USABLE if epoch in ring else EpochKeyState.GONE
+
+    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+        """Rewrite the ring without the key; the caller sees to it that it is alone."""
+        ring = await asyncio.to_thread(_ring_in, self._path)
+        if ring.pop(epoch, None) is not None:
+            await asyncio.to_thread(self._write, ring)
+        self._ring.pop(epoch, None)
+        return Destruction(now, {"provider": self.name, "assurance": self.assurance, "file": "rewritten"})
 
     async def _key(self, epoch: int) -> bytes:
         if epoch not in self._ring:

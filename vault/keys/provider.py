@@ -1,6 +1,8 @@
 """The port to whoever holds the epoch keys: a file, a security module, a key service."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from crypto.keys import TenantKey
@@ -11,6 +13,26 @@ class Epoch:
     """One epoch as its provider made it; ``evidence`` holds nothing secret."""
 
     number: int
+    evidence: dict[str, str]
+
+
+class EpochKeyState(StrEnum):
+    """What a provider says of an epoch's key."""
+
+    USABLE = "usable"
+    DISABLED = "disabled"  # by whoever owns the provider; may come back
+    ENDING = "ending"  # destruction is scheduled and cannot be used any more
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Destruction:
+    """How a provider destroyed an epoch's key: from when on nobody can use it, and what it answered.
+
+    ``evidence`` holds nothing secret; its digest stands in the ledger.
+    """
+
+    effective_at: datetime
     evidence: dict[str, str]
 
 
@@ -40,4 +62,12 @@ class KeyProvider(Protocol):
 
     async def unwrap(self, epoch: int, wrapped: bytes, *, context: bytes) -> TenantKey:
         """Unwrap a tenant key; KeyProviderError for another context, epoch or changed bytes."""
+        ...
+
+    async def state(self, epoch: int) -> EpochKeyState:
+        """Tell how an epoch's key is."""
+        ...
+
+    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+        """Destroy the key of an epoch for good; repeating it is harmless and tells no later moment."""
         ...

@@ -1,6 +1,7 @@
 """The key ring in a file: found again, never overwritten, refused when damaged."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from crypto.keys import TenantKey
 from vault.errors import ConfigurationError, KeyProviderError
 from vault.keys.file_provider import FileKeyProvider
+from vault.keys.provider import EpochKeyState
 
 
 async def ring(folder: Path) -> FileKeyProvider:
@@ -103,3 +105,18 @@ async def test_a_ring_does_not_print_its_keys(tmp_path: Path) -> None:
     key = json.loads((tmp_path / "keys" / "root.key").read_text())["epochs"]["1"]
     assert key not in repr(provider)
     assert key not in str((await provider.create_epoch(1)).evidence)
+
+
+async def test_a_destroyed_epoch_opens_nothing_any_more_here_or_after_a_restart(tmp_path: Path) -> None:
+    """The file is rewritten without the key; asking again is harmless, other epochs stay."""
+    provider = await ring(tmp_path)
+    await provider.create_epoch(2)
+    wrapped = await provider.wrap(1, TenantKey.generate(), context=b"tenant")
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    first = await provider.destroy_epoch(1, now=now)
+    assert await provider.destroy_epoch(1, now=now) == first
+    for each in (provider, FileKeyProvider.open(tmp_path / "keys" / "root.key")):
+        assert await each.state(1) is EpochKeyState.GONE
+        assert await each.state(2) is EpochKeyState.USABLE
+        with pytest.raises(KeyProviderError):
+            await each.unwrap(1, wrapped, context=b"tenant")

@@ -1,0 +1,187 @@
+"""What every room stands on: the only file that names concrete stores, databases and key providers.
+
+Whatever is opened here is closed here, in reverse.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from storage.errors import MisplacedError, StorageError
+from storage.filesystem import FilesystemStore
+from storage.residency import Residency, ResidentStore
+from storage.resilient import ResilienceLimits, ResilientStore
+from storage.s3 import S3Store
+from storage.s3_client import S3Credentials, S3Settings
+from storage.store import ObjectStore
+from vault.clock import Clock
+from vault.db.engine import Database, open_database
+from vault.db.migrate import migrate
+from vault.errors import ConfigurationError, DependencyError, RefusedByPolicyError
+from vault.identity.identity import Identity
+from vault.identity.outgoing import Outgoing
+from vault.identity.room import make_identity
+from vault.identity.signing_key import SigningKey, load_signing_key
+from vault.keys.blobs import Blobs
+from vault.keys.file_provider import FileKeyProvider
+from vault.keys.store import KeyStore
+from vault.ledger.checkpoints import Checkpoints
+from vault.ledger.log import Ledger
+from vault.ledger.signing import LedgerKeys
+from vault.settings import Settings, StorageSettings
+
+log = structlog.get_logger(__name__)
+
+LOCAL_ISSUER: Final = "http://127.0.0.1"  # of tokens while no public address is set
+_SOURCE_TREE: Final = Path(__file__).parent.parent / "config"
+_INSTALLED: Final = Path(__file__).parent / "_config"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What every room stands on: databases, keys, store, ledger."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    key_database: Database
+    keys: KeyStore
+    blobs: Blobs
+    store: ObjectStore
+    ledger: Ledger
+    checkpoints: Checkpoints
+    signing_key: SigningKey
+    identity: Identity
+
+
+def config_text(name: str) -> str:
+    """Return a data file of ``config/``, from the source tree or from the installed package."""
+    folder = _SOURCE_TREE if (_SOURCE_TREE / name).exists() else _INSTALLED
+    return (folder / name).read_text(encoding="utf-8")
+
+
+@asynccontextmanager
+async def open_databases(settings: Settings) -> AsyncIterator[tuple[Database, Database]]:
+    """Open the main database and the key store, migrated; raises ConfigurationError, DependencyError."""
+    password, key_password = settings.database.password, settings.keys.database_password
+    main = open_database(
+        settings.database.url, password=password.get_secret_value() if password else None, durable=True
+    )
+    keys = open_database(
+        settings.keys.database_url,
+        password=key_password.get_secret_value() if key_password else None,
+        durable=True,
+    )
+    try:
+        await migrate(main, "main")
+        await migrate(keys, "keys")
+        yield main, keys
+    finally:
+        await main.aclose()
+        await keys.aclose()
+
+
+@asynccontextmanager
+async def open_store(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
+    """Open the object store, with patience and under the residency rule.
+
+    Raises RefusedByPolicyError for a store whose real place is not allowed, ConfigurationError for one that
+    cannot keep the promises of the contract, DependencyError for one that does not answer.
+    """
+    residency = Residency.from_toml(config_text("eu-regions.toml"), own_regions=settings.regions)
+    try:
+        plain = await _concrete_store(settings)
+        store = ResidentStore(
+            ResilientStore(plain, ResilienceLimits(timeout_s=settings.timeout_s)), residency
+        )
+        try:
+            await _require_sound(store)
+            yield store
+        finally:
+            await store.aclose()
+    except MisplacedError as cause:
+        raise RefusedByPolicyError(f"the object store may not be used: {cause}") from cause
+
+
+async def _concrete_store(settings: StorageSettings) -> ObjectStore:
+    folder = settings.folder()
+    if folder is not None:
+        try:
+            return await FilesystemStore.create(
+                folder, country=settings.country or None, threads=settings.threads
+            )
+        except MisplacedError:
+            raise
+        except StorageError as cause:
+            raise ConfigurationError(f"storage.url: the folder {folder} cannot be used") from cause
+    try:
+        bucket, region, endpoint = settings.s3_options()
+    except ValueError as cause:
+        raise ConfigurationError(str(cause)) from cause
+    credentials = None
+    if settings.access_key is not None and settings.secret_key is not None:
+        credentials = S3Credentials(
+            settings.access_key.get_secret_value(), settings.secret_key.get_secret_value()
+        )
+    options = S3Settings(
+        bucket=bucket,
+        region=region,
+        endpoint=endpoint,
+        checksums=settings.checksums,
+        threads=settings.threads,
+    )
+    return await S3Store.create(options, credentials)
+
+
+async def _require_sound(store: ObjectStore) -> None:
+    try:
+        found = await store.probe()
+    except MisplacedError:
+        raise
+    except StorageError as cause:
+        raise DependencyError(
+            "the object store does not answer as it must; is it up, is the key right?"
+        ) from cause
+    for finding in found.findings:
+        log.warning("storage.finding", code=finding.code, serious=finding.serious, text=finding.message)
+    if found.serious:
+        raise ConfigurationError(f"the object store cannot be used: {found.serious[0].message}")
+
+
+@asynccontextmanager
+async def open_ground(settings: Settings, *, development: bool, clock: Clock) -> AsyncIterator[Ground]:
+    """Open databases and store, read the keys; raises what a wrong setting deserves."""
+    async with AsyncExitStack() as opened:
+        database, key_database = await opened.enter_async_context(open_databases(settings))
+        keys = KeyStore(key_database, FileKeyProvider.open(settings.keys.key_file), clock)
+        await keys.start()
+        store = await opened.enter_async_context(open_store(settings.storage))
+        blobs = Blobs(keys)
+        ledger = Ledger(database, blobs, clock)
+        signing_key = load_signing_key(settings.sessions.key_file)
+        yield Ground(
+            settings=settings,
+            clock=clock,
+            database=database,
+            key_database=key_database,
+            keys=keys,
+            blobs=blobs,
+            store=store,
+            ledger=ledger,
+            checkpoints=Checkpoints(database, store, LedgerKeys.open(settings.ledger.key_file), clock),
+            signing_key=signing_key,
+            identity=make_identity(
+                database=database,
+                keys=keys,
+                ledger=ledger,
+                clock=clock,
+                settings=settings.sessions,
+                signing_key=signing_key,
+                issuer=settings.server.public_url or LOCAL_ISSUER,
+                outgoing=Outgoing(allow_loopback=development),
+            ),
+        )
