@@ -24,39 +24,38 @@ KEY_BYTES: Final = 32
 
 
 class FileKeyProvider:
-    """Holds the ring in memory after ``open``; the file is rewritten only when an epoch begins.
+    """Reads the file each time a key is needed: tenant keys are cached above, so that is seldom.
 
-    Another program may have begun an epoch since: what is not in memory is looked for in the file.
+    So a key that another program made is found at once, and one that it destroyed is gone here as well.
     """
 
     name = "file"
     assurance = "software"
 
-    def __init__(self, path: Path, ring: dict[int, bytes]) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._ring = ring
 
     @classmethod
     def open(cls, path: Path) -> "FileKeyProvider":
         """Read a ring; raises ConfigurationError where it is missing, too open or damaged."""
-        return cls(path, _ring_in(path))
+        _ring_in(path)
+        return cls(path)
 
     @classmethod
     def create(cls, path: Path) -> "FileKeyProvider":
         """Make an empty ring; raises ConfigurationError where one is already there."""
         if path.exists():
             raise ConfigurationError(f"there is a key file at {path} already; it is never overwritten")
-        provider = cls(path, {})
+        provider = cls(path)
         provider._write({})
         return provider
 
     async def create_epoch(self, number: int) -> Epoch:
         """Make the key of an epoch and store it before it is used; the caller sees to it that it is alone."""
-        self._ring |= await asyncio.to_thread(_ring_in, self._path)
-        if number not in self._ring:
-            ring = {**self._ring, number: secrets.token_bytes(KEY_BYTES)}
+        ring = await self._ring()
+        if number not in ring:
+            ring[number] = secrets.token_bytes(KEY_BYTES)
             await asyncio.to_thread(self._write, ring)
-            self._ring = ring
         return Epoch(number, {"provider": self.name, "assurance": self.assurance})
 
     async def wrap(self, epoch: int, tenant_key: TenantKey, *, context: bytes) -> bytes:
@@ -73,24 +72,27 @@ class FileKeyProvider:
             ) from cause
 
     async def state(self, epoch: int) -> EpochKeyState:
-        """Look into the file: another program may have changed it."""
-        ring = await asyncio.to_thread(_ring_in, self._path)
-        return EpochKeyState.USABLE if epoch in ring else EpochKeyState.GONE
+        """Tell whether the file holds the key."""
+        return EpochKeyState.USABLE if epoch in await self._ring() else EpochKeyState.GONE
 
     async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
         """Rewrite the ring without the key; the caller sees to it that it is alone."""
-        ring = await asyncio.to_thread(_ring_in, self._path)
+        ring = await self._ring()
         if ring.pop(epoch, None) is not None:
             await asyncio.to_thread(self._write, ring)
-        self._ring.pop(epoch, None)
         return Destruction(now, {"provider": self.name, "assurance": self.assurance, "file": "rewritten"})
 
     async def _key(self, epoch: int) -> bytes:
-        if epoch not in self._ring:
-            self._ring |= await asyncio.to_thread(_ring_in, self._path)
-        if epoch not in self._ring:
+        ring = await self._ring()
+        if epoch not in ring:
             raise KeyProviderError(f"the key ring has no key for epoch {epoch}; is this the right ring?")
-        return self._ring[epoch]
+        return ring[epoch]
+
+    async def _ring(self) -> dict[int, bytes]:
+        try:
+            return await asyncio.to_thread(_ring_in, self._path)
+        except ConfigurationError as cause:  # it was fit at the start: somebody took or changed it since
+            raise KeyProviderError(f"the key ring cannot be read now: {cause}") from cause
 
     def _write(self, ring: dict[int, bytes]) -> None:
         epochs = {str(number): base64.b64encode(key).decode() for number, key in sorted(ring.items())}

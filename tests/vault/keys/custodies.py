@@ -1,0 +1,52 @@
+"""Where epoch keys lie in tests: real holders, opened by as many processes as one likes, and taken away."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from vault.keys.file_provider import FileKeyProvider
+from vault.keys.provider import KeyProvider
+
+
+class Custody(Protocol):
+    """A place that holds epoch keys. What the contract needs of it beside the port itself."""
+
+    def opened(self) -> AbstractAsyncContextManager[KeyProvider]:
+        """Open the place as one more process does."""
+
+    def away(self) -> AbstractAsyncContextManager[None]:
+        """Make the place unreachable for the length of the block."""
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """What must stand in no message and no evidence: keys, credentials; as far as they can be known."""
+
+
+class FileCustody:
+    """A ring in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "keys" / "root.key"
+        FileKeyProvider.create(self._path)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[KeyProvider]:
+        """Read the file."""
+        yield FileKeyProvider.open(self._path)
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Unmount the disk, as it were."""
+        elsewhere = self._path.with_name("elsewhere")
+        self._path.rename(elsewhere)
+        try:
+            yield
+        finally:
+            elsewhere.rename(self._path)
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """The file's own texts between quotation marks, but the short ones."""
+        return tuple(text for text in self._path.read_bytes().split(b'"') if len(text) > 16)
+
+
+CUSTODIES: dict[str, Callable[[Path], Custody]] = {"file": FileCustody}
