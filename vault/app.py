@@ -54,6 +54,7 @@ from vault.media.links import Links
 from vault.media.reading import Reader
 from vault.media.recordings import Recordings
 from vault.media.whole_calls import WholeCalls, make_whole_calls
+from vault.rights.custody import Custody, make_custody
 from vault.rights.erasure import Collaborators, Eraser
 from vault.rights.keeper import Keeper
 from vault.rights.portal import Portal, make_portal
@@ -94,6 +95,7 @@ class Rooms(Ground):
     deletion_requests: DeletionRequests
     receipts: Receipts
     portal: Portal
+    custody: Custody
     keeper: Keeper
 
 
@@ -139,7 +141,8 @@ def _rooms(ground: Ground) -> Rooms:
     unjoined_s = ground.settings.sessions.visitor_token_s
     invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
-    kept = (recordings, calls, papers.notes, links)
+    custody = make_custody(database, ledger, clock, ground.settings)
+    kept = (recordings, calls, custody, links)
     keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
     return Rooms(
@@ -159,6 +162,7 @@ def _rooms(ground: Ground) -> Rooms:
         deletion_requests=requests,
         receipts=(receipts := Receipts(requests, ledger, ground.checkpoints)),
         portal=make_portal(database, own_links, requests, receipts),
+        custody=custody,
         keeper=keeper,
     )
 

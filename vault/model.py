@@ -130,6 +130,15 @@ class ItemKind(StrEnum):
     EXPORT = "export"  # made of the recordings of a call; erased with any of them
 
 
+class RuleKind(StrEnum):
+    """What a retention rule is about; ``call`` is what the page told and what was written in it."""
+
+    RECORDING = "recording"
+    CALL = "call"
+    NOTE = "note"
+    EXPORT = "export"
+
+
 class MediaState(StrEnum):
     """A media item from its first sealed fragment to its erasure."""
 

@@ -40,6 +40,8 @@ class Permission(StrEnum):
     MEDIA_ERASE = "media:erase"
     ERASURE_REQUEST = "erasure:request"
     ERASURE_READ = "erasure:read"
+    RETENTION_READ = "retention:read"  # the rules by which things are kept
+    RETENTION_MANAGE = "retention:manage"
     LEDGER_READ = "ledger:read"
     PEOPLE_READ = "people:read"
     PEOPLE_MANAGE = "people:manage"
@@ -58,17 +60,23 @@ _ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN, _P.CALL_PAUSE, _P.CAL
     _P.CALL_PERSONAL,
     _P.CALL_NOTE,
 }
+_KEEPS: Final = frozenset({_P.RETENTION_READ, _P.RETENTION_MANAGE})
 _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     Role.VISITOR: frozenset({_P.PUBLIC, _P.EVENTS_LISTEN, _P.CALL_CONSENT, _P.CALL_JOIN, _P.CALL_READ})
     | {_P.CALL_OWN_LINK, _P.CALL_KEPT, _P.CALL_WITHDRAW, _P.CALL_ERASE_OWN},
     Role.AGENT: _SIGNED_IN | _READS | _ANSWERS,
-    Role.SUPERVISOR: _SIGNED_IN | _READS | _ANSWERS | _ERASES | {_P.PEOPLE_READ, _P.MEDIA_EXPORT},
+    Role.SUPERVISOR: _SIGNED_IN
+    | _READS
+    | _ANSWERS
+    | _ERASES
+    | {_P.PEOPLE_READ, _P.MEDIA_EXPORT, _P.RETENTION_READ},
     Role.ADMIN: _SIGNED_IN
     | _READS
     | _ANSWERS
     | _ERASES
+    | _KEEPS
     | {
         _P.MEDIA_EXPORT,
         _P.PEOPLE_READ,
@@ -83,6 +91,7 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     # The data protection officer sees who looked and what was erased, erases, but plays nothing.
     Role.AUDITOR: _SIGNED_IN
     | _ERASES
+    | _KEEPS
     | {
         _P.CALL_READ,
         _P.CALL_LIST,

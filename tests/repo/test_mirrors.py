@@ -18,6 +18,7 @@ HELD_BY = {
     "vault/db/tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/export_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/line_tables.py": "tests/vault/db/test_migrate.py",
+    "vault/db/keeping_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/colleague_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/visit_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
@@ -63,6 +64,11 @@ HELD_BY = {
     "vault/identity/visits.py": "tests/vault/http/test_portal.py",
     "vault/rights/kept.py": "tests/vault/http/test_portal.py",
     "vault/rights/portal.py": "tests/vault/http/test_portal.py",
+    # How long a thing is kept is one idea: the rules, what is due by them, what is told of one thing.
+    "vault/media/retention.py": "tests/vault/rights/test_rules.py",
+    "vault/rights/custody.py": "tests/vault/rights/test_rules.py",
+    "vault/rights/due.py": "tests/vault/rights/test_keeper.py",
+    "vault/rights/standing.py": "tests/vault/rights/test_rules.py",
     # An export is one idea: asked for, queued, composed in a child, assembled as a recording is.
     "vault/media/assembling.py": "tests/vault/media/test_finish.py",
     "vault/media/channels.py": "tests/vault/media/test_exporting.py",

@@ -41,6 +41,8 @@ MAY = {
     Permission.MEDIA_ERASE: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.ERASURE_REQUEST: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR, Role.SERVICE},
     Permission.ERASURE_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR, Role.SERVICE},
+    Permission.RETENTION_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
+    Permission.RETENTION_MANAGE: {Role.ADMIN, Role.AUDITOR},
     Permission.LEDGER_READ: {Role.ADMIN, Role.AUDITOR},
     Permission.PEOPLE_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.PEOPLE_MANAGE: {Role.ADMIN},

@@ -13,9 +13,9 @@ from vault.calls.routing import EVERYONE, Routing
 from vault.calls.teams import require_teams
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import buttons, people, tenants
+from vault.db.tables import buttons, people, retention_rules, tenants
 from vault.errors import Fault, InvalidError, NotFoundError, OriginRefusedError
-from vault.model import Id, is_id, new_id
+from vault.model import Id, RuleKind, is_id, new_id
 from vault.policy import Permission, Principal, require, roles_with
 
 LAST_PORT: Final = 65_535
@@ -112,6 +112,10 @@ class Buttons:
                     created_at=self._clock.now(),
                 )
             )
+            if new.retention_days is not None:
+                rule = {"scope": button_id, "kind": RuleKind.RECORDING.value, "tenant_id": by.tenant_id}
+                said = {"days": new.retention_days, "set_at": self._clock.now()}
+                await connection.execute(insert(retention_rules).values(rule | said))
             return await self._get(connection, button_id)
 
     async def public(self, button_id: str) -> Button:

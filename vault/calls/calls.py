@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Row, cast, insert, select, type_coerce, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls import invited, pause_rows
@@ -25,7 +25,7 @@ from vault.calls.standing import Hears, consent_of, standing_of
 from vault.calls.visitors import Visitor, add_indexes, indexes, sealed
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import buttons, calls, consents, erasures, legs, media, tenants
+from vault.db.tables import buttons, calls, consents, legs, tenants
 from vault.errors import (
     ConflictError,
     ConsentMissingError,
@@ -40,6 +40,7 @@ from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.recordings import INTERRUPTED
+from vault.media.retention import days_of
 from vault.model import (
     CALL_MOVES,
     LEG_MOVES,
@@ -48,8 +49,8 @@ from vault.model import (
     Id,
     LegKind,
     LegState,
-    MediaState,
     Role,
+    RuleKind,
     StopRule,
     before,
     is_id,
@@ -58,7 +59,6 @@ from vault.model import (
 )
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
-DAY_MS: Final = 86_400_000
 UNJOINED_BATCH: Final = 500  # ended in one round; the next round comes within minutes
 
 
@@ -155,6 +155,7 @@ class Calls:
                 await claim(connection, call_id)
             if asked.vouched is not None:
                 await spend(connection, asked.vouched, now=self._clock.now())
+            row["keep_days"] = await days_of(connection, button.id, RuleKind.CALL)
             await connection.execute(insert(calls).values(row))
             await add_indexes(connection, found_by)
             await self._ledger.append(
@@ -178,6 +179,7 @@ class Calls:
             "media": list(asked.media),
             "notice_version": notice.version,
             "notice_hash": notice.hash,
+            "told_days": notice.retention_days,
             "created_at": self._clock.now(),
             "invitation_id": asked.invitation_id,
         }
@@ -325,32 +327,6 @@ class Calls:
         for call_id in waiting:  # looked at again, held: somebody may have joined since
             await self.end_left(call_id, reason="not_joined")
 
-    async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, Id]]:
-        """Name ended calls, as (tenant, call), whose button's time is over and whose recordings are gone.
-
-        What a page told about its visitor is kept no longer than a recording of the call would be.
-        """
-        kept = select(media.c.id).where(
-            media.c.call_id == calls.c.id, media.c.state != MediaState.ERASED.value
-        )
-        asked = select(erasures.c.object_id).where(erasures.c.object_id == calls.c.id)
-        kept_ms = cast(buttons.c.retention_days, BigInteger) * DAY_MS
-        over_ms = type_coerce(calls.c.ended_at, BigInteger) + kept_ms
-        query = (
-            select(calls.c.tenant_id, calls.c.id)
-            .join(buttons, buttons.c.id == calls.c.button_id)
-            .where(
-                calls.c.erased_at.is_(None),
-                over_ms < int(now.timestamp() * 1_000),
-                ~kept.exists(),
-                ~asked.exists(),
-            )
-            .order_by(calls.c.id)
-            .limit(limit)
-        )
-        async with self._database.read() as connection:
-            return [(row.tenant_id, row.id) for row in await connection.execute(query)]
-
     async def end_interrupted(self, *, joinable_since: datetime | None = None) -> Sequence[Id]:
         """At start: end every leg and call that the process before left open; returns the calls it ended.
 
@@ -447,7 +423,7 @@ class Calls:
             end_reason=call.end_reason,
             consent=None if consent is None else ConsentChoice(consent.choice),
             records=button.records,
-            retention_days=button.retention_days,
+            retention_days=call.told_days or button.retention_days,  # as its visitor was told
             taken_by=call.taken_by,
             unrecorded=call.unrecorded_at is not None,
             pause=await pause_rows.open_pause(connection, call.id),

@@ -29,12 +29,12 @@ from vault.errors import (
 )
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
-from vault.model import Id, Role, is_id, new_id
+from vault.media.retention import days_of
+from vault.model import Id, Role, RuleKind, is_id, new_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 
 NOTE_PART: Final = "note"
 TEXT_CHARS: Final = 10_000  # two pages: what is longer belongs into the company's own system
-DAYS_MAX: Final = 3_650
 MAX_DISPOSITIONS: Final = 40  # a list that is read in a glance
 CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 DEFAULT_DISPOSITIONS: Final[tuple[dict[str, Any], ...]] = (
@@ -105,9 +105,10 @@ class Notes:
         """
         require(by, Permission.CALL_NOTE)
         async with self._database.read() as connection:
-            await _writable(connection, call_id, by)
+            button_id = await _writable(connection, call_id, by)
             row = await _row(connection, call_id, by.id)
             rules = await _rules(connection, by.tenant_id)
+            days = await days_of(connection, button_id, RuleKind.NOTE)
         if version is None:
             raise PreconditionRequiredError("send the ETag of the note in If-Match")
         known = {one.code for one in rules.dispositions} | ({row.disposition} if row is not None else set())
@@ -130,7 +131,7 @@ class Notes:
                 "call_id": call_id,
                 "person_id": by.id,
                 "created_at": now,
-                "retain_until": now + timedelta(days=rules.days),
+                "retain_until": now + timedelta(days=days),
             }
         await self._put(call_id, note_id, values, version=version)
         return await self.own(call_id, by=by)
@@ -168,18 +169,6 @@ class Notes:
                 .values(note_days=rules.days, dispositions=listed)
             )
             return await _rules(connection, by.tenant_id)
-
-    async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, Id]]:
-        """Name notes whose time is over and whose erasure nobody asked for yet, as (tenant, note)."""
-        asked = select(erasures.c.object_id).where(erasures.c.object_id == notes.c.id).exists()
-        query = (
-            select(notes.c.tenant_id, notes.c.id)
-            .where(notes.c.retain_until < now, ~asked)
-            .order_by(notes.c.retain_until)
-            .limit(limit)
-        )
-        async with self._database.read() as connection:
-            return [(row.tenant_id, row.id) for row in await connection.execute(query)]
 
     async def _put(self, call_id: str, note_id: Id, values: dict[str, Any], *, version: int) -> None:
         """Write a note, if neither it nor its call is being erased by now."""
@@ -234,8 +223,8 @@ def latest_disposition() -> Any:
     )
 
 
-async def _writable(connection: AsyncConnection, call_id: str, by: Principal) -> None:
-    """Raise unless the principal may write a note on this call.
+async def _writable(connection: AsyncConnection, call_id: str, by: Principal) -> Id:
+    """Raise unless the principal may write a note on this call; returns the call's button.
 
     An agent may where they took part; who supervises may on every call of the tenant.
     """
@@ -252,6 +241,7 @@ async def _writable(connection: AsyncConnection, call_id: str, by: Principal) ->
     )
     if by.role is Role.AGENT and (await connection.execute(part)).first() is None:
         raise ConflictError("you took no part in this call")
+    return Id(call.button_id)
 
 
 async def _row(connection: AsyncConnection, call_id: str, person_id: Id) -> Row[Any] | None:

@@ -131,10 +131,11 @@ class OwnLinks:
 
     async def _expiry(self, connection: AsyncConnection, call: Row[Any]) -> datetime:
         """Tell when the last of a call is gone, and the time after it."""
-        days = await connection.execute(
-            select(buttons.c.retention_days).where(buttons.c.id == call.button_id)
-        )
-        told = (call.ended_at or self._clock.now()) + timedelta(days=days.scalar_one())
+        days = call.keep_days
+        if days is None:
+            of_button = select(buttons.c.retention_days).where(buttons.c.id == call.button_id)
+            days = (await connection.execute(of_button)).scalar_one()
+        told = (call.ended_at or self._clock.now()) + timedelta(days=days)
         longest = await connection.execute(
             select(func.max(media.c.retain_until)).where(media.c.call_id == call.id)
         )

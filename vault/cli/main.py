@@ -20,6 +20,7 @@ from vault.cli import (
     media,
     options,
     receipts,
+    retention,
     storage,
     teams,
     tenants,
@@ -31,7 +32,20 @@ from vault.cli.migrate import migrate
 from vault.cli.output import note, say, show
 from vault.cli.serve import serve
 
-GROUPS: Final = (config, keys, tenants, agents, teams, issuers, buttons, media, receipts, ledger, storage)
+GROUPS: Final = (
+    config,
+    keys,
+    tenants,
+    agents,
+    teams,
+    issuers,
+    buttons,
+    media,
+    receipts,
+    retention,
+    ledger,
+    storage,
+)
 
 app: Final = typer.Typer(
     name="callvault",

@@ -26,6 +26,7 @@ from vault.db.columns import identifier as _id
 from vault.db.columns import reference as _ref
 from vault.db.columns import tenant as _tenant
 from vault.db.export_tables import export_sources, exports
+from vault.db.keeping_tables import retention_rules
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
 from vault.db.line_tables import leg_quality
 from vault.db.types import Json, Moment
@@ -43,6 +44,7 @@ __all__ = [
     "leg_quality",
     "metadata",
     "own_links",
+    "retention_rules",
     "team_members",
     "teams",
 ]
@@ -152,6 +154,8 @@ calls: Final = Table(
     Column("media", Json, nullable=False),
     Column("notice_version", String(40), nullable=False),
     Column("notice_hash", String(64), nullable=False),
+    Column("told_days", Integer, nullable=True),  # for which its visitor was told a recording is kept
+    Column("keep_days", Integer, nullable=True),  # after its end, for what belongs to the call itself
     Column("personal", LargeBinary, nullable=True),  # sealed: what the widget passed about the visitor, page
     Column("chat_id", String(ID_LENGTH), nullable=True),  # whose data key seals what was written in it
     Column("created_at", Moment, nullable=False),

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from vault.calls.notes import DAYS_MAX, MAX_DISPOSITIONS, TEXT_CHARS, Disposition, Note, NoteRules
+from vault.calls.notes import MAX_DISPOSITIONS, TEXT_CHARS, Disposition, Note, NoteRules
 from vault.errors import (
     ConflictError,
     ErasedError,
@@ -16,6 +16,7 @@ from vault.http.ask import Answer, Ask
 from vault.http.buttons import TwoLanguages
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Moment, Out, Text
+from vault.media.retention import DAYS_MAX
 from vault.policy import Permission
 
 

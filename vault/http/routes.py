@@ -43,6 +43,7 @@ from vault.http import (
     playback,
     portal,
     quality,
+    retention,
     ringing,
     sessions,
     teams,
@@ -80,6 +81,7 @@ ROUTES: Final = RouteTable(
         *exports.ROUTES,
         *playback.ROUTES,
         *deletions.ROUTES,
+        *retention.ROUTES,
         *ledger.ROUTES,
     )
 )

@@ -34,6 +34,7 @@ from vault.media.library import Library
 from vault.media.links import Links
 from vault.media.reading import Reader
 from vault.media.whole_calls import WholeCalls
+from vault.rights.custody import Custody
 from vault.rights.keeper import Keeper
 from vault.rights.portal import Portal
 from vault.rights.receipts import Receipts
@@ -75,6 +76,7 @@ class Services:
     deletion_requests: DeletionRequests
     receipts: Receipts
     portal: Portal
+    custody: Custody
     keeper: Keeper
     metrics: Metrics
     cursors: Cursors

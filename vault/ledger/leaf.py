@@ -77,6 +77,7 @@ class EntryType(StrEnum):
     LINK_REVOKED = "link.revoked"
     MEDIA_VIEWED = "media.viewed"
     MEDIA_VIEW_CLOSED = "media.view_closed"
+    RETENTION_RULE_SET = "retention.rule_set"
     ERASURE_REQUESTED = "erasure.requested"
     OBJECT_SHREDDED = "object.shredded"
 

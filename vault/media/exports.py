@@ -20,6 +20,7 @@ from vault.errors import ConflictError, ErasedError, NotFoundError, TooManyReque
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.retention import days_of
 from vault.model import (
     ExportFailure,
     ExportFormat,
@@ -28,6 +29,7 @@ from vault.model import (
     ItemKind,
     LegState,
     MediaState,
+    RuleKind,
     is_id,
     new_id,
 )
@@ -95,7 +97,10 @@ class Exports:
         begun = await self._ledger.ready(_begun_entry(export_id, format_, by))
         async with self._database.write() as connection:
             rows = await self._sources(connection, call_id, format_, by)
-            await connection.execute(insert(media).values(self._row(export_id, rows)))
+            days = await days_of(
+                connection, rows[0].button_id, RuleKind.EXPORT, else_=self._settings.keep_days
+            )
+            await connection.execute(insert(media).values(self._row(export_id, rows, days)))
             await connection.execute(
                 insert(exports).values(
                     media_id=export_id,
@@ -142,9 +147,9 @@ class Exports:
             rows = await connection.execute(query.order_by(media.c.id))
             return [Id(row.id) for row in rows]
 
-    def _row(self, export_id: Id, sources: Sequence[Row[Any]]) -> dict[str, Any]:
+    def _row(self, export_id: Id, sources: Sequence[Row[Any]], days: int) -> dict[str, Any]:
         now, first = self._clock.now(), sources[0]
-        keep = now + timedelta(days=self._settings.keep_days)
+        keep = now + timedelta(days=days)
         return {
             "id": export_id,
             "tenant_id": first.tenant_id,

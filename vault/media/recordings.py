@@ -265,18 +265,6 @@ class Recordings:
                 for row in await connection.execute(query.order_by(media.c.id))
             ]
 
-    async def past_retention(self, now: datetime, *, limit: int) -> Sequence[tuple[Id, ItemKind, Id]]:
-        """Name media whose time is over, as (tenant, kind, media); what cannot be finished too."""
-        done = (MediaState.READY.value, MediaState.LOST.value, MediaState.FINISHING.value)
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(media.c.tenant_id, media.c.kind, media.c.id)
-                .where(media.c.retain_until < now, media.c.state.in_(done))
-                .order_by(media.c.retain_until)
-                .limit(limit)
-            )
-            return [(row.tenant_id, ItemKind(row.kind), row.id) for row in rows]
-
     async def _last_of(self, leg: LegToRecord) -> Row[Any] | None:
         """Find the last recording of a leg's participant and kind in its call."""
         counted = select(func.count()).where(recording_legs.c.media_id == media.c.id).scalar_subquery()

@@ -8,12 +8,12 @@ from typing import Final
 import structlog
 
 from vault.calls.calls import Calls
-from vault.calls.notes import Notes
 from vault.calls.own_links import VisitorLinks
 from vault.clock import Clock
 from vault.errors import ConflictError, VaultError
 from vault.media.recordings import Recordings
 from vault.model import ErasureReason, Id
+from vault.rights.custody import Custody
 from vault.rights.erasure import Eraser
 from vault.rights.requests import DeletionRequests
 
@@ -33,7 +33,7 @@ class Keeper:
         requests: DeletionRequests,
         recordings: Recordings,
         calls: Calls,
-        notes: Notes,
+        custody: Custody,
         links: VisitorLinks,
         clock: Clock,
         *,
@@ -43,7 +43,7 @@ class Keeper:
         self._requests = requests
         self._recordings = recordings
         self._calls = calls
-        self._notes = notes
+        self._custody = custody
         self._links = links
         self._unjoined = timedelta(seconds=unjoined_s)
         self._clock = clock
@@ -114,20 +114,14 @@ class Keeper:
             return
         now = self._clock.now()
         await self._calls.end_unjoined(opened_before=now - self._unjoined)
-        over = await self._recordings.past_retention(now, limit=RETENTION_BATCH)
-        for tenant_id, kind, media_id in over:
-            await self._ask(tenant_id, kind, media_id)
-        calls = await self._calls.past_retention(now, limit=RETENTION_BATCH)
-        for tenant_id, call_id in calls:
-            await self._ask(tenant_id, "call", call_id)
-        notes = await self._notes.past_retention(now, limit=RETENTION_BATCH)
-        for tenant_id, note_id in notes:
-            await self._ask(tenant_id, "note", note_id)
+        over = await self._custody.dues.now(now, limit=RETENTION_BATCH)
+        for tenant_id, kind, object_id in over:
+            await self._ask(tenant_id, kind, object_id)
         await self._links.end_over()
         links = await self._links.invitations.past_retention(limit=RETENTION_BATCH)
         for tenant_id, invitation_id in links:
             await self._ask(tenant_id, "invitation", invitation_id)
-        if max(len(over), len(calls), len(notes), len(links)) < RETENTION_BATCH:
+        if max(len(over), len(links)) < RETENTION_BATCH:
             self._retention_due_s = now_s + RETENTION_EVERY_S
 
     async def _ask(self, tenant_id: Id, kind: str, object_id: Id) -> None:

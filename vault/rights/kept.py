@@ -235,7 +235,7 @@ def _until(call: Row[Any], found: Sequence[Row[Any]]) -> datetime | None:
     """Tell when what belongs to the call itself ends: the button's days after it, its recordings gone."""
     if call.ended_at is None:
         return None
-    told: datetime = call.ended_at + timedelta(days=call.retention_days)
+    told: datetime = call.ended_at + timedelta(days=call.keep_days or call.retention_days)
     last: datetime = max([told, *(row.retain_until for row in found)])
     return last
 

@@ -41,6 +41,7 @@ from vault.media.recordings import LegToRecord, Recordings
 from vault.media.whole_calls import make_whole_calls
 from vault.model import ConsentChoice, Id, Part, Role, new_id
 from vault.policy import Principal
+from vault.rights.custody import make_custody
 from vault.rights.erasure import Collaborators, Eraser
 from vault.rights.keeper import Keeper
 from vault.rights.receipts import Receipts
@@ -137,7 +138,8 @@ class Workshop:
         self.invitations = Invitations(*shared, self.buttons, self.calls, self.clock)
         self.own_links = OwnLinks(self.database, self.ledger, self.clock)
         self.visitor_links = VisitorLinks(self.invitations, self.own_links)
-        kept = (self.recordings, self.calls, self.notes, self.visitor_links)
+        self.custody = make_custody(self.database, self.ledger, self.clock, Settings())
+        kept = (self.recordings, self.calls, self.custody, self.visitor_links)
         self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
         self.receipts = Receipts(self.requests, self.ledger, self.checkpoints)
 

@@ -121,7 +121,7 @@ async def test_a_failing_retention_holds_up_no_request(work: Workshop) -> None:
         work.requests,
         work.recordings,
         work.calls,
-        work.notes,
+        work.custody,
         work.visitor_links,
         work.clock,
     )

@@ -385,6 +385,7 @@ export default {
   "event.media.viewed": "Played",
   "event.media.view_closed": "Playing ended",
   "event.access.refused": "Tried to open",
+  "event.retention.rule_set": "Retention rule set",
   "event.erasure.requested": "Erasure requested",
   "event.object.shredded": "Erased",
 

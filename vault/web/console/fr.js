@@ -385,6 +385,7 @@ export default {
   "event.media.viewed": "Lu",
   "event.media.view_closed": "Lecture terminée",
   "event.access.refused": "Tentative d’ouverture",
+  "event.retention.rule_set": "Règle de conservation fixée",
   "event.erasure.requested": "Effacement demandé",
   "event.object.shredded": "Effacé",
 

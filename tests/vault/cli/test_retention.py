@@ -1,0 +1,30 @@
+"""``callvault retention``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.vault.cli.command import Cli
+from vault.cli.exits import Exit
+
+
+def test_rules_are_set_listed_and_taken_back(vault: Path, cli: Cli) -> None:
+    """Each command shows what counts from then on."""
+
+    def told(*arguments: str) -> Any:
+        ended = cli(*arguments, "-c", vault, "--json")
+        assert ended.code == 0, ended.err
+        return json.loads(ended.out)
+
+    assert told("retention", "set", "export", "3")["source"] == "tenant"
+    listed = told("retention", "list")
+    assert [(one["kind"], one["days"]) for one in listed if one["kind"] == "export"] == [("export", 3)]
+    assert told("retention", "unset", "export")["source"] == "house"
+
+
+def test_what_is_not_there_is_said_so(vault: Path, cli: Cli) -> None:
+    """One line, and the exit code of what is missing."""
+    for thing in ("call_" + "0" * 32, "rec_" + "0" * 32):
+        ended = cli("retention", "why", thing, "-c", vault)
+        assert ended.code == Exit.FAILED
+        assert "no such thing" in ended.err

@@ -1,0 +1,102 @@
+"""``callvault retention``: for how long what is kept, and why something is still here."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from vault.cli import options
+from vault.model import RuleKind
+
+if TYPE_CHECKING:
+    from vault.app import Rooms
+    from vault.rights.rules import Rule
+
+GROUP: Final = options.group("retention", "How long what is kept, and why something is still here.")
+SHOWN: Final = ("kind", "button_id", "days", "source", "set_at")
+WHY: Final = ("object_id", "kind", "why", "since", "until", "erased_at")
+DAYS_MAX: Final = 3_650
+Button = Annotated[str | None, typer.Option("--button", help="The rule of this button; else the company's.")]
+Kind = Annotated[RuleKind, typer.Argument(help="What the rule is about.")]
+
+
+@GROUP.command("list")
+def list_(
+    *, tenant: options.Tenant = None, config: options.Config = None, as_json: options.Json = False
+) -> None:
+    """Say what counts: in general, then what buttons have of their own."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+
+    async def act(rooms: "Rooms") -> list[dict[str, Any]]:
+        by = operator_of(await tenant_of(rooms, tenant))
+        return [_shown(rule) for rule in await rooms.custody.rules.list(by=by)]
+
+    show(in_rooms(config, act), as_json=as_json, columns=SHOWN)
+
+
+@GROUP.command("set")
+def set_(
+    *,
+    kind: Kind,
+    days: Annotated[int, typer.Argument(min=1, max=DAYS_MAX, help="Days, for what begins from now on.")],
+    button: Button = None,
+    tenant: options.Tenant = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Set a rule. What is kept already stays for as long as its visitor was told."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+
+    async def act(rooms: "Rooms") -> dict[str, Any]:
+        by = operator_of(await tenant_of(rooms, tenant))
+        return _shown(await rooms.custody.rules.set(kind, days, button_id=button, by=by))
+
+    show(in_rooms(config, act), as_json=as_json)
+
+
+@GROUP.command("unset")
+def unset(
+    *,
+    kind: Kind,
+    button: Button = None,
+    tenant: options.Tenant = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let the more general rule count again, and print which that is."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+
+    async def act(rooms: "Rooms") -> dict[str, Any]:
+        by = operator_of(await tenant_of(rooms, tenant))
+        return _shown(await rooms.custody.rules.unset(kind, button_id=button, by=by))
+
+    show(in_rooms(config, act), as_json=as_json)
+
+
+@GROUP.command("why")
+def why(
+    *,
+    thing: Annotated[str, typer.Argument(metavar="ID", help="A recording, an export or a call.")],
+    tenant: options.Tenant = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say why something is still here, and when it goes; of a call, all that hangs from it."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.model import is_id
+
+    async def act(rooms: "Rooms") -> list[dict[str, Any]]:
+        by, standings = operator_of(await tenant_of(rooms, tenant)), rooms.custody.standings
+        is_call = is_id(thing, "call")
+        found = await standings.of_call(thing, by=by) if is_call else [await standings.of_media(thing, by=by)]
+        return [{name: getattr(one, name) for name in WHY} for one in found]
+
+    show(in_rooms(config, act), as_json=as_json, columns=WHY)
+
+
+def _shown(rule: "Rule") -> dict[str, Any]:
+    return {name: asdict(rule)[name] for name in SHOWN}

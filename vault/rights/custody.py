@@ -1,0 +1,29 @@
+"""How long things are kept, and what keeps them: put together."""
+
+from dataclasses import dataclass
+
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.ledger.log import Ledger
+from vault.rights.due import Dues
+from vault.rights.rules import Rules
+from vault.rights.standing import Standings
+from vault.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """The rules, what is due by them, and what is told of one thing."""
+
+    rules: Rules
+    dues: Dues
+    standings: Standings
+
+
+def make_custody(database: Database, ledger: Ledger, clock: Clock, settings: Settings) -> Custody:
+    """Put it together."""
+    return Custody(
+        rules=(rules := Rules(database, ledger, clock, settings)),
+        dues=Dues(database),
+        standings=Standings(database, rules, clock),
+    )
