@@ -13,6 +13,7 @@ __all__ = [
     "ProofError",
     "RangeError",
     "ReceiptError",
+    "SheetError",
     "TamperedStreamError",
     "UnrecoverableStreamError",
     "UnwrapError",
@@ -49,6 +50,14 @@ class UnwrapError(CryptoError):
 
 class CommitmentError(CryptoError):
     """A data key is not the one that was committed to: refuse it, the wrap or the record was swapped."""
+
+
+class SheetError(CryptoError):
+    """What was typed is not a recovery sheet: look at line ``line`` again."""
+
+    def __init__(self, message: str, *, line: int) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class NoteError(CryptoError):

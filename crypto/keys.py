@@ -1,4 +1,4 @@
-"""Secret keys as types: two kinds that cannot be swapped, and that do not print themselves."""
+"""Secret keys as types: three kinds that cannot be swapped, and that do not print themselves."""
 
 import hashlib
 import hmac
@@ -7,7 +7,7 @@ from typing import Final, NoReturn, Self
 
 from crypto.errors import ParameterError, UnwrapError
 
-__all__ = ["KEY_BYTES", "WRAPPED_KEY_BYTES", "DataKey", "TenantKey", "WrappedKey"]
+__all__ = ["KEY_BYTES", "WRAPPED_KEY_BYTES", "DataKey", "RingKey", "TenantKey", "WrappedKey"]
 
 KEY_BYTES: Final = 32  # AES-256; the only key size this vault makes
 WRAPPED_KEY_BYTES: Final = 66  # 2 version bytes, 4 of epoch, 12 of nonce, 32 of key, 16 of tag
@@ -73,6 +73,12 @@ class DataKey(_SecretKey):
 
 class TenantKey(_SecretKey):
     """The key-encryption key of one tenant in one epoch; it only ever wraps data keys."""
+
+    __slots__ = ()
+
+
+class RingKey(_SecretKey):
+    """What a file of epoch keys is sealed under, and what its recovery sheet holds."""
 
     __slots__ = ()
 

@@ -28,11 +28,12 @@ from vault.identity.room import make_identity
 from vault.identity.signing_key import SigningKey, load_signing_key
 from vault.keys.blobs import Blobs
 from vault.keys.file_provider import FileKeyProvider
+from vault.keys.provider import KeyProvider
 from vault.keys.store import KeyStore
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
-from vault.settings import Settings, StorageSettings
+from vault.settings import KeysSettings, Settings, StorageSettings
 
 log = structlog.get_logger(__name__)
 
@@ -152,12 +153,19 @@ async def _require_sound(store: ObjectStore) -> None:
         raise ConfigurationError(f"the object store cannot be used: {found.serious[0].message}")
 
 
+def _key_provider(settings: KeysSettings) -> KeyProvider:
+    passphrase = settings.passphrase
+    return FileKeyProvider.open(
+        settings.key_file, passphrase.get_secret_value() if passphrase is not None else None
+    )
+
+
 @asynccontextmanager
 async def open_ground(settings: Settings, *, development: bool, clock: Clock) -> AsyncIterator[Ground]:
     """Open databases and store, read the keys; raises what a wrong setting deserves."""
     async with AsyncExitStack() as opened:
         database, key_database = await opened.enter_async_context(open_databases(settings))
-        keys = KeyStore(key_database, FileKeyProvider.open(settings.keys.key_file), clock)
+        keys = KeyStore(key_database, _key_provider(settings.keys), clock)
         await keys.start()
         store = await opened.enter_async_context(open_store(settings.storage))
         blobs = Blobs(keys)

@@ -49,7 +49,7 @@ async def make_key_files(settings: Settings, *, development: bool = False) -> li
     ):
         raise RefusedByPolicyError(f"the key store rests on the key ring that was {root}; restore it")
     if root in missing:
-        FileKeyProvider.create(root)
+        FileKeyProvider.create(root, _secret(settings.keys.passphrase))
     if ledger in missing:
         LedgerKeys.create(ledger, origin)
     if tokens in missing:

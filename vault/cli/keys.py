@@ -1,22 +1,123 @@
-"""``callvault keys``: the key files."""
+"""``callvault keys``: the key files, the recovery sheet, and the way back."""
 
 import asyncio
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from vault.cli import options
 
+if TYPE_CHECKING:
+    from vault.keys.ring_file import RingFile
+    from vault.settings import Settings
+
 GROUP: Final = options.group("keys", "The key files.")
+FileToWrite = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there.")]
+Copy = Annotated[Path, typer.Argument(metavar="COPY", help="A copy of the key ring.")]
+NewPassphrase = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FILE", help="A file, mode 0600, with the new passphrase in one line."),
+]
+Remove = Annotated[bool, typer.Option("--remove", help="Let the file alone open the ring.")]
 
 
 @GROUP.command("init")
 def init(*, config: options.Config = None, as_json: options.Json = False) -> None:
-    """Make the key files that are missing: root, ledger, tokens. Existing ones are never touched."""
+    """Make the key files that are missing: root, ledger, tokens. Existing ones are never touched.
+
+    With a new key ring its recovery sheet is printed, to standard error.
+    """
     from vault.cli.keyfiles import make_key_files
     from vault.cli.output import note, show
     from vault.cli.rooms import settings_of
 
-    made = asyncio.run(make_key_files(settings_of(config)))
+    settings = settings_of(config)
+    made = asyncio.run(make_key_files(settings))
     rows = [{"key": key.purpose, "file": key.path, "made": key.made} for key in made]
     show(rows, as_json=as_json, columns=("key", "file", "made"))
     if any(key.made and key.purpose == "root" for key in made):
-        note("Keep a copy of the root key offline now: without it no recording can be opened again.")
+        note(_sheet_of(settings))
+        note("Keep the sheet and a copy of the root key offline now: without it no recording can be opened.")
+
+
+@GROUP.command("sheet")
+def sheet(*, config: options.Config = None) -> None:
+    """Print the recovery sheet of the key ring again, to standard error."""
+    from vault.cli.output import note
+    from vault.cli.rooms import settings_of
+
+    note(_sheet_of(settings_of(config)))
+
+
+@GROUP.command("copy")
+def copy(file: FileToWrite, *, config: options.Config = None) -> None:
+    """Write a copy of the key ring that only the recovery sheet opens: it may lie beside backups.
+
+    Copies hold the epochs' keys of their day: with the sheet they bring back what was destroyed since. Keep
+    them no longer than backups of the key store (``keys.backup_days``).
+    """
+    from vault.cli.rooms import settings_of
+
+    _ring(settings_of(config)).copy_to(file)
+
+
+@GROUP.command("recover")
+def recover(copy: Copy, *, config: options.Config = None) -> None:
+    """Make the key ring again from a copy and the recovery sheet, which is asked for.
+
+    The ring is put under ``keys.passphrase`` where that is set, and nothing is overwritten.
+    """
+    from vault.cli.key_sheets import typed_sheet
+    from vault.cli.output import note
+    from vault.cli.rooms import settings_of
+    from vault.keys.ring_file import RingFile
+
+    keys = settings_of(config).keys
+    RingFile.recover(keys.key_file, copy, typed_sheet(), passphrase_of(keys.passphrase))
+    note(f"The key ring is at {keys.key_file} again.")
+
+
+@GROUP.command("passphrase")
+def passphrase(*, config: options.Config = None, new: NewPassphrase = None, remove: Remove = False) -> None:
+    """Put the key ring under another passphrase, or none. Then write it to ``keys.passphrase``.
+
+    A server that runs goes on with what it has read until it is started again.
+    """
+    from vault.cli.exits import CommandError, Exit
+    from vault.cli.output import note
+    from vault.cli.rooms import settings_of
+    from vault.keys.private_file import read_private
+
+    if (new is None) is not remove:
+        raise CommandError("say --from FILE or --remove", code=Exit.USAGE)
+    settings = settings_of(config)
+    told = read_private(new).decode("utf-8", "replace").rstrip("\r\n") if new is not None else None
+    had_sheet = _ring(settings).has_ring_key()
+    ring = _ring(settings)
+    ring.lock(told)
+    if not had_sheet:
+        note(_text_of(ring))
+
+
+def passphrase_of(secret: object) -> str | None:
+    """Reveal a passphrase that was set."""
+    reveal = getattr(secret, "get_secret_value", None)
+    return str(reveal()) if reveal is not None else None
+
+
+def _ring(settings: "Settings") -> "RingFile":
+    from vault.keys.ring_file import RingFile
+
+    return RingFile(settings.keys.key_file, passphrase_of(settings.keys.passphrase))
+
+
+def _sheet_of(settings: "Settings") -> str:
+    return _text_of(_ring(settings))
+
+
+def _text_of(ring: "RingFile") -> str:
+    from vault.cli.key_sheets import sheet_text
+    from vault.clock import SystemClock
+
+    return sheet_text(ring.path, ring.ring_key(), now=SystemClock().now())

@@ -1,26 +1,20 @@
 """Epoch keys in a file on this machine: the embedded default (docs/OPERATIONS.md, keys).
 
-The ring is one JSON file, ``{"v": 1, "epochs": {"1": "<base64 of 32 bytes>"}}``, mode 0600, in a directory
-apart from the data. Destroying a key here is worth ``software``: a disk may keep old blocks.
+The ring is one file (``vault.keys.ring_file``), mode 0600, in a directory apart from the data. Destroying a
+key here is worth ``software``: a disk may keep old blocks.
 """
 
 import asyncio
-import base64
-import binascii
-import json
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from crypto.errors import CryptoError
-from crypto.keys import TenantKey
+from crypto.keys import KEY_BYTES, TenantKey
 from crypto.tenant_wrapping import unwrap_tenant_key, wrap_tenant_key
 from vault.errors import ConfigurationError, KeyProviderError
-from vault.keys.private_file import read_private, write_private
 from vault.keys.provider import Destruction, Epoch, EpochKeyState
-
-KEY_BYTES: Final = 32
+from vault.keys.ring_file import Ring, RingFile
 
 
 class FileKeyProvider:
@@ -32,30 +26,27 @@ class FileKeyProvider:
     name = "file"
     assurance = "software"
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: RingFile) -> None:
+        self._file = file
 
     @classmethod
-    def open(cls, path: Path) -> "FileKeyProvider":
-        """Read a ring; raises ConfigurationError where it is missing, too open or damaged."""
-        _ring_in(path)
-        return cls(path)
+    def open(cls, path: Path, passphrase: str | None = None) -> "FileKeyProvider":
+        """Read a ring; raises ConfigurationError where it is missing, too open, damaged or stays locked."""
+        file = RingFile(path, passphrase)
+        file.read()
+        return cls(file)
 
     @classmethod
-    def create(cls, path: Path) -> "FileKeyProvider":
+    def create(cls, path: Path, passphrase: str | None = None) -> "FileKeyProvider":
         """Make an empty ring; raises ConfigurationError where one is already there."""
-        if path.exists():
-            raise ConfigurationError(f"there is a key file at {path} already; it is never overwritten")
-        provider = cls(path)
-        provider._write({})
-        return provider
+        return cls(RingFile.create(path, passphrase))
 
     async def create_epoch(self, number: int) -> Epoch:
         """Make the key of an epoch and store it before it is used; the caller sees to it that it is alone."""
         ring = await self._ring()
         if number not in ring:
             ring[number] = secrets.token_bytes(KEY_BYTES)
-            await asyncio.to_thread(self._write, ring)
+            await asyncio.to_thread(self._file.write, ring)
         return Epoch(number, {"provider": self.name, "assurance": self.assurance})
 
     async def wrap(self, epoch: int, tenant_key: TenantKey, *, context: bytes) -> bytes:
@@ -79,7 +70,7 @@ class FileKeyProvider:
         """Rewrite the ring without the key; the caller sees to it that it is alone."""
         ring = await self._ring()
         if ring.pop(epoch, None) is not None:
-            await asyncio.to_thread(self._write, ring)
+            await asyncio.to_thread(self._file.write, ring)
         return Destruction(now, {"provider": self.name, "assurance": self.assurance, "file": "rewritten"})
 
     async def _key(self, epoch: int) -> bytes:
@@ -88,25 +79,8 @@ class FileKeyProvider:
             raise KeyProviderError(f"the key ring has no key for epoch {epoch}; is this the right ring?")
         return ring[epoch]
 
-    async def _ring(self) -> dict[int, bytes]:
+    async def _ring(self) -> Ring:
         try:
-            return await asyncio.to_thread(_ring_in, self._path)
+            return await asyncio.to_thread(self._file.read)
         except ConfigurationError as cause:  # it was fit at the start: somebody took or changed it since
             raise KeyProviderError(f"the key ring cannot be read now: {cause}") from cause
-
-    def _write(self, ring: dict[int, bytes]) -> None:
-        epochs = {str(number): base64.b64encode(key).decode() for number, key in sorted(ring.items())}
-        write_private(self._path, json.dumps({"v": 1, "epochs": epochs}).encode())
-
-
-def _ring_in(path: Path) -> dict[int, bytes]:
-    try:
-        found = json.loads(read_private(path))
-        ring = {int(n): base64.b64decode(key, validate=True) for n, key in found["epochs"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as cause:
-        raise ConfigurationError(
-            f"the key file {path} is damaged; restore it from its recovery copy"
-        ) from cause
-    if found.get("v") != 1 or any(len(key) != KEY_BYTES for key in ring.values()):
-        raise ConfigurationError(f"the key file {path} has a form this program does not know")
-    return ring

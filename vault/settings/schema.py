@@ -139,6 +139,10 @@ class KeysSettings(Section):
         Path("./keys/root.key"),
         description="The key ring of the file provider, mode 0600, in a directory of its own.",
     )
+    passphrase: SecretStr | None = Field(
+        None,
+        description="What unlocks the key ring, from a secret file or a systemd credential. Empty: none.",
+    )
 
 
 class LedgerSettings(Section):

@@ -23,16 +23,17 @@ class Custody(Protocol):
 
 
 class FileCustody:
-    """A ring in a file."""
+    """A ring in a file, under a passphrase or none."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, passphrase: str | None = None) -> None:
         self._path = folder / "keys" / "root.key"
-        FileKeyProvider.create(self._path)
+        self._passphrase = passphrase
+        FileKeyProvider.create(self._path, passphrase)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[KeyProvider]:
         """Read the file."""
-        yield FileKeyProvider.open(self._path)
+        yield FileKeyProvider.open(self._path, self._passphrase)
 
     @asynccontextmanager
     async def away(self) -> AsyncIterator[None]:
@@ -46,7 +47,11 @@ class FileCustody:
 
     def secrets(self) -> tuple[bytes, ...]:
         """The file's own texts between quotation marks, but the short ones."""
-        return tuple(text for text in self._path.read_bytes().split(b'"') if len(text) > 16)
+        texts = tuple(text for text in self._path.read_bytes().split(b'"') if len(text) > 16)
+        return texts if self._passphrase is None else (*texts, self._passphrase.encode())
 
 
-CUSTODIES: dict[str, Callable[[Path], Custody]] = {"file": FileCustody}
+CUSTODIES: dict[str, Callable[[Path], Custody]] = {
+    "file": FileCustody,
+    "file with a passphrase": lambda folder: FileCustody(folder, "six words of some length"),
+}

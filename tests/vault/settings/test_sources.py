@@ -183,6 +183,7 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
     assert [str(name) for name, field in fields().items() if is_secret(field)] == [
         "database.password",
         "keys.database_password",
+        "keys.passphrase",
         "storage.access_key",
         "storage.secret_key",
         "media.turn_secret",
