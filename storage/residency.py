@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from storage.errors import MisplacedError
+from storage.errors import MisplacedError, RefusedError
 from storage.store import (
     ByteRange,
     Erasure,
@@ -116,7 +116,10 @@ class ResidentStore(ObjectStore):
         *,
         recheck_s: float = RECHECK_S,
         monotonic: Callable[[], float] = time.monotonic,
+        is_sound: bool = True,
     ) -> None:
+        """Wrap a store. One that could not be probed yet (``is_sound`` False) is, before it is written to."""
+        self._is_sound = is_sound
         self._inner = inner
         self._residency = residency
         self._recheck_s = recheck_s
@@ -142,8 +145,16 @@ class ResidentStore(ObjectStore):
     ) -> StoredObject:
         """Store an object if the store may keep it; `MisplacedError` comes before the body is touched."""
         placement = await self.placement()
+        if not self._is_sound:
+            await self._require_sound()
         stored = await self._inner.put(key, body, if_absent=if_absent)
         return replace(stored, placement=placement)
+
+    async def _require_sound(self) -> None:
+        found = await self._inner.probe()
+        if found.serious:
+            raise RefusedError(f"the store cannot be used: {found.serious[0].message}")
+        self._is_sound = True
 
     def open(
         self, key: ObjectKey, byte_range: ByteRange | None = None, *, etag: str | None = None

@@ -128,7 +128,7 @@ class ResilientStore(ObjectStore):
                 return await opened.enter_async_context(self._inner.open(key, wanted, etag=of))
 
             first = await self._often(lambda _: enter(byte_range, etag))
-            yield _ResumedReading(first, byte_range, enter, self._often)
+            yield ResumedReading(first, byte_range, enter, self._often)
 
     async def read(self, key: ObjectKey, byte_range: ByteRange | None = None, *, limit_bytes: int) -> bytes:
         """Return an object or a range; see `ObjectStore.read`."""
@@ -180,7 +180,7 @@ class ResilientStore(ObjectStore):
         await self._inner.aclose()
 
 
-class _ResumedReading(Reading):
+class ResumedReading(Reading):
     """A reading that goes on where it was, of the same object, when it breaks off."""
 
     def __init__(

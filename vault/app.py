@@ -43,6 +43,7 @@ from vault.http.web_app import make_web_app
 from vault.insight.happenings import Happenings
 from vault.insight.line_metrics import LineMetrics
 from vault.insight.metrics import Metrics
+from vault.insight.store_metrics import count_replicas
 from vault.jobs import bounded, kept_running
 from vault.ledger.leaf import Entry, EntryType
 from vault.media.exporter import Exporter
@@ -281,6 +282,7 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
 
 def _count(rooms: Rooms, metrics: Metrics) -> None:
     rooms.ledger.watch(Happenings(metrics.registry).count)
+    count_replicas(rooms.store, metrics.registry)
     metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
     rooms.qualities.watch(LineMetrics(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
@@ -311,6 +313,7 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
     jobs = {
         "checkpoints": lambda: rooms.checkpoints.run(rooms.settings.ledger.checkpoint_s),
         "finisher": rooms.finisher.run,
+        "replicas": rooms.store.catch_up.run,
         "exporter": rooms.whole_calls.exporter.run,
         "keeper": rooms.keeper.run,
         "control": rooms.control.run,

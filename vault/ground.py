@@ -11,8 +11,10 @@ from typing import Final
 
 import structlog
 
+from storage.debts import Debts, MemoryDebts
 from storage.errors import MisplacedError, StorageError
 from storage.filesystem import FilesystemStore
+from storage.replicated import Acknowledge, ReplicatedStore
 from storage.residency import Residency, ResidentStore
 from storage.resilient import ResilienceLimits, ResilientStore
 from storage.s3 import S3Store
@@ -28,16 +30,20 @@ from vault.identity.room import make_identity
 from vault.identity.signing_key import SigningKey, load_signing_key
 from vault.keys.blobs import Blobs
 from vault.keys.file_provider import FileKeyProvider
+from vault.keys.private_file import read_private
 from vault.keys.provider import KeyProvider
 from vault.keys.store import KeyStore
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
-from vault.settings import KeysSettings, Settings, StorageSettings
+from vault.media.places import SPOOL
+from vault.media.replica_debts import ReplicaDebts
+from vault.settings import KeysSettings, ReplicaSettings, Settings, StorageSettings, StoreSettings
 
 log = structlog.get_logger(__name__)
 
 LOCAL_ISSUER: Final = "http://127.0.0.1"  # of tokens while no public address is set
+PRIMARY: Final = "primary"
 _SOURCE_TREE: Final = Path(__file__).parent.parent / "config"
 _INSTALLED: Final = Path(__file__).parent / "_config"
 
@@ -52,7 +58,7 @@ class Ground:
     key_database: Database
     keys: KeyStore
     blobs: Blobs
-    store: ObjectStore
+    store: ReplicatedStore
     ledger: Ledger
     checkpoints: Checkpoints
     signing_key: SigningKey
@@ -87,28 +93,49 @@ async def open_databases(settings: Settings) -> AsyncIterator[tuple[Database, Da
 
 
 @asynccontextmanager
-async def open_store(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
-    """Open the object store, with patience and under the residency rule.
+async def open_store(settings: StorageSettings, debts: Debts | None = None) -> AsyncIterator[ReplicatedStore]:
+    """Open the object store, primary and replicas, each with patience and under the residency rule.
 
-    Raises RefusedByPolicyError for a store whose real place is not allowed, ConfigurationError for one that
-    cannot keep the promises of the contract, DependencyError for one that does not answer.
+    ``debts`` is what replicas are owed; a command that only reads needs none. Raises RefusedByPolicyError for
+    a place that is not allowed, ConfigurationError for one that cannot keep the promises of the contract,
+    DependencyError for a primary that does not answer. A replica that does not answer now is probed before
+    anything is written to it.
     """
     residency = Residency.from_toml(config_text("eu-regions.toml"), own_regions=settings.regions)
-    try:
-        plain = await _concrete_store(settings)
-        store = ResidentStore(
-            ResilientStore(plain, ResilienceLimits(timeout_s=settings.timeout_s)), residency
-        )
+    async with AsyncExitStack() as opened:
+        places: dict[str, ObjectStore] = {}
         try:
-            await _require_sound(store)
-            yield store
-        finally:
+            for name, place in {PRIMARY: settings, **{one.name: one for one in settings.replicas}}.items():
+                places[name] = await _place(name, place, residency)
+                opened.push_async_callback(places[name].aclose)
+        except MisplacedError as cause:
+            raise RefusedByPolicyError(f"the object store may not be used: {cause}") from cause
+        yield ReplicatedStore(
+            places,
+            debts or MemoryDebts(),
+            acknowledge=Acknowledge(settings.acknowledge),
+            single=(f"{SPOOL}/",),  # docs/adr: fragments live for a call
+        )
+
+
+async def _place(name: str, settings: StoreSettings, residency: Residency) -> ObjectStore:
+    patient = ResilientStore(await _concrete_store(settings), ResilienceLimits(timeout_s=settings.timeout_s))
+    store = ResidentStore(patient, residency)
+    try:
+        await _require_sound(name, store)
+    except DependencyError:
+        if name == PRIMARY:
             await store.aclose()
-    except MisplacedError as cause:
-        raise RefusedByPolicyError(f"the object store may not be used: {cause}") from cause
+            raise
+        log.warning("storage.replica_away", place=name)
+        return ResidentStore(patient, residency, is_sound=False)
+    except BaseException:
+        await store.aclose()
+        raise
+    return store
 
 
-async def _concrete_store(settings: StorageSettings) -> ObjectStore:
+async def _concrete_store(settings: StoreSettings) -> ObjectStore:
     folder = settings.folder()
     if folder is not None:
         try:
@@ -123,11 +150,6 @@ async def _concrete_store(settings: StorageSettings) -> ObjectStore:
         bucket, region, endpoint = settings.s3_options()
     except ValueError as cause:
         raise ConfigurationError(str(cause)) from cause
-    credentials = None
-    if settings.access_key is not None and settings.secret_key is not None:
-        credentials = S3Credentials(
-            settings.access_key.get_secret_value(), settings.secret_key.get_secret_value()
-        )
     options = S3Settings(
         bucket=bucket,
         region=region,
@@ -135,22 +157,45 @@ async def _concrete_store(settings: StorageSettings) -> ObjectStore:
         checksums=settings.checksums,
         threads=settings.threads,
     )
-    return await S3Store.create(options, credentials)
+    return await S3Store.create(options, _credentials(settings))
 
 
-async def _require_sound(store: ObjectStore) -> None:
+def _credentials(settings: StoreSettings) -> S3Credentials | None:
+    if isinstance(settings, ReplicaSettings):
+        if settings.credentials_file is None:
+            return None
+        lines = read_private(settings.credentials_file).decode(errors="replace").split()
+        try:
+            access_key, secret_key = lines
+        except ValueError:
+            raise ConfigurationError(
+                f"{settings.credentials_file} needs two lines: access key, secret key"
+            ) from None
+        return S3Credentials(access_key, secret_key)
+    if (
+        not isinstance(settings, StorageSettings)
+        or settings.access_key is None
+        or settings.secret_key is None
+    ):
+        return None
+    return S3Credentials(settings.access_key.get_secret_value(), settings.secret_key.get_secret_value())
+
+
+async def _require_sound(name: str, store: ObjectStore) -> None:
     try:
         found = await store.probe()
     except MisplacedError:
         raise
     except StorageError as cause:
         raise DependencyError(
-            "the object store does not answer as it must; is it up, is the key right?"
+            f"the object store ({name}) does not answer as it must; is it up, is the key right?"
         ) from cause
     for finding in found.findings:
-        log.warning("storage.finding", code=finding.code, serious=finding.serious, text=finding.message)
+        log.warning(
+            "storage.finding", place=name, code=finding.code, serious=finding.serious, text=finding.message
+        )
     if found.serious:
-        raise ConfigurationError(f"the object store cannot be used: {found.serious[0].message}")
+        raise ConfigurationError(f"the object store ({name}) cannot be used: {found.serious[0].message}")
 
 
 def _key_provider(settings: KeysSettings) -> KeyProvider:
@@ -167,7 +212,8 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
         database, key_database = await opened.enter_async_context(open_databases(settings))
         keys = KeyStore(key_database, _key_provider(settings.keys), clock)
         await keys.start()
-        store = await opened.enter_async_context(open_store(settings.storage))
+        debts = ReplicaDebts(database, clock)
+        store = await opened.enter_async_context(open_store(settings.storage, debts))
         blobs = Blobs(keys)
         ledger = Ledger(database, blobs, clock)
         signing_key = load_signing_key(settings.sessions.key_file)

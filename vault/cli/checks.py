@@ -12,7 +12,7 @@ from vault.cli.folder import is_development
 from vault.cli.network_checks import network_cautions, network_findings
 from vault.errors import ConfigurationError
 from vault.keys.private_file import read_private
-from vault.settings import Settings
+from vault.settings import Settings, StoreSettings
 
 Finding = tuple[Exit, str]
 DEVELOPMENT_KEY: Final = b'"development.invalid/'
@@ -84,24 +84,37 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
 
 
 def _storage(settings: Settings) -> Iterator[Finding]:
-    storage = settings.storage
+    yield from _place("storage", settings.storage)
+    for replica in settings.storage.replicas:
+        yield from _place(f"storage.replicas, {replica.name}", replica)
+        if replica.credentials_file is not None:
+            yield from _key_file("credentials_file", replica.credentials_file, needed=True)
+    urls = [settings.storage.url, *(replica.url for replica in settings.storage.replicas)]
+    if len(set(urls)) < len(urls):
+        yield (
+            Exit.CONFIGURATION,
+            "storage.replicas: two places have the same url; a copy beside itself is none",
+        )
+
+
+def _place(name: str, storage: StoreSettings) -> Iterator[Finding]:
     scheme = urlsplit(storage.url).scheme
     if scheme == "file":
         countries = _allowed_countries()
         if not storage.country:
             yield (
                 Exit.CONFIGURATION,
-                "storage.country is missing: declare where this machine stands, like FR",
+                f"{name}.country is missing: declare where this machine stands, like FR",
             )
         elif storage.country not in countries:
-            yield Exit.REFUSED, "storage.country is not in the EU or the EEA (config/eu-regions.toml)"
+            yield Exit.REFUSED, f"{name}.country is not in the EU or the EEA (config/eu-regions.toml)"
     elif scheme == "s3":
         try:
             storage.s3_options()
         except ValueError as error:
             yield Exit.CONFIGURATION, str(error)
     else:
-        yield Exit.CONFIGURATION, "storage.url begins with file:// or s3://"
+        yield Exit.CONFIGURATION, f"{name}.url begins with file:// or s3://"
 
 
 def _media(settings: Settings) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Any, Final
 
 import typer
+from pydantic import BaseModel
 
 from vault.cli import options
 
@@ -58,6 +59,10 @@ def check(
 
 def without_password(value: Any) -> Any:
     """Mask a password that was written into a URL after all."""
+    if isinstance(value, tuple):
+        return [without_password(each) for each in value]
+    if isinstance(value, BaseModel):
+        return {name: without_password(each) for name, each in value.model_dump(mode="json").items()}
     if not isinstance(value, str):
         return value
     return _PASSWORDS.sub(r"\1\2***", value)

@@ -35,6 +35,7 @@ def places(settings: Settings) -> tuple[Path, ...]:
     """Name each file and folder on this machine that the settings speak of."""
     urls = (settings.database.url, settings.keys.database_url)
     paths = [*(database_path(url) for url in urls), settings.storage.folder()]
+    paths += [replica.folder() for replica in settings.storage.replicas]
     files = (settings.keys.key_file, settings.ledger.key_file, settings.sessions.key_file)
     return (*(path for path in paths if path is not None), *files)
 

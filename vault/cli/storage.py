@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vault.cli import options
 
 if TYPE_CHECKING:
+    from storage.store import Placement
     from vault.settings import StorageSettings
 
 GROUP: Final = options.group("storage", "The object store.")
@@ -28,7 +29,11 @@ async def _placed(settings: "StorageSettings") -> dict[str, Any]:
     from vault.ground import open_store
 
     async with open_store(settings) as store:
-        place = await store.placement()
+        primary, *replicas = (await store.placements()).items()
+    return {**_told(primary[1]), "replicas": {name: _told(place) for name, place in replicas}}
+
+
+def _told(place: "Placement") -> dict[str, Any]:
     return {
         "provider": place.provider,
         "region": place.region,

@@ -29,6 +29,7 @@ from vault.db.export_tables import export_sources, exports
 from vault.db.keeping_tables import retention_rules
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
 from vault.db.line_tables import leg_quality
+from vault.db.replica_tables import replica_debts
 from vault.db.types import Json, Moment
 from vault.db.visit_tables import own_links
 
@@ -44,6 +45,7 @@ __all__ = [
     "leg_quality",
     "metadata",
     "own_links",
+    "replica_debts",
     "retention_rules",
     "team_members",
     "teams",

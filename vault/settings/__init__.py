@@ -10,11 +10,13 @@ from vault.settings.schema import (
     LogSettings,
     MediaSettings,
     RecordingSettings,
+    ReplicaSettings,
     RetentionSettings,
     ServerSettings,
     SessionSettings,
     Settings,
     StorageSettings,
+    StoreSettings,
 )
 
 __all__ = [
@@ -27,9 +29,11 @@ __all__ = [
     "LogSettings",
     "MediaSettings",
     "RecordingSettings",
+    "ReplicaSettings",
     "RetentionSettings",
     "ServerSettings",
     "SessionSettings",
     "Settings",
     "StorageSettings",
+    "StoreSettings",
 ]

@@ -159,8 +159,8 @@ class LedgerSettings(Section):
     checkpoint_s: Seconds = Field(1, description="How often a checkpoint is signed while entries arrive.")
 
 
-class StorageSettings(Section):
-    """Where sealed objects are kept."""
+class StoreSettings(Section):
+    """One place that keeps objects."""
 
     url: str = Field(
         "file:///./objects",
@@ -170,14 +170,6 @@ class StorageSettings(Section):
         "",
         description="For file: stores: the ISO country code of the machine; evidence says you declared it.",
     )
-    regions: dict[str, str] = Field(
-        {},
-        description="Regions of self-hosted stores and their country, like {lab-1 = 'FR'}.",
-    )
-    access_key: SecretStr | None = Field(
-        None, description="S3 access key; empty: the usual AWS credential chain."
-    )
-    secret_key: SecretStr | None = Field(None, description="S3 secret key.")
     checksums: Literal["when_required", "when_supported"] = Field(
         "when_required", description="S3 request checksums; older Ceph over TLS needs when_required."
     )
@@ -198,6 +190,46 @@ class StorageSettings(Section):
         if parts.scheme != "s3" or not parts.netloc or "region" not in query:
             raise ValueError("write storage.url as s3://bucket?region=eu-west-3")
         return parts.netloc, query["region"][0], query.get("endpoint", [None])[0]
+
+
+class ReplicaSettings(StoreSettings):
+    """Another place for every finished object; it may lie elsewhere and with another provider."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,38}$", description="Its own name; keep it for ever.")
+    url: str = Field(description="As storage.url.")
+    credentials_file: Path | None = Field(
+        None, description="S3: a file, mode 0600, with the access key and the secret key, a line each."
+    )
+
+
+class StorageSettings(StoreSettings):
+    """Where sealed objects are kept."""
+
+    regions: dict[str, str] = Field(
+        {},
+        description="Regions of self-hosted stores and their country, like {lab-1 = 'FR'}.",
+    )
+    access_key: SecretStr | None = Field(
+        None, description="S3 access key; empty: the usual AWS credential chain."
+    )
+    secret_key: SecretStr | None = Field(None, description="S3 secret key.")
+    replicas: tuple[ReplicaSettings, ...] = Field(
+        (),
+        description="Backup servers, each a [[storage.replicas]] with name, url, country, credentials_file.",
+    )
+    acknowledge: Literal["primary", "all"] = Field(
+        "primary",
+        description="An object counts as stored when the primary has it, or when all replicas have it too.",
+    )
+
+    @field_validator("replicas")
+    @classmethod
+    def _own_names(cls, replicas: tuple[ReplicaSettings, ...]) -> tuple[ReplicaSettings, ...]:
+        """Two places of one name would owe each other's objects."""
+        names = ["primary", *(one.name for one in replicas)]
+        if len(set(names)) < len(names):
+            raise ValueError("each replica needs a name of its own, and none is called primary")
+        return replicas
 
 
 class MediaSettings(Section):

@@ -1,0 +1,45 @@
+"""How far the places of the object store are behind; the labels are the operator's own names for them."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from storage.debts import Lag
+from storage.replicated import ReplicatedStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NOTHING: Final = Lag()
+
+
+def count_replicas(store: ReplicatedStore, registry: CollectorRegistry) -> None:
+    """Register a gauge of each kind for each place; nothing where there is no replica."""
+    if len(store.places) == 1:
+        return
+    catch_up = store.catch_up
+
+    def lag(place: str) -> Lag:
+        return catch_up.lag.get(place, _NOTHING)
+
+    kinds = ("owed", "oldest_seconds", "failing", "failures")
+    words = (
+        "Objects that a place lacks, or must still lose.",
+        "Age of the oldest of them.",
+        "Those of them that failed at least once.",
+        "Failures since the start.",
+    )
+    owed, oldest, failing, failures = (
+        Gauge(f"callvault_replica_{kind}", word, ("place",), registry=registry)
+        for kind, word in zip(kinds, words, strict=True)
+    )
+    for place in store.places:
+        owed.labels(place).set_function(partial(_read, lambda of: lag(of).owed, place))
+        oldest.labels(place).set_function(partial(_read, lambda of: lag(of).oldest_s, place))
+        failing.labels(place).set_function(partial(_read, lambda of: lag(of).failing, place))
+        failures.labels(place).set_function(partial(_read, lambda of: catch_up.failures[of], place))
+
+
+def _read(of: "Callable[[str], float]", place: str) -> float:
+    return of(place)
