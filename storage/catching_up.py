@@ -196,4 +196,6 @@ def refusal(key: ObjectKey, failed: Mapping[str, BaseException]) -> BaseExceptio
     if not isinstance(worst, StorageError):
         return worst
     kind = type(worst) if isinstance(worst, RefusedError) else UnavailableError
-    return kind(f"{key} could not be erased at {', '.join(sorted(failed))}: {worst}")
+    refused = kind(f"{key} could not be erased at {', '.join(sorted(failed))}: {worst}")
+    refused.places = tuple(sorted(failed))
+    return refused

@@ -2,7 +2,9 @@
 
 
 class StorageError(Exception):
-    """Base of everything the package raises on purpose."""
+    """Base of everything the package raises on purpose. `places` names whose fault it is, of several."""
+
+    places: tuple[str, ...] = ()
 
 
 # --- the caller's side --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A primary and any number of replicas as one store (docs/adr, replicas).
+"""A primary and any number of replicas as one store, see docs/adr/0012.
 
 * **Put.** That the replicas lack the object is written down before the primary gets it, so that no crash can
   leave one behind unnoticed. With `Acknowledge.PRIMARY` a put returns when the primary has it, and `CatchUp`
@@ -153,7 +153,9 @@ class ReplicatedStore(ObjectStore):
             try:
                 lines = await store.remains(where)
             except UnavailableError as cause:
-                raise UnavailableError(f"{name} does not say what it still has: {cause}") from cause
+                away = UnavailableError(f"{name} does not say what it still has: {cause}")
+                away.places = (name,)
+                raise away from cause
             for line in lines:
                 found.setdefault(line, []).append(name)
         if not self._replicas:
@@ -202,9 +204,14 @@ class ReplicatedStore(ObjectStore):
         """Tell about an object; see `ObjectStore.head`."""
         return (await self._somewhere(key, lambda name: self.places[name].head(key)))[1]
 
-    def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
+    async def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
         """Give the primary's objects; see the module."""
-        return self._primary.list(prefix)
+        try:
+            async for stored in self._primary.list(prefix):
+                yield stored
+        except UnavailableError as error:
+            error.places = (self._name,)
+            raise
 
     async def _somewhere(self, key: ObjectKey, look: Callable[[str], Awaitable[T]]) -> tuple[str, T]:
         """Look at the primary, then at replicas; the primary's own error where none has it."""

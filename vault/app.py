@@ -224,6 +224,7 @@ def _eraser(ground: Ground, legs: Legs, finisher: Finisher, exporter: Exporter) 
             clock=ground.clock,
             stop_capture=stop_capture,
             backup_days=ground.settings.keys.backup_days,
+            places=tuple(ground.store.places),
         )
     )
 

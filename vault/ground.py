@@ -114,7 +114,7 @@ async def open_store(settings: StorageSettings, debts: Debts | None = None) -> A
             places,
             debts or MemoryDebts(),
             acknowledge=Acknowledge(settings.acknowledge),
-            single=(f"{SPOOL}/",),  # docs/adr: fragments live for a call
+            single=(f"{SPOOL}/",),  # docs/adr/0012
         )
 
 

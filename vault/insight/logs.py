@@ -49,6 +49,8 @@ FIELDS: Final = frozenset(
         "object",
         "objects",
         "packets",
+        "place",  # of the object store: the operator's own word
+        "places",
         "principal_id",
         "reason",
         "recordings",

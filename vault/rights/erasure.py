@@ -51,6 +51,7 @@ class Collaborators:
     clock: Clock
     stop_capture: Callable[[str], Awaitable[None]]
     backup_days: int  # of the key store, as the operator declares
+    places: tuple[str, ...] = ()  # of the store, where there are several
 
 
 class Eraser:
@@ -64,6 +65,7 @@ class Eraser:
         self._clock = parts_.clock
         self._stop_capture = parts_.stop_capture
         self._backup_days = parts_.backup_days
+        self._places = {"places": ", ".join(parts_.places)} if len(parts_.places) > 1 else {}
 
     async def carry(self, object_id: str) -> bool:
         """Do what is left to do; True when complete, False where something must be asked again later.
@@ -115,22 +117,41 @@ class Eraser:
             )
 
     async def _delete_objects(self, row: Row[Any]) -> None:
-        """Delete what lies under the object's folders until a listing finds nothing."""
+        """Delete what lies under the object's folders until a listing finds nothing, at any place.
+
+        A place that does not answer keeps the erasure pending, and keeps no other from being emptied.
+        """
         deleted = dict.fromkeys(("versions", "markers", "uploads"), 0)
-        try:
-            for prefix in _folders(row):
-                found = {ObjectKey(stored.key) async for stored in self._store.list(prefix)}
-                found |= {_key_of(line) for line in await self._store.remains(prefix)}
-                for key in sorted(found):
+        failed: list[StorageError] = []
+        for prefix in _folders(row):
+            for key in sorted(await self._found(prefix, failed)):
+                try:
                     gone = await self._store.erase(key)
-                    deleted["versions"] += gone.versions_deleted
-                    deleted["markers"] += gone.markers_deleted
-                    deleted["uploads"] += gone.uploads_aborted
-                if await self._store.remains(prefix):
-                    raise DependencyError("the store still lists what was deleted; it is asked again")
-        except StorageError as cause:
-            raise DependencyError("the store does not answer; the erasure goes on when it does") from cause
+                except StorageError as error:
+                    failed.append(error)
+                    continue
+                deleted["versions"] += gone.versions_deleted
+                deleted["markers"] += gone.markers_deleted
+                deleted["uploads"] += gone.uploads_aborted
+            if await self._found(prefix, failed) and not failed:
+                raise DependencyError("the store still lists what was deleted; it is asked again")
+        if failed:
+            places = sorted({place for error in failed for place in error.places})
+            log.warning("erasure.store_waits", object=row.object_id, places=places)
+            raise DependencyError("the store does not answer; the erasure goes on when it does") from failed[
+                0
+            ]
         await self._add_evidence(row, deleted)
+
+    async def _found(self, prefix: str, failed: list[StorageError]) -> set[ObjectKey]:
+        """Name what a store still has, by listing and by what remains beside it."""
+        found: set[ObjectKey] = set()
+        try:
+            found |= {ObjectKey(stored.key) async for stored in self._store.list(prefix)}
+            found |= {_key_of(line) for line in await self._store.remains(prefix)}
+        except StorageError as error:
+            failed.append(error)
+        return found
 
     async def _add_evidence(self, row: Row[Any], deleted: dict[str, int]) -> None:
         async with self._database.write() as connection:
@@ -191,6 +212,7 @@ class Eraser:
             object_id=row.object_id,
             facts={
                 **row.evidence,
+                **(self._places if row.kind in MEDIA_KINDS else {}),
                 "kind": row.kind,
                 "request": row.request_id,
                 "objects": objects,  # so that a receipt from which an entry was taken out is no complete one

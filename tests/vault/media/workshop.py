@@ -132,6 +132,7 @@ class Workshop:
                 clock=self.clock,
                 stop_capture=self.stop_making,
                 backup_days=7,
+                places=tuple(getattr(self.ground.store, "places", ())),
             )
         )
         shared = (self.database, self.keys, self.blobs, self.ledger)
