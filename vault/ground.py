@@ -127,7 +127,7 @@ async def _place(name: str, settings: StoreSettings, residency: Residency) -> Ob
         if name == PRIMARY:
             await store.aclose()
             raise
-        log.warning("storage.replica_away", place=name)
+        log.warning("replica.away", place=name)
         return ResidentStore(patient, residency, is_sound=False)
     except BaseException:
         await store.aclose()

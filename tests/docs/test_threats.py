@@ -60,7 +60,7 @@ def test_what_is_not_true_yet_is_said() -> None:
         "end-to-end",
         "Epochs do not turn",
         "restore fence",
-        "No replicas",
+        "No second node",
         "Calls of two, as yet",
     ):
         assert missing in text

@@ -20,6 +20,7 @@ HELD_BY = {
     "vault/db/line_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/keeping_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/colleague_tables.py": "tests/vault/db/test_migrate.py",
+    "vault/db/replica_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/visit_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.

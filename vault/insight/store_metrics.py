@@ -23,17 +23,13 @@ def count_replicas(store: ReplicatedStore, registry: CollectorRegistry) -> None:
     def lag(place: str) -> Lag:
         return catch_up.lag.get(place, _NOTHING)
 
-    kinds = ("owed", "oldest_seconds", "failing", "failures")
-    words = (
-        "Objects that a place lacks, or must still lose.",
-        "Age of the oldest of them.",
-        "Those of them that failed at least once.",
-        "Failures since the start.",
+    labels = ("place",)
+    owed = Gauge("callvault_replica_owed", "What a place lacks or must lose.", labels, registry=registry)
+    oldest = Gauge(
+        "callvault_replica_oldest_seconds", "Age of the oldest of that.", labels, registry=registry
     )
-    owed, oldest, failing, failures = (
-        Gauge(f"callvault_replica_{kind}", word, ("place",), registry=registry)
-        for kind, word in zip(kinds, words, strict=True)
-    )
+    failing = Gauge("callvault_replica_failing", "Of that, failed before.", labels, registry=registry)
+    failures = Gauge("callvault_replica_failures", "Failures since the start.", labels, registry=registry)
     for place in store.places:
         owed.labels(place).set_function(partial(_read, lambda of: lag(of).owed, place))
         oldest.labels(place).set_function(partial(_read, lambda of: lag(of).oldest_s, place))
