@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
+from pydantic import SecretStr
 
 from storage.debts import Debts, MemoryDebts
 from storage.errors import MisplacedError, StorageError
@@ -38,7 +39,10 @@ from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
 from vault.media.places import SPOOL
 from vault.media.replica_debts import ReplicaDebts
-from vault.settings import KeysSettings, ReplicaSettings, Settings, StorageSettings, StoreSettings
+from vault.settings import Pkcs11Settings, ReplicaSettings, Settings, StorageSettings, StoreSettings
+
+if TYPE_CHECKING:
+    from vault.keyservice.pkcs11 import Pkcs11KeyProvider
 
 log = structlog.get_logger(__name__)
 
@@ -74,14 +78,9 @@ def config_text(name: str) -> str:
 @asynccontextmanager
 async def open_databases(settings: Settings) -> AsyncIterator[tuple[Database, Database]]:
     """Open the main database and the key store, migrated; raises ConfigurationError, DependencyError."""
-    password, key_password = settings.database.password, settings.keys.database_password
-    main = open_database(
-        settings.database.url, password=password.get_secret_value() if password else None, durable=True
-    )
+    main = open_database(settings.database.url, password=_revealed(settings.database.password), durable=True)
     keys = open_database(
-        settings.keys.database_url,
-        password=key_password.get_secret_value() if key_password else None,
-        durable=True,
+        settings.keys.database_url, password=_revealed(settings.keys.database_password), durable=True
     )
     try:
         await migrate(main, "main")
@@ -198,11 +197,42 @@ async def _require_sound(name: str, store: ObjectStore) -> None:
         raise ConfigurationError(f"the object store ({name}) cannot be used: {found.serious[0].message}")
 
 
-def _key_provider(settings: KeysSettings) -> KeyProvider:
-    passphrase = settings.passphrase
-    return FileKeyProvider.open(
-        settings.key_file, passphrase.get_secret_value() if passphrase is not None else None
+@asynccontextmanager
+async def open_key_provider(settings: Settings) -> AsyncIterator[KeyProvider]:
+    """Open whoever holds the epoch keys; raises ConfigurationError where the settings cannot be right.
+
+    A device or a service is asked by its first use: what is away may come back.
+    """
+    if settings.keys.provider == "file":
+        yield FileKeyProvider.open(settings.keys.key_file, _revealed(settings.keys.passphrase))
+        return
+    provider = _token(settings.pkcs11, timeout_s=settings.keys.timeout_s)
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
+
+
+def _token(settings: Pkcs11Settings, *, timeout_s: float) -> "Pkcs11KeyProvider":
+    try:
+        from vault.keyservice.pkcs11 import Pkcs11KeyProvider, TokenSettings  # noqa: PLC0415  # an extra
+    except ImportError as cause:
+        raise ConfigurationError(
+            "keys.provider = pkcs11 needs a package more: pip install 'callvault[pkcs11]'"
+        ) from cause
+    return Pkcs11KeyProvider(
+        TokenSettings(
+            Path(settings.module),
+            settings.token,
+            _revealed(settings.pin) or "",
+            label=settings.label,
+            timeout_s=timeout_s,
+        )
     )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
 
 
 @asynccontextmanager
@@ -210,7 +240,8 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
     """Open databases and store, read the keys; raises what a wrong setting deserves."""
     async with AsyncExitStack() as opened:
         database, key_database = await opened.enter_async_context(open_databases(settings))
-        keys = KeyStore(key_database, _key_provider(settings.keys), clock)
+        provider = await opened.enter_async_context(open_key_provider(settings))
+        keys = KeyStore(key_database, provider, clock)
         await keys.start()
         debts = ReplicaDebts(database, clock)
         store = await opened.enter_async_context(open_store(settings.storage, debts))

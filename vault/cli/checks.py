@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from vault.cli.exits import CommandError, Exit
 from vault.cli.folder import is_development
+from vault.cli.key_provider_checks import key_provider_findings
 from vault.cli.network_checks import network_cautions, network_findings
 from vault.errors import ConfigurationError
 from vault.keys.private_file import read_private
@@ -25,6 +26,7 @@ def findings(settings: Settings, *, keys_needed: bool = True) -> list[Finding]:
         _storage,
         _media,
         _development,
+        key_provider_findings,
     )
     found = [finding for check in checks for finding in check(settings)]
     return [*found, *_key_files(settings, needed=keys_needed)]
@@ -136,8 +138,8 @@ def _development(settings: Settings) -> Iterator[Finding]:
 
 
 def _key_files(settings: Settings, *, needed: bool) -> Iterator[Finding]:
-    paths = {
-        "keys.key_file": settings.keys.key_file,
+    paths = {"keys.key_file": settings.keys.key_file} if settings.keys.provider == "file" else {}
+    paths |= {
         "ledger.key_file": settings.ledger.key_file,
         "sessions.key_file": settings.sessions.key_file,
     }

@@ -1,4 +1,4 @@
-"""The three key files: made once, never overwritten, never made anew where something rests on old ones."""
+"""The key files: made once, never overwritten, never made anew where something rests on old ones."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,24 +37,26 @@ async def make_key_files(settings: Settings, *, development: bool = False) -> li
     open nothing, a new ledger key would break the chain of signatures), ConfigurationError where the
     ledger's name is not told.
     """
-    root, ledger, tokens = settings.keys.key_file, settings.ledger.key_file, settings.sessions.key_file
-    missing = [path for path in (root, ledger, tokens) if not path.exists()]
+    ledger, tokens = settings.ledger.key_file, settings.sessions.key_file
+    purposes = {"root": settings.keys.key_file} if settings.keys.provider == "file" else {}
+    purposes |= {"ledger": ledger, "tokens": tokens}
+    missing = [path for path in purposes.values() if not path.exists()]
     origin = DEVELOPMENT_ORIGIN + "ledger" if development else ""
     if ledger in missing:
         origin = origin or ledger_origin(settings)
         if await _has_rows(settings.database.url, _secret(settings.database.password), checkpoints):
             raise RefusedByPolicyError(f"the ledger was signed with the key that was {ledger}; restore it")
+    root = purposes.get("root")
     if root in missing and await _has_rows(
         settings.keys.database_url, _secret(settings.keys.database_password), epochs
     ):
         raise RefusedByPolicyError(f"the key store rests on the key ring that was {root}; restore it")
-    if root in missing:
+    if root is not None and root in missing:
         FileKeyProvider.create(root, _secret(settings.keys.passphrase))
     if ledger in missing:
         LedgerKeys.create(ledger, origin)
     if tokens in missing:
         create_signing_key(tokens)
-    purposes = {"root": root, "ledger": ledger, "tokens": tokens}
     return [KeyFile(purpose, path, path in missing) for purpose, path in purposes.items()]
 
 

@@ -107,8 +107,13 @@ def passphrase_of(secret: object) -> str | None:
 
 
 def _ring(settings: "Settings") -> "RingFile":
+    from vault.cli.exits import CommandError, Exit
     from vault.keys.ring_file import RingFile
 
+    if settings.keys.provider != "file":
+        raise CommandError(
+            f"there is no key ring: keys.provider is {settings.keys.provider}", code=Exit.USAGE
+        )
     return RingFile(settings.keys.key_file, passphrase_of(settings.keys.passphrase))
 
 

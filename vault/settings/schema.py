@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+
+from vault.settings.key_providers import Pkcs11Settings
+from vault.settings.section import Bytes, Seconds, Section
 
 TURN_URL: Final = re.compile(
     r"turns?:(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?"
@@ -41,17 +44,9 @@ def _turn_urls(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Bytes = Annotated[int, Field(gt=0)]
 Addresses = Annotated[tuple[str, ...], AfterValidator(_ip_addresses), BeforeValidator(_listed)]
 TurnUrls = Annotated[tuple[str, ...], AfterValidator(_turn_urls), BeforeValidator(_listed)]
 USUAL_PORTS: Final = {"http": 80, "https": 443}
-
-
-class Section(BaseModel):
-    """A table of ``callvault.toml``; unknown keys are an error, values cannot change later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class ServerSettings(Section):
@@ -126,8 +121,12 @@ class KeysSettings(Section):
     database_password: SecretStr | None = Field(
         None, description="Password for PostgreSQL, kept out of the URL."
     )
-    provider: Literal["file"] = Field(
-        "file", description="Who wraps tenant keys. `file`: a key ring on this machine."
+    provider: Literal["file", "pkcs11"] = Field(
+        "file",
+        description="Who holds the epoch keys. `file`: a ring on this machine; `pkcs11`: a security module.",
+    )
+    timeout_s: Seconds = Field(
+        10, description="One call of a provider that is not a file; then it counts as away."
     )
     backup_days: int = Field(
         7,
@@ -446,6 +445,7 @@ class Settings(Section):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     keys: KeysSettings = KeysSettings()
+    pkcs11: Pkcs11Settings = Pkcs11Settings()
     ledger: LedgerSettings = LedgerSettings()
     storage: StorageSettings = StorageSettings()
     media: MediaSettings = MediaSettings()

@@ -20,7 +20,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from vault.settings.errors import SettingsError
-from vault.settings.schema import Section, Settings
+from vault.settings.schema import Settings
+from vault.settings.section import Section
 
 PREFIX: Final = "CALLVAULT_"
 CONFIG_FILE: Final = "CALLVAULT_CONFIG_FILE"

@@ -1,12 +1,17 @@
 """Where epoch keys lie in tests: real holders, opened by as many processes as one likes, and taken away."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+import pkcs11
+
+from tests.servers.softhsm import CONFIGURATION, softhsm_token
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.provider import KeyProvider
+from vault.keyservice.pkcs11 import Pkcs11KeyProvider, TokenSettings
 
 
 class Custody(Protocol):
@@ -51,7 +56,40 @@ class FileCustody:
         return texts if self._passphrase is None else (*texts, self._passphrase.encode())
 
 
+class TokenCustody:
+    """A token behind PKCS #11."""
+
+    def __init__(self, folder: Path) -> None:
+        self.hsm = softhsm_token(folder / "hsm")
+        os.environ[CONFIGURATION] = str(self.hsm.configuration)
+        pkcs11.lib(str(self.hsm.module)).reinitialize()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Pkcs11KeyProvider]:
+        """Open the token."""
+        provider = Pkcs11KeyProvider(TokenSettings(self.hsm.module, self.hsm.token, self.hsm.pin))
+        try:
+            yield provider
+        finally:
+            await provider.aclose()
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Unplug it."""
+        elsewhere = self.hsm.tokens.with_name("elsewhere")
+        self.hsm.tokens.rename(elsewhere)
+        try:
+            yield
+        finally:
+            elsewhere.rename(self.hsm.tokens)
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """The keys never leave the token; the PIN could."""
+        return (self.hsm.pin.encode(),)
+
+
 CUSTODIES: dict[str, Callable[[Path], Custody]] = {
     "file": FileCustody,
     "file with a passphrase": lambda folder: FileCustody(folder, "six words of some length"),
+    "pkcs11": TokenCustody,
 }

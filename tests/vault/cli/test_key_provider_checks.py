@@ -1,0 +1,55 @@
+"""Holders of epoch keys whose settings cannot work: told by `config check`, before a call fails."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from vault.cli.exits import Exit
+from vault.cli.key_provider_checks import key_provider_findings
+from vault.settings import Settings
+
+HERE = str(Path(__file__))
+GOOD: dict[str, dict[str, Any]] = {
+    "file": {},
+    "pkcs11": {"pkcs11": {"module": HERE, "token": "vault", "pin": "1234"}},
+}
+WRONG = [
+    ("pkcs11", {"pkcs11": {"module": ""}}, "pkcs11.module"),
+    ("pkcs11", {"pkcs11": {"module": "/nowhere/module.so"}}, "pkcs11.module"),
+    ("pkcs11", {"pkcs11": {"token": ""}}, "pkcs11.token"),
+    ("pkcs11", {"pkcs11": {"pin": None}}, "CALLVAULT_PKCS11__PIN_FILE"),
+    ("pkcs11", {"keys": {"passphrase": "six words of some length"}}, "keys.passphrase"),
+]
+
+
+def settings_of(provider: str, change: dict[str, dict[str, Any]]) -> Settings:
+    """Good settings of a provider, with one thing changed."""
+    told: dict[str, dict[str, Any]] = {"keys": {"provider": provider}, **GOOD[provider]}
+    for section, values in change.items():
+        told[section] = {**told.get(section, {}), **values}
+    return Settings.model_validate(told)
+
+
+@pytest.mark.parametrize("provider", list(GOOD))
+def test_complete_settings_are_passed(provider: str) -> None:
+    """Nothing found, nothing said."""
+    assert list(key_provider_findings(settings_of(provider, {}))) == []
+
+
+@pytest.mark.parametrize(("provider", "change", "says"), WRONG)
+def test_what_is_missing_is_named_with_its_setting(
+    provider: str, change: dict[str, dict[str, Any]], says: str
+) -> None:
+    """One line, with what to write."""
+    ((code, line),) = key_provider_findings(settings_of(provider, change))
+    assert code is Exit.CONFIGURATION
+    assert says in line
+
+
+def test_a_pin_is_never_shown() -> None:
+    """Settings print themselves now and then."""
+    settings = settings_of("pkcs11", {})
+    assert isinstance(settings.pkcs11.pin, SecretStr)
+    assert "1234" not in repr(settings)

@@ -1,0 +1,47 @@
+"""The ground under the rooms, with each holder of epoch keys that the settings can name."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.vault.http.house import settings_in
+from tests.vault.keys.custodies import TokenCustody
+from vault.app import open_rooms
+from vault.errors import KeyProviderError
+from vault.settings import Settings
+
+
+def pkcs11_settings(folder: Path) -> dict[str, Any]:
+    """A token of SoftHSM."""
+    hsm = TokenCustody(folder).hsm
+    return {"pkcs11": {"module": str(hsm.module), "token": hsm.token, "pin": hsm.pin}}
+
+
+HOLDERS: dict[str, Callable[[Path], dict[str, Any]]] = {"file": lambda _: {}, "pkcs11": pkcs11_settings}
+
+
+@pytest.mark.parametrize("provider", list(HOLDERS))
+async def test_what_was_sealed_opens_after_a_restart(provider: str, tmp_path: Path) -> None:
+    """The whole way: a tenant's keys under the holder's, closed, opened again; and their worth."""
+    base = settings_in(tmp_path)
+    told = base.model_dump() | HOLDERS[provider](tmp_path)
+    told["keys"] = told["keys"] | {"provider": provider}
+    settings = Settings.model_validate(told)
+    async with open_rooms(settings) as rooms:
+        tenant = await rooms.identity.tenants.add(name="Atelier Essai", retention_days=1)
+        expected = await rooms.blobs.index(tenant_id=tenant, text="customer-1")
+        assert rooms.keys.assurance == ("software" if provider == "file" else "hsm")
+    async with open_rooms(settings) as rooms:
+        assert await rooms.blobs.index(tenant_id=tenant, text="customer-1") == expected
+
+
+async def test_a_holder_that_is_away_stops_the_start(tmp_path: Path) -> None:
+    """The first epoch needs it: the error names the setting to look at."""
+    told = settings_in(tmp_path).model_dump()
+    told["keys"] = told["keys"] | {"provider": "pkcs11"}
+    told["pkcs11"] = {"module": "/nowhere/module.so", "token": "vault", "pin": "1234"}
+    with pytest.raises(KeyProviderError, match=r"pkcs11\.module"):
+        async with open_rooms(Settings.model_validate(told)):
+            pass
