@@ -138,11 +138,12 @@ def _rooms(ground: Ground) -> Rooms:
     reader = Reader(database, ground.keys, ground.store)
     whole_calls = _whole_calls(ground, reader, live.events)
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
-    eraser = _eraser(ground, live.legs, finisher, whole_calls.exporter)
+    custody = make_custody(database, ground.blobs, ledger, clock, ground.settings)
+    stops = (live.legs, finisher, whole_calls.exporter)
+    eraser = _eraser(ground, custody, *stops)
     unjoined_s = ground.settings.sessions.visitor_token_s
     invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
-    custody = make_custody(database, ledger, clock, ground.settings)
     kept = (recordings, calls, custody, links)
     keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
@@ -209,7 +210,7 @@ def _whole_calls(ground: Ground, reader: Reader, events: Events) -> WholeCalls:
     return make_whole_calls(grounds, events, ground.settings)
 
 
-def _eraser(ground: Ground, legs: Legs, finisher: Finisher, exporter: Exporter) -> Eraser:
+def _eraser(ground: Ground, custody: Custody, legs: Legs, finisher: Finisher, exporter: Exporter) -> Eraser:
     async def stop_capture(media_id: str) -> None:
         await legs.stop_capture(media_id)
         await finisher.stop(media_id)
@@ -223,6 +224,7 @@ def _eraser(ground: Ground, legs: Legs, finisher: Finisher, exporter: Exporter) 
             ledger=ground.ledger,
             clock=ground.clock,
             stop_capture=stop_capture,
+            begin=custody.holds.begin,
             backup_days=ground.settings.keys.backup_days,
             places=tuple(ground.store.places),
         )

@@ -84,6 +84,12 @@ class ConflictError(VaultError):
     code = "conflict"
 
 
+class SecondPersonError(ConflictError):
+    """It takes two people, and the same one asked: let somebody else confirm."""
+
+    code = "second_person"
+
+
 class IllegalMoveError(ConflictError):
     """A state machine was asked for a move its table does not have."""
 

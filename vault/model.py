@@ -35,6 +35,7 @@ PREFIXES: Final = {
     "exp": "export of a call's recordings",
     "lnk": "link",
     "del": "deletion request",
+    "hold": "legal hold",
     "req": "HTTP request",
 }
 """Every prefix of an identifier and what it stands for: the one list, docs/API.md repeats it."""
@@ -245,6 +246,14 @@ class ErasureReason(StrEnum):
     RECORDED_BY_MISTAKE = "recorded_by_mistake"
     LEGAL = "legal"
     OTHER = "other"
+
+
+class HoldGround(StrEnum):
+    """Why something must not be erased (Art. 17(3) GDPR). A list: it stands in the ledger for ever."""
+
+    LEGAL_CLAIM = "legal_claim"  # (e): to establish, exercise or defend one
+    LEGAL_OBLIGATION = "legal_obligation"  # (b)
+    AUTHORITY = "authority"  # a court or an authority ordered it, (b)
 
 
 CALL_MOVES: Final = {

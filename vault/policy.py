@@ -42,6 +42,8 @@ class Permission(StrEnum):
     ERASURE_READ = "erasure:read"
     RETENTION_READ = "retention:read"  # the rules by which things are kept
     RETENTION_MANAGE = "retention:manage"
+    HOLDS_READ = "holds:read"
+    HOLDS_MANAGE = "holds:manage"  # place a legal hold, ask for its release, confirm another's
     LEDGER_READ = "ledger:read"
     PEOPLE_READ = "people:read"
     PEOPLE_MANAGE = "people:manage"
@@ -60,7 +62,7 @@ _ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN, _P.CALL_PAUSE, _P.CAL
     _P.CALL_PERSONAL,
     _P.CALL_NOTE,
 }
-_KEEPS: Final = frozenset({_P.RETENTION_READ, _P.RETENTION_MANAGE})
+_KEEPS: Final = frozenset({_P.RETENTION_READ, _P.RETENTION_MANAGE, _P.HOLDS_READ, _P.HOLDS_MANAGE})
 _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
@@ -71,7 +73,8 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     | _READS
     | _ANSWERS
     | _ERASES
-    | {_P.PEOPLE_READ, _P.MEDIA_EXPORT, _P.RETENTION_READ},
+    | {_P.PEOPLE_READ, _P.MEDIA_EXPORT}
+    | {_P.RETENTION_READ, _P.HOLDS_READ},
     Role.ADMIN: _SIGNED_IN
     | _READS
     | _ANSWERS

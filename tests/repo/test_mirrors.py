@@ -69,6 +69,8 @@ HELD_BY = {
     "vault/media/retention.py": "tests/vault/rights/test_rules.py",
     "vault/rights/custody.py": "tests/vault/rights/test_rules.py",
     "vault/rights/due.py": "tests/vault/rights/test_keeper.py",
+    "vault/rights/asked.py": "tests/vault/rights/test_requests.py",
+    "vault/rights/holding.py": "tests/vault/rights/test_holds.py",
     "vault/rights/standing.py": "tests/vault/rights/test_rules.py",
     # An export is one idea: asked for, queued, composed in a child, assembled as a recording is.
     "vault/media/assembling.py": "tests/vault/media/test_finish.py",

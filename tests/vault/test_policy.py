@@ -43,6 +43,8 @@ MAY = {
     Permission.ERASURE_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR, Role.SERVICE},
     Permission.RETENTION_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.RETENTION_MANAGE: {Role.ADMIN, Role.AUDITOR},
+    Permission.HOLDS_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
+    Permission.HOLDS_MANAGE: {Role.ADMIN, Role.AUDITOR},
     Permission.LEDGER_READ: {Role.ADMIN, Role.AUDITOR},
     Permission.PEOPLE_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.PEOPLE_MANAGE: {Role.ADMIN},

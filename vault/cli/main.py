@@ -14,6 +14,7 @@ from vault.cli import (
     agents,
     buttons,
     config,
+    holds,
     issuers,
     keys,
     ledger,
@@ -43,6 +44,7 @@ GROUPS: Final = (
     media,
     receipts,
     retention,
+    holds,
     ledger,
     storage,
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vault.media.library import MediaItem
     from vault.model import Id
     from vault.policy import Principal
-    from vault.rights.requests import DeletionRequest
+    from vault.rights.asked import DeletionRequest
 
 GROUP: Final = options.group("media", "Recordings.")
 SHOWN: Final = ("id", "state", "created_at", "duration_ms", "size_bytes", "button_name", "retain_until")

@@ -1,10 +1,10 @@
-"""How long things are kept: the rules that a tenant set."""
+"""How long things are kept, and what keeps them: a tenant's rules, legal holds."""
 
 from typing import Final
 
-from sqlalchemy import Column, Index, Integer, String, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, text
 
-from vault.db.columns import ID_LENGTH, metadata, tenant
+from vault.db.columns import ID_LENGTH, identifier, metadata, reference, tenant
 from vault.db.types import Moment
 
 retention_rules: Final = Table(
@@ -16,4 +16,32 @@ retention_rules: Final = Table(
     Column("days", Integer, nullable=False),
     Column("set_at", Moment, nullable=False),
     Index(None, "tenant_id"),
+)
+
+holds: Final = Table(
+    "holds",  # legal holds: while one lasts, nothing of what it covers is erased
+    metadata,
+    identifier(),
+    tenant(),
+    reference("call_id", "calls.id"),
+    Column("media_id", String(ID_LENGTH), nullable=True),  # none: the whole call, with all that hangs from it
+    Column("ground", String(30), nullable=False),  # vault.model.HoldGround
+    Column("sealed", LargeBinary, nullable=True),  # the reason, under the call's key
+    Column("owner_id", String(ID_LENGTH), nullable=False),  # who answers for it
+    Column("placed_by", String(ID_LENGTH), nullable=False),
+    Column("placed_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("release_asked_by", String(ID_LENGTH), nullable=True),
+    Column("release_asked_at", Moment, nullable=True),
+    Column("ended_at", Moment, nullable=True),
+    Column("ended_by", String(ID_LENGTH), nullable=True),
+    Column("end_reason", String(20), nullable=True),  # released or expired
+    Index(None, "call_id"),
+    Index(None, "tenant_id", "id"),
+    Index(
+        "ix_holds_lasting",
+        "expires_at",
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )

@@ -26,7 +26,7 @@ from vault.db.columns import identifier as _id
 from vault.db.columns import reference as _ref
 from vault.db.columns import tenant as _tenant
 from vault.db.export_tables import export_sources, exports
-from vault.db.keeping_tables import retention_rules
+from vault.db.keeping_tables import holds, retention_rules
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
 from vault.db.line_tables import leg_quality
 from vault.db.replica_tables import replica_debts
@@ -38,6 +38,7 @@ __all__ = [
     "checkpoints",
     "export_sources",
     "exports",
+    "holds",
     "invitations",
     "leaf_details",
     "leaves",
@@ -437,6 +438,11 @@ erasures: Final = Table(
     _tenant(),
     _ref("request_id", "deletion_requests.id"),
     Column("kind", String(20), nullable=False),
+    Column(
+        "call_id", String(ID_LENGTH), nullable=True
+    ),  # that it hangs from, where it does: holds name calls
+    Column("begun_at", Moment, nullable=True),  # from here on no hold comes in between
+    Column("held_leaf", BigInteger, nullable=True),  # of the entry that says it was held
     Column("state", String(20), nullable=False),
     Column("evidence", Json, nullable=False),  # commitment, digests, counts; nothing personal
     Column("live_erased_at", Moment, nullable=True),

@@ -10,9 +10,9 @@ from vault.http.ask import Answer, Ask
 from vault.http.paging import next_link, scope_of
 from vault.http.route import Route
 from vault.http.wire import JSON_TYPE, In, Moment, Out, PageQuery, Text, one_of
-from vault.model import ErasureReason, ErasureState
+from vault.model import ErasureReason, ErasureState, HoldGround
 from vault.policy import Permission
-from vault.rights.requests import DeletionRequest
+from vault.rights.asked import DeletionRequest
 
 RECEIPT_TYPE: Final = JSON_TYPE
 NAMED: Final = ("media_id", "call_id", "visitor_reference", "visitor_email", "visitor_phone")
@@ -47,12 +47,16 @@ class DeletionIn(In):
 
 
 class DeletionItem(Out):
-    """One object of a request: ``kind`` says what it is: recording, export, call, its chat or a note."""
+    """One object of a request: ``kind`` says what it is: recording, export, call, its chat or a note.
+
+    ``held``: a legal hold keeps it, on this ground; its erasure goes on by itself when the hold ends.
+    """
 
     object_id: str
     kind: str
     state: ErasureState
     live_erased_at: Moment | None
+    held: HoldGround | None
 
 
 class DeletionOut(Out):
@@ -137,7 +141,11 @@ def present_deletion(request: DeletionRequest) -> DeletionOut:
         completed_at=request.completed_at,
         items=[
             DeletionItem(
-                object_id=item.object_id, kind=item.kind, state=item.state, live_erased_at=item.live_erased_at
+                object_id=item.object_id,
+                kind=item.kind,
+                state=item.state,
+                live_erased_at=item.live_erased_at,
+                held=item.held,
             )
             for item in request.items
         ],

@@ -108,6 +108,14 @@ PROBLEMS: Final[dict[str, Row]] = {
         ("Not found", "Introuvable"),
         ("There is no such thing here.", "Rien de tel ici."),
     ),
+    "second_person": _row(
+        409,
+        ("It takes a second person", "Il faut une seconde personne"),
+        (
+            "Who asked cannot confirm. Somebody else of your company does.",
+            "Qui a demandé ne peut pas confirmer. Une autre personne de votre société le fait.",
+        ),
+    ),
     "link_dead": _row(
         404,
         ("Link no longer valid", "Lien expiré"),

@@ -55,6 +55,7 @@ class StandingOut(Out):
     since: Moment
     until: Moment | None
     erased_at: Moment | None
+    held_until: Moment | None
     rule: RuleOut
 
 
@@ -114,6 +115,7 @@ def present_standing(one: Standing) -> StandingOut:
         since=one.since,
         until=one.until,
         erased_at=one.erased_at,
+        held_until=one.held_until,
         rule=present_rule(one.rule),
     )
 

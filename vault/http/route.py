@@ -43,6 +43,7 @@ PATH_IDS: Final = {
     "call_id": "call",
     "deletion_id": "del",
     "feed_id": "feed",
+    "hold_id": "hold",
     "invitation_id": "inv",
     "issuer_id": "iss",
     "leg_id": "leg",

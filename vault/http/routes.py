@@ -31,6 +31,7 @@ from vault.http import (
     feeds,
     health,
     history,
+    holds,
     ice,
     invitations,
     issuers,
@@ -82,6 +83,7 @@ ROUTES: Final = RouteTable(
         *playback.ROUTES,
         *deletions.ROUTES,
         *retention.ROUTES,
+        *holds.ROUTES,
         *ledger.ROUTES,
     )
 )

@@ -79,6 +79,11 @@ class EntryType(StrEnum):
     MEDIA_VIEW_CLOSED = "media.view_closed"
     RETENTION_RULE_SET = "retention.rule_set"
     ERASURE_REQUESTED = "erasure.requested"
+    ERASURE_HELD = "erasure.held"
+    HOLD_PLACED = "hold.placed"
+    HOLD_RELEASE_ASKED = "hold.release_asked"
+    HOLD_RELEASED = "hold.released"
+    HOLD_EXPIRED = "hold.expired"
     OBJECT_SHREDDED = "object.shredded"
 
 

@@ -1,14 +1,16 @@
 """What goes with each kind of object when it is erased: keys of what hangs from it, and rows."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.visitors import Field
-from vault.db.tables import call_indexes, calls, invitations, links, messages, notes, parts
+from vault.db.tables import call_indexes, calls, holds, invitations, links, media, messages, notes, parts
 from vault.model import Id, ItemKind
 
+IDS_AT_ONCE: Final = 500  # names in one statement
 MEDIA_KINDS: Final = frozenset(ItemKind)  # of what lies in the store
 # Where an erasure deletes or blanks rows.
 EMPTIED: Final = (
@@ -20,6 +22,7 @@ EMPTIED: Final = (
     "messages",
     "notes",
     "invitations",
+    "holds",
 )
 
 
@@ -56,6 +59,8 @@ async def forget_rows(connection: AsyncConnection, row: Row[Any]) -> None:
         case _:
             for table in (call_indexes, messages, notes):
                 await connection.execute(delete(table).where(table.c.call_id == row.object_id))
+            of_call = update(holds).where(holds.c.call_id == row.object_id)
+            await connection.execute(of_call.values(sealed=None))
             await connection.execute(
                 update(calls).where(calls.c.id == row.object_id).values(personal=None, chat_id=None)
             )
@@ -78,3 +83,20 @@ async def invitation_of_call(connection: AsyncConnection, call: Row[Any]) -> lis
         invitations.c.id == call.invitation_id, invitations.c.erased_at.is_(None)
     )
     return [("invitation", row.id) for row in await connection.execute(query)]
+
+
+async def calls_of(connection: AsyncConnection, objects: Sequence[tuple[str, Id]]) -> dict[Id, Id]:
+    """Name the call that each object hangs from, where it does; a hold on the call covers it."""
+    found = {object_id: object_id for kind, object_id in objects if kind == "call"}
+    sources = (
+        (MEDIA_KINDS, select(media.c.id, media.c.call_id), media.c.id),
+        ({"note"}, select(notes.c.id, notes.c.call_id), notes.c.id),
+        ({"chat"}, select(calls.c.chat_id, calls.c.id), calls.c.chat_id),
+        ({"invitation"}, select(calls.c.invitation_id, calls.c.id), calls.c.invitation_id),
+    )
+    for kinds, query, column in sources:
+        ids = [object_id for kind, object_id in objects if kind in kinds]
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            rows = await connection.execute(query.where(column.in_(ids[start : start + IDS_AT_ONCE])))
+            found |= {Id(object_id): Id(call_id) for object_id, call_id in rows}
+    return found

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from vault.clock import Clock
 from vault.db.engine import Database
+from vault.keys.blobs import Blobs
 from vault.ledger.log import Ledger
 from vault.rights.due import Dues
+from vault.rights.holds import Holds
 from vault.rights.rules import Rules
 from vault.rights.standing import Standings
 from vault.settings import Settings
@@ -18,12 +20,16 @@ class Custody:
     rules: Rules
     dues: Dues
     standings: Standings
+    holds: Holds
 
 
-def make_custody(database: Database, ledger: Ledger, clock: Clock, settings: Settings) -> Custody:
+def make_custody(
+    database: Database, blobs: Blobs, ledger: Ledger, clock: Clock, settings: Settings
+) -> Custody:
     """Put it together."""
     return Custody(
         rules=(rules := Rules(database, ledger, clock, settings)),
         dues=Dues(database),
         standings=Standings(database, rules, clock),
+        holds=Holds(database, blobs, ledger, clock),
     )

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Select, cast, func, literal, select, type_coe
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, erasures, media, notes
 from vault.model import Id, MediaState
+from vault.rights.holding import held
 
 DAY_MS: Final = 86_400_000
 ENDED: Final = (MediaState.READY.value, MediaState.LOST.value, MediaState.FINISHING.value)
@@ -37,7 +38,7 @@ def media_over(now: datetime) -> Select[Any]:
     """Select media whose time is over; what cannot be finished too."""
     return (
         select(media.c.tenant_id, media.c.kind, media.c.id)
-        .where(media.c.retain_until < now, media.c.state.in_(ENDED))
+        .where(media.c.retain_until < now, media.c.state.in_(ENDED), ~held(media.c.call_id, media.c.id))
         .order_by(media.c.retain_until)
     )
 
@@ -60,6 +61,7 @@ def calls_over(now: datetime) -> Select[Any]:
             over_ms < int(now.timestamp() * 1_000),
             ~kept.exists(),
             ~asked.exists(),
+            ~held(calls.c.id, calls.c.id),
         )
         .order_by(calls.c.id)
     )
@@ -70,6 +72,6 @@ def notes_over(now: datetime) -> Select[Any]:
     asked = select(erasures.c.object_id).where(erasures.c.object_id == notes.c.id).exists()
     return (
         select(notes.c.tenant_id, literal("note").label("kind"), notes.c.id)
-        .where(notes.c.retain_until < now, ~asked)
+        .where(notes.c.retain_until < now, ~asked, ~held(notes.c.call_id, notes.c.id))
         .order_by(notes.c.retain_until)
     )

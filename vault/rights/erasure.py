@@ -2,6 +2,7 @@
 
 Each step is durable before the next and may be repeated, so a crash anywhere is finished by the next start:
 
+0. Nothing begins while a legal hold covers the object; once it has begun, no hold can be placed.
 1. The request and one row per object, with what the receipt will say of the keys; media become *erasing*,
    so nothing new is served. The ledger has ``erasure.requested``.
 2. A running capture of the object, or the making of it, is stopped; its data keys are forgotten in the key
@@ -19,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.errors import StorageError
@@ -34,6 +35,7 @@ from vault.ledger.log import Ledger
 from vault.media.places import media_prefix, spool_prefix
 from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState, before, require_move
 from vault.rights.belongings import EMPTIED, MEDIA_KINDS, forget_rows, keys_with
+from vault.rights.holding import held
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,7 @@ class Collaborators:
     ledger: Ledger
     clock: Clock
     stop_capture: Callable[[str], Awaitable[None]]
+    begin: Callable[[Row[Any]], Awaitable[bool]]  # False while a legal hold keeps the object
     backup_days: int  # of the key store, as the operator declares
     places: tuple[str, ...] = ()  # of the store, where there are several
 
@@ -64,6 +67,7 @@ class Eraser:
         self._ledger = parts_.ledger
         self._clock = parts_.clock
         self._stop_capture = parts_.stop_capture
+        self._begin = parts_.begin
         self._backup_days = parts_.backup_days
         self._places = {"places": ", ".join(parts_.places)} if len(parts_.places) > 1 else {}
 
@@ -75,7 +79,7 @@ class Eraser:
         row = await self._row(object_id)
         state = ErasureState(row.state)
         if state is ErasureState.REQUESTED:
-            if not await self._forget_key(row):
+            if not await self._begin(row) or not await self._forget_key(row):
                 return False
             state = await self._moved(row, state, ErasureState.KEY_FORGOTTEN)
         if state is ErasureState.KEY_FORGOTTEN:
@@ -86,11 +90,16 @@ class Eraser:
         return True
 
     async def pending(self) -> Sequence[Id]:
-        """Name the erasures that are not complete, oldest first."""
+        """Name the erasures that are not complete, oldest first, but those that a hold is known to keep."""
+        waits = and_(
+            erasures.c.begun_at.is_(None),
+            erasures.c.held_leaf.is_not(None),
+            held(erasures.c.call_id, erasures.c.object_id),
+        )
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(erasures.c.object_id)
-                .where(erasures.c.state != ErasureState.COMPLETE.value)
+                .where(erasures.c.state != ErasureState.COMPLETE.value, ~waits)
                 .order_by(erasures.c.request_id)
             )
             return [row.object_id for row in rows]

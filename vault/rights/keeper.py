@@ -114,6 +114,7 @@ class Keeper:
             return
         now = self._clock.now()
         await self._calls.end_unjoined(opened_before=now - self._unjoined)
+        await self._custody.holds.end_expired()
         over = await self._custody.dues.now(now, limit=RETENTION_BATCH)
         for tenant_id, kind, object_id in over:
             await self._ask(tenant_id, kind, object_id)

@@ -31,8 +31,9 @@ from vault.model import (
     is_id,
 )
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
+from vault.rights.asked import DeletionRequest
 from vault.rights.receipts import Receipts
-from vault.rights.requests import DeletionRequest, DeletionRequests
+from vault.rights.requests import DeletionRequests
 
 MISSING: Final = "there is no such thing here"
 

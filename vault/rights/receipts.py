@@ -7,7 +7,8 @@ from vault.errors import ConflictError, LedgerBrokenError
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.policy import Principal
-from vault.rights.requests import DeletionRequest, DeletionRequests
+from vault.rights.asked import DeletionRequest
+from vault.rights.requests import DeletionRequests
 
 RECEIPT_VERSION = 1
 
@@ -30,7 +31,8 @@ class Receipts:
 
     async def written(self, request: DeletionRequest) -> bytes:
         """Write the receipt of a request that whoever asks may see."""
-        indexes = [item.leaf_index for item in request.items if item.leaf_index is not None]
+        leaves = [leaf for item in request.items for leaf in (item.held_leaf, item.leaf_index)]
+        indexes = [leaf for leaf in leaves if leaf is not None]
         if not indexes:
             raise ConflictError("nothing is proven yet; ask again in a moment")
         proofs = await self._checkpoints.proofs(indexes)

@@ -4,8 +4,6 @@ What was made of a recording goes with it: an export is an object of the same re
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
@@ -44,44 +42,20 @@ from vault.model import (
     new_id,
 )
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
-from vault.rights.belongings import MEDIA_KINDS, invitation_of_call, invitations_of_visitor
+from vault.rights.asked import DeletionRequest, first_request, request_of_row, requests_of_rows
+from vault.rights.belongings import (
+    IDS_AT_ONCE,
+    MEDIA_KINDS,
+    calls_of,
+    invitation_of_call,
+    invitations_of_visitor,
+)
 from vault.rights.erasure import key_evidence
 
 SYSTEM: Final = Id("system")
 IDENTIFYING: Final = frozenset({Field.REFERENCE, Field.EMAIL, Field.PHONE})
 ERASED: Final = "erased"  # why a call ended that nobody joined before its erasure
-IDS_AT_ONCE: Final = 500  # names in one statement
 OBJECTS_MAX: Final = 1_000  # one request; a larger one is asked for in parts
-
-
-@dataclass(frozen=True, slots=True)
-class ErasureItem:
-    """One object of a request."""
-
-    object_id: Id
-    kind: str
-    state: ErasureState
-    live_erased_at: datetime | None
-    leaf_index: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class DeletionRequest:
-    """A request as its tenant sees it; ``complete`` when every item is."""
-
-    id: Id
-    tenant_id: Id
-    scope: str
-    reason: ErasureReason
-    requested_at: datetime
-    completed_at: datetime | None
-    items: tuple[ErasureItem, ...]
-    call_id: Id | None = None  # where all that it reaches is known to be of one call
-
-    @property
-    def complete(self) -> bool:
-        """Tell whether everything that was asked for is done."""
-        return self.completed_at is not None
 
 
 class DeletionRequests:
@@ -185,7 +159,7 @@ class DeletionRequests:
             if row is None:
                 raise NotFoundError("there is no such thing here")
             require_same_tenant(by, row.tenant_id)
-            return await _request(connection, row)
+            return await request_of_row(connection, row)
 
     async def list(
         self, *, by: Principal, before: str | None = None, limit: int = 50
@@ -197,7 +171,7 @@ class DeletionRequests:
             query = query.where(deletion_requests.c.id < before)
         async with self._database.read() as connection:
             rows = await connection.execute(query.order_by(deletion_requests.c.id.desc()).limit(limit))
-            return await _requests(connection, rows.all())
+            return await requests_of_rows(connection, rows.all())
 
     async def touching(self, call_id: str, object_ids: Collection[str]) -> Sequence[DeletionRequest]:
         """Show the requests about a call, or about any of these, oldest first; whose it is has been asked."""
@@ -206,7 +180,7 @@ class DeletionRequests:
             (deletion_requests.c.call_id == call_id) | deletion_requests.c.id.in_(named)
         )
         async with self._database.read() as connection:
-            return await _requests(
+            return await requests_of_rows(
                 connection, (await connection.execute(query.order_by(deletion_requests.c.id))).all()
             )
 
@@ -256,10 +230,9 @@ class DeletionRequests:
     ) -> "DeletionRequest | Sequence[tuple[str, Id]]":
         """Write all of it; or name the exports that must be of the request too, and write nothing."""
         evidence = {one: key_evidence(await self._keys.records(object_id=one)) for _, one in objects}
-        request_id, now = new_id("del"), self._clock.now()
-        facts = {"request": request_id, "reason": reason.value, "scope": scope}
-        asked_for = [_asked_entry(tenant_id, object_id, facts, by) for _, object_id in objects]
-        ready = {entry.object_id: await self._ledger.ready(entry) for entry in asked_for}
+        request_id = new_id("del")
+        facts: dict[str, str] = {"request": request_id, "reason": reason.value, "scope": scope}
+        ready = {one: await self._ledger.ready(_asked_entry(tenant_id, one, facts, by)) for _, one in objects}
         async with self._database.write() as connection:
             await _hold(connection, objects)
             if missed := await _exports_of(connection, objects):
@@ -267,25 +240,20 @@ class DeletionRequests:
             asked = await _asked(connection, objects)
             fresh = [(kind, object_id) for kind, object_id in objects if object_id not in asked]
             if not fresh:
-                return await _first_request(connection, objects[0][1])
+                return await first_request(connection, objects[0][1])
             entries: list[Entry | Ready] = [ready[object_id] for _, object_id in fresh]
-            asking = {
-                "id": request_id,
-                "tenant_id": tenant_id,
-                "requested_by": by.id if by is not None else SYSTEM,
-                "scope": scope,
-                "call_id": call_id,
-                "reason": reason.value,
-                "requested_at": now,
-            }
-            written = insert(deletion_requests).values(asking).returning(deletion_requests)
-            row = (await connection.execute(written)).one()
+            asking = {**_asking(facts, tenant_id, by, call_id), "requested_at": self._clock.now()}
+            written = insert(deletion_requests).returning(deletion_requests)
+            row = (await connection.execute(written, asking)).one()
+            of = await calls_of(connection, fresh)
             for kind, object_id in fresh:
                 entries += await self._take_out_of_reach(connection, kind, tenant_id, object_id)
-                await connection.execute(insert(erasures).values(_erasure(row, kind, object_id, evidence)))
+                await connection.execute(
+                    insert(erasures).values(_erasure(row, kind, object_id, of, evidence))
+                )
             for entry in entries:
                 await self._ledger.append(connection, entry)
-            return await _request(connection, row)
+            return await request_of_row(connection, row)
 
     async def _take_out_of_reach(
         self, connection: AsyncConnection, kind: str, tenant_id: Id, object_id: Id
@@ -327,14 +295,32 @@ async def _withhold(connection: AsyncConnection, media_id: Id) -> None:
     )
 
 
+def _asking(
+    facts: Mapping[str, str], tenant_id: Id, by: Principal | None, call_id: Id | None
+) -> dict[str, Any]:
+    return {
+        "id": facts["request"],
+        "tenant_id": tenant_id,
+        "requested_by": by.id if by is not None else SYSTEM,
+        "scope": facts["scope"],
+        "call_id": call_id,
+        "reason": facts["reason"],
+    }
+
+
 def _erasure(
-    request: Row[Any], kind: str, object_id: Id, evidence: Mapping[Id, dict[str, str | int]]
+    request: Row[Any],
+    kind: str,
+    object_id: Id,
+    hang_from: Mapping[Id, Id],
+    evidence: Mapping[Id, dict[str, str | int]],
 ) -> dict[str, Any]:
     return {
         "object_id": object_id,
         "tenant_id": request.tenant_id,
         "request_id": request.id,
         "kind": kind,
+        "call_id": hang_from.get(object_id),
         "state": ErasureState.REQUESTED.value,
         "evidence": evidence[object_id],
     }
@@ -438,48 +424,3 @@ async def _asked(connection: AsyncConnection, objects: Sequence[tuple[str, Id]])
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """Cut a list to what one statement may name."""
     return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))
-
-
-async def _first_request(connection: AsyncConnection, object_id: str) -> DeletionRequest:
-    row = (
-        await connection.execute(
-            select(deletion_requests)
-            .join(erasures, erasures.c.request_id == deletion_requests.c.id)
-            .where(erasures.c.object_id == object_id)
-        )
-    ).one()
-    return await _request(connection, row)
-
-
-async def _request(connection: AsyncConnection, row: Row[Any]) -> DeletionRequest:
-    return (await _requests(connection, [row]))[0]
-
-
-async def _requests(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[DeletionRequest]:
-    found = await connection.execute(
-        select(erasures)
-        .where(erasures.c.request_id.in_([row.id for row in rows]))
-        .order_by(erasures.c.object_id)
-    )
-    items: dict[str, list[Row[Any]]] = {}
-    for item in found:
-        items.setdefault(item.request_id, []).append(item)
-    return [_told(row, items.get(row.id, [])) for row in rows]
-
-
-def _told(row: Row[Any], items: Sequence[Row[Any]]) -> DeletionRequest:
-    return DeletionRequest(
-        id=row.id,
-        tenant_id=row.tenant_id,
-        scope=row.scope,
-        reason=ErasureReason(row.reason),
-        requested_at=row.requested_at,
-        completed_at=row.completed_at,
-        items=tuple(
-            ErasureItem(
-                item.object_id, item.kind, ErasureState(item.state), item.live_erased_at, item.leaf_index
-            )
-            for item in items
-        ),
-        call_id=row.call_id,
-    )

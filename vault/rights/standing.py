@@ -1,7 +1,7 @@
 """Why a thing is still here, and when it goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -16,6 +16,7 @@ from vault.errors import NotFoundError
 from vault.media.library import is_media_id
 from vault.model import ErasureState, Id, ItemKind, MediaState, RuleKind, is_id
 from vault.policy import Permission, Principal, require, require_same_tenant
+from vault.rights.holding import held_until
 from vault.rights.rules import Rule, Rules
 
 MISSING = "there is no such thing here"
@@ -28,6 +29,7 @@ class Stays(StrEnum):
     WITHIN_TIME = "within_time"
     DUE = "due"  # its time is over: it goes with the next look
     WITH_RECORDINGS = "with_recordings"  # its own time is over, a recording of the call is still kept
+    HELD = "held"  # a legal hold keeps it, whatever its time
     BEING_ERASED = "being_erased"
     ERASED = "erased"
 
@@ -43,6 +45,7 @@ class Standing:
     until: datetime | None  # None: nobody can tell yet
     erased_at: datetime | None
     rule: Rule
+    held_until: datetime | None = None  # the last moment at which the holds on it expire, if none is released
 
 
 class Standings:
@@ -61,7 +64,7 @@ class Standings:
             if row is None or not is_media_id(media_id):
                 raise NotFoundError(MISSING)
             require_same_tenant(by, row.tenant_id)
-            return await self._media(connection, row)
+            return await self._whole(connection, await self._media(connection, row), row.call_id)
 
     async def of_call(self, call_id: str, *, by: Principal) -> Sequence[Standing]:
         """Tell of a call, and of all that hangs from it: its media, the notes on it."""
@@ -80,11 +83,21 @@ class Standings:
             items = (await connection.execute(of_call)).all()
             on_it = select(notes).where(notes.c.call_id == call_id).order_by(notes.c.id)
             written = (await connection.execute(on_it)).all()
-            return [
+            found = [
                 await self._call(connection, call, items),
                 *[await self._media(connection, row) for row in items],
                 *[await self._note(connection, row, call) for row in written],
             ]
+            return [await self._whole(connection, one, call.id) for one in found]
+
+    async def _whole(self, connection: AsyncConnection, one: Standing, call_id: str) -> Standing:
+        """Add what keeps a thing beyond its time."""
+        if one.why is Stays.ERASED:
+            return one
+        until = (await connection.execute(select(held_until(call_id, one.object_id)))).scalar_one()
+        if until is None:
+            return one
+        return replace(one, why=Stays.HELD, held_until=until, until=max(until, one.until or until))
 
     async def _media(self, connection: AsyncConnection, row: Row[Any]) -> Standing:
         kind = RuleKind.EXPORT if row.kind == ItemKind.EXPORT else RuleKind.RECORDING

@@ -7,6 +7,7 @@ link, an erasure, a button, a person, an identity provider. A new kind of identi
 import base64
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,8 +26,9 @@ from vault.calls.visitors import Visitor
 from vault.http.route import PATH_IDS, Route
 from vault.http.routes import ROUTES
 from vault.http.wire import JSON_TYPE
-from vault.model import ErasureReason, ExportFormat, Role, new_id
+from vault.model import ErasureReason, ExportFormat, HoldGround, Role, new_id
 from vault.policy import GRANTS, Permission
+from vault.rights.holds import NewHold
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,6 +85,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "call_id": call.id,
                 "deletion_id": deletion.id,
                 "export_id": export.id,
+                "hold_id": await _hold(house, recorded.id),
                 "invitation_id": await _invitation(house, recorded.button_id),
                 "issuer_id": await _issuer(house),
                 "leg_id": publisher.location.rsplit("/", 1)[1],
@@ -98,6 +101,12 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
             erased_media_id=gone.id,
         )
         assert await publisher.unpublish() == 200
+
+
+async def _hold(house: House, media_id: str) -> str:
+    until = house.rooms.clock.now() + timedelta(days=1)
+    new = NewHold(media_id, HoldGround.LEGAL_CLAIM, "a claim", until)
+    return (await house.rooms.custody.holds.place(new, by=house.by(Role.ADMIN, "b"))).id
 
 
 async def _invitation(house: House, button_id: str) -> str:

@@ -123,6 +123,7 @@ class Workshop:
     def _open_rights(self) -> None:
         """What erases, and what asks for it."""
         self.requests = DeletionRequests(self.database, self.keys, self.blobs, self.ledger, self.clock)
+        self.custody = make_custody(self.database, self.blobs, self.ledger, self.clock, Settings())
         self.eraser = Eraser(
             Collaborators(
                 database=self.database,
@@ -131,6 +132,7 @@ class Workshop:
                 ledger=self.ledger,
                 clock=self.clock,
                 stop_capture=self.stop_making,
+                begin=self.custody.holds.begin,
                 backup_days=7,
                 places=tuple(getattr(self.ground.store, "places", ())),
             )
@@ -139,7 +141,6 @@ class Workshop:
         self.invitations = Invitations(*shared, self.buttons, self.calls, self.clock)
         self.own_links = OwnLinks(self.database, self.ledger, self.clock)
         self.visitor_links = VisitorLinks(self.invitations, self.own_links)
-        self.custody = make_custody(self.database, self.ledger, self.clock, Settings())
         kept = (self.recordings, self.calls, self.custody, self.visitor_links)
         self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
         self.receipts = Receipts(self.requests, self.ledger, self.checkpoints)

@@ -387,6 +387,11 @@ export default {
   "event.access.refused": "Tried to open",
   "event.retention.rule_set": "Retention rule set",
   "event.erasure.requested": "Erasure requested",
+  "event.erasure.held": "Erasure held back by a legal hold",
+  "event.hold.placed": "Legal hold placed",
+  "event.hold.release_asked": "Release of a hold asked for",
+  "event.hold.released": "Legal hold released",
+  "event.hold.expired": "Legal hold expired",
   "event.object.shredded": "Erased",
 
   "erase.title": "Erase",

@@ -387,6 +387,11 @@ export default {
   "event.access.refused": "Tentative d’ouverture",
   "event.retention.rule_set": "Règle de conservation fixée",
   "event.erasure.requested": "Effacement demandé",
+  "event.erasure.held": "Effacement retenu par un gel légal",
+  "event.hold.placed": "Gel légal posé",
+  "event.hold.release_asked": "Levée d’un gel demandée",
+  "event.hold.released": "Gel légal levé",
+  "event.hold.expired": "Gel légal expiré",
   "event.object.shredded": "Effacé",
 
   "erase.title": "Effacer",

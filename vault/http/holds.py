@@ -1,0 +1,165 @@
+"""Legal holds: ``/v1/holds``. Placed by one person, released by two."""
+
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from vault.errors import ConflictError, ErasedError, NotFoundError, SecondPersonError
+from vault.http.ask import Answer, Ask
+from vault.http.paging import next_link, scope_of
+from vault.http.route import Route
+from vault.http.wire import In, Moment, Out, PageQuery, Text
+from vault.model import HoldGround
+from vault.policy import Permission
+from vault.rights.holds import Hold, HoldState, NewHold
+
+OBJECT_ID: Final = r"^(?:rec|exp|call)_[0-9a-f]{32}$"
+PERSON_ID: Final = r"^per_[0-9a-f]{32}$"
+
+
+class HoldIn(In):
+    """What is to be held, why and until when. The reason is sealed under the call's key."""
+
+    object_id: str = Field(
+        pattern=OBJECT_ID, description="A media item, or a call with all that hangs from it."
+    )
+    ground: HoldGround
+    reason: Text = Field(min_length=3, max_length=1_000)
+    expires_at: Moment
+    owner_id: str | None = Field(
+        None, pattern=PERSON_ID, description="Who answers for it; else whoever places it."
+    )
+
+
+class HoldOut(Out):
+    """A hold. ``reason`` is null once the call is erased."""
+
+    id: str
+    call_id: str
+    media_id: str | None
+    ground: HoldGround
+    reason: str | None
+    owner_id: str
+    placed_by: str
+    placed_at: Moment
+    expires_at: Moment
+    state: HoldState
+    release_asked_by: str | None
+    ended_at: Moment | None
+
+
+class HoldPage(Out):
+    """One page of holds, newest first."""
+
+    items: list[HoldOut]
+    next_cursor: str | None
+
+
+class HoldQuery(PageQuery):
+    """Filters of the list."""
+
+    lasting: Literal["true", "false"] = Field("false", description="Only holds that last.")
+
+
+async def place(ask: Ask[HoldIn, None]) -> Answer:
+    """Place a hold."""
+    asked = ask.body
+    new = NewHold(asked.object_id, asked.ground, asked.reason, asked.expires_at, asked.owner_id)
+    hold = await ask.services.custody.holds.place(new, by=ask.principal)
+    return Answer(status=201, body=present(hold), headers={"Location": f"/v1/holds/{hold.id}"})
+
+
+async def list_holds(ask: Ask[None, HoldQuery]) -> Answer:
+    """List holds, newest first."""
+    scope = scope_of("holds", ask.principal.tenant_id, ask.query)
+    before = str(ask.services.cursors.read(scope, ask.query.cursor)[0]) if ask.query.cursor else None
+    found = await ask.services.custody.holds.list(
+        by=ask.principal, before=before, limit=ask.query.limit + 1, only_lasting=ask.query.lasting == "true"
+    )
+    shown = found[: ask.query.limit]
+    cursor = ask.services.cursors.write(scope, [shown[-1].id]) if len(found) > len(shown) else None
+    return Answer(
+        body=HoldPage(items=[present(one) for one in shown], next_cursor=cursor),
+        headers=next_link(ask, cursor),
+    )
+
+
+async def show(ask: Ask[None, None]) -> Answer:
+    """Show a hold."""
+    return Answer(body=present(await ask.services.custody.holds.get(ask.path["hold_id"], by=ask.principal)))
+
+
+async def ask_release(ask: Ask[None, None]) -> Answer:
+    """Ask for the end of a hold."""
+    hold = await ask.services.custody.holds.ask_release(ask.path["hold_id"], by=ask.principal)
+    return Answer(body=present(hold))
+
+
+async def confirm_release(ask: Ask[None, None]) -> Answer:
+    """End a hold that somebody else asked to end."""
+    hold = await ask.services.custody.holds.confirm_release(ask.path["hold_id"], by=ask.principal)
+    ask.services.keeper.wake()
+    return Answer(body=present(hold))
+
+
+def present(hold: Hold) -> HoldOut:
+    """Show a hold as the wire has it."""
+    told: dict[str, Any] = {name: getattr(hold, name) for name in HoldOut.model_fields}
+    return HoldOut(**told)
+
+
+_ONE: Final = "/v1/holds/{hold_id}"
+ROUTES: Final = (
+    Route(
+        method="POST",
+        path="/v1/holds",
+        handler=place,
+        needs=Permission.HOLDS_MANAGE,
+        summary="Place a legal hold.",
+        tag="holds",
+        body=HoldIn,
+        creates=True,
+        responses={201: HoldOut},
+        errors=(NotFoundError, ErasedError, ConflictError),
+    ),
+    Route(
+        method="GET",
+        path="/v1/holds",
+        handler=list_holds,
+        needs=Permission.HOLDS_READ,
+        summary="List legal holds.",
+        tag="holds",
+        query=HoldQuery,
+        responses={200: HoldPage},
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        handler=show,
+        needs=Permission.HOLDS_READ,
+        summary="Show a legal hold.",
+        tag="holds",
+        responses={200: HoldOut},
+        errors=(NotFoundError,),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/release",
+        handler=ask_release,
+        needs=Permission.HOLDS_MANAGE,
+        summary="Ask for the release of a hold; another person confirms.",
+        tag="holds",
+        responses={200: HoldOut},
+        errors=(NotFoundError,),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/release/confirmation",
+        handler=confirm_release,
+        needs=Permission.HOLDS_MANAGE,
+        summary="Confirm the release that another person asked for.",
+        tag="holds",
+        responses={200: HoldOut},
+        errors=(NotFoundError, ConflictError, SecondPersonError),
+    ),
+)
