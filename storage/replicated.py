@@ -68,7 +68,7 @@ class ReplicatedStore(ObjectStore):
     ) -> None:
         self.places = dict(places)
         self.catch_up = CatchUp(self.places, debts)
-        self._debts = debts
+        self.debts = debts
         self._acknowledge = acknowledge
         self._single = single
         self._name, *self._replicas = self.places
@@ -83,16 +83,16 @@ class ReplicatedStore(ObjectStore):
         """Store an object; see `ObjectStore.put`, and `Acknowledge` for when it returns."""
         if not self._replicas or self._is_single(key):
             return await self._primary.put(key, body, if_absent=if_absent)
-        if any(debt.act is Act.ERASE for debt in await self._debts.of(key)):
+        if any(debt.act is Act.ERASE for debt in await self.debts.of(key)):
             await self.erase(key)  # older versions go first, everywhere
-        ticket = await self._debts.owe(Act.COPY, key, self._replicas, wait_s=PUT_S)
+        ticket = await self.debts.owe(Act.COPY, key, self._replicas, wait_s=PUT_S)
         try:
             stored = await self._primary.put(key, body, if_absent=if_absent)
         except UnavailableError:
             raise  # it may be stored all the same: the debt stays for when that is certain
         except BaseException:
             with suppress(UnavailableError):
-                await uninterrupted(self._debts.hasten(key, ticket), f"put-{key}")
+                await uninterrupted(self.debts.hasten(key, ticket), f"put-{key}")
             raise
         try:
             await self._replicate(key, ticket)
@@ -105,9 +105,9 @@ class ReplicatedStore(ObjectStore):
     async def _replicate(self, key: ObjectKey, ticket: str) -> None:
         """Have the replicas get what the primary has now."""
         with suppress(UnavailableError):  # the debt is written; it only comes due later
-            if not await self._debts.hasten(key, ticket):
+            if not await self.debts.hasten(key, ticket):
                 # Erased, then nothing is copied; or put so slowly that somebody believed it had failed.
-                await self._debts.owe(Act.COPY, key, self._replicas, gently=True)
+                await self.debts.owe(Act.COPY, key, self._replicas, gently=True)
         if self._acknowledge is Acknowledge.ALL:
             for name in self._replicas:
                 await self.catch_up.bring(key, name)
@@ -119,7 +119,7 @@ class ReplicatedStore(ObjectStore):
             return await self._primary.erase(key)
         if self._is_single(key):
             return await self._erase_single(key)
-        await self._debts.owe(Act.ERASE, key, self.places)
+        await self.debts.owe(Act.ERASE, key, self.places)
         names = list(self.places)
         ended = await asyncio.gather(
             *(self.catch_up.erase(key, name) for name in names), return_exceptions=True
@@ -222,7 +222,7 @@ class ReplicatedStore(ObjectStore):
                 with suppress(StorageError):
                     found = await look(name)
                     if isinstance(error, AbsentError):
-                        await self._debts.owe(Act.COPY, key, [self._name], gently=True)
+                        await self.debts.owe(Act.COPY, key, [self._name], gently=True)
                         self.catch_up.wake()
                     return name, found
             raise
@@ -232,7 +232,7 @@ class ReplicatedStore(ObjectStore):
         if not self._replicas or self._is_single(key):
             return ()
         try:
-            owed = await self._debts.of(key)
+            owed = await self.debts.of(key)
         except UnavailableError:
             return ()
         if any(debt.act is Act.ERASE for debt in owed):

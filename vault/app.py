@@ -43,13 +43,14 @@ from vault.http.web_app import make_web_app
 from vault.insight.happenings import Happenings
 from vault.insight.line_metrics import LineMetrics
 from vault.insight.metrics import Metrics
-from vault.insight.store_metrics import count_replicas
+from vault.insight.store_metrics import count_replicas, count_stock
 from vault.jobs import bounded, kept_running
 from vault.ledger.leaf import Entry, EntryType
 from vault.media.exporter import Exporter
 from vault.media.exporting import Grounds
 from vault.media.finish import Finish
 from vault.media.finisher import Finisher
+from vault.media.inventory import Inventory
 from vault.media.library import Library
 from vault.media.links import Links
 from vault.media.reading import Reader
@@ -98,6 +99,7 @@ class Rooms(Ground):
     portal: Portal
     custody: Custody
     keeper: Keeper
+    inventory: Inventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ def _rooms(ground: Ground) -> Rooms:
         portal=make_portal(database, own_links, requests, receipts),
         custody=custody,
         keeper=keeper,
+        inventory=Inventory(database, ground.store),
     )
 
 
@@ -286,6 +289,7 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
 def _count(rooms: Rooms, metrics: Metrics) -> None:
     rooms.ledger.watch(Happenings(metrics.registry).count)
     count_replicas(rooms.store, metrics.registry)
+    count_stock(rooms.inventory, metrics.registry)
     metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
     rooms.qualities.watch(LineMetrics(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
@@ -317,6 +321,7 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         "checkpoints": lambda: rooms.checkpoints.run(rooms.settings.ledger.checkpoint_s),
         "finisher": rooms.finisher.run,
         "replicas": rooms.store.catch_up.run,
+        "inventory": rooms.inventory.run,
         "exporter": rooms.whole_calls.exporter.run,
         "keeper": rooms.keeper.run,
         "control": rooms.control.run,

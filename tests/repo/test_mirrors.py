@@ -52,6 +52,8 @@ HELD_BY = {
     # One call, from what was written in it to what is found of it afterwards.
     "vault/http/chat.py": "tests/vault/http/test_history.py",
     "vault/http/notes.py": "tests/vault/http/test_history.py",
+    # What is wrong with a store, and setting it right, is one idea.
+    "vault/media/mending.py": "tests/vault/media/test_inventory.py",
     "vault/rights/belongings.py": "tests/vault/rights/test_erasure.py",
     # What stops a recording is one idea: for a while or for good, in memory and in rows, and its routes.
     "vault/calls/capturing.py": "tests/vault/calls/test_pauses.py",

@@ -26,6 +26,7 @@ from vault.cli import (
     teams,
     tenants,
 )
+from vault.cli.check import check
 from vault.cli.dev import dev
 from vault.cli.exits import EXPECTED, MEANINGS, Exit, exit_of, lines_of
 from vault.cli.health import health
@@ -126,6 +127,7 @@ def _version(*, as_json: options.Json = False) -> None:
 app.command("dev")(dev)
 app.command("serve")(serve)
 app.command("migrate")(migrate)
+app.command("check")(check)
 app.command("health")(health)
 for _group in GROUPS:
     app.add_typer(_group.GROUP)

@@ -1,12 +1,14 @@
 """How far the places of the object store are behind; the labels are the operator's own names for them."""
 
 from functools import partial
+from math import nan
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from storage.debts import Lag
 from storage.replicated import ReplicatedStore
+from vault.media.inventory import ORPHANS, Inventory, What
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,18 @@ def count_replicas(store: ReplicatedStore, registry: CollectorRegistry) -> None:
         oldest.labels(place).set_function(partial(_read, lambda of: lag(of).oldest_s, place))
         failing.labels(place).set_function(partial(_read, lambda of: lag(of).failing, place))
         failures.labels(place).set_function(partial(_read, lambda of: catch_up.failures[of], place))
+
+
+def count_stock(inventory: Inventory, registry: CollectorRegistry) -> None:
+    """Register what the last inventory found; not a number before the first."""
+
+    def found(*whats: What) -> float:
+        return nan if inventory.last is None else inventory.last.count(*whats)
+
+    orphans = Gauge("callvault_store_orphans", "Objects that no living item owns.", registry=registry)
+    orphans.set_function(lambda: found(*ORPHANS))
+    lacking = Gauge("callvault_store_missing", "Parts that a place does not have whole.", registry=registry)
+    lacking.set_function(lambda: found(What.MISSING, What.WRONG_SIZE, What.DAMAGED))
 
 
 def _read(of: "Callable[[str], float]", place: str) -> float:
