@@ -34,12 +34,20 @@ from vault.keys.file_provider import FileKeyProvider
 from vault.keys.private_file import read_private
 from vault.keys.provider import KeyProvider
 from vault.keys.store import KeyStore
+from vault.keyservice.openbao import OpenBaoKeyProvider, TransitSettings
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
 from vault.media.places import SPOOL
 from vault.media.replica_debts import ReplicaDebts
-from vault.settings import Pkcs11Settings, ReplicaSettings, Settings, StorageSettings, StoreSettings
+from vault.settings import (
+    OpenBaoSettings,
+    Pkcs11Settings,
+    ReplicaSettings,
+    Settings,
+    StorageSettings,
+    StoreSettings,
+)
 
 if TYPE_CHECKING:
     from vault.keyservice.pkcs11 import Pkcs11KeyProvider
@@ -206,11 +214,29 @@ async def open_key_provider(settings: Settings) -> AsyncIterator[KeyProvider]:
     if settings.keys.provider == "file":
         yield FileKeyProvider.open(settings.keys.key_file, _revealed(settings.keys.passphrase))
         return
-    provider = _token(settings.pkcs11, timeout_s=settings.keys.timeout_s)
+    timeout_s = settings.keys.timeout_s
+    provider = (
+        _transit(settings.openbao, timeout_s=timeout_s)
+        if settings.keys.provider == "openbao"
+        else _token(settings.pkcs11, timeout_s=timeout_s)
+    )
     try:
         yield provider
     finally:
         await provider.aclose()
+
+
+def _transit(settings: OpenBaoSettings, *, timeout_s: float) -> OpenBaoKeyProvider:
+    return OpenBaoKeyProvider(
+        TransitSettings(
+            settings.url,
+            settings.token_file,
+            mount=settings.mount,
+            label=settings.label,
+            ca_file=settings.ca_file,
+            timeout_s=timeout_s,
+        )
+    )
 
 
 def _token(settings: Pkcs11Settings, *, timeout_s: float) -> "Pkcs11KeyProvider":

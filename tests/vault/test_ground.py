@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from tests.servers.openbao import OpenBao
 from tests.vault.http.house import settings_in
-from tests.vault.keys.custodies import TokenCustody
+from tests.vault.keys.custodies import TokenCustody, TransitCustody
+from tests.vault.keyservice.conftest import bao
 from vault.app import open_rooms
 from vault.errors import KeyProviderError
 from vault.settings import Settings
+
+__all__ = ["bao"]
 
 
 def pkcs11_settings(folder: Path) -> dict[str, Any]:
@@ -19,20 +23,34 @@ def pkcs11_settings(folder: Path) -> dict[str, Any]:
     return {"pkcs11": {"module": str(hsm.module), "token": hsm.token, "pin": hsm.pin}}
 
 
-HOLDERS: dict[str, Callable[[Path], dict[str, Any]]] = {"file": lambda _: {}, "pkcs11": pkcs11_settings}
+def openbao_settings(folder: Path, bao: OpenBao) -> dict[str, Any]:
+    """A transit engine."""
+    custody = TransitCustody(bao, folder)
+    names = ("url", "token_file", "label", "ca_file")
+    return {"openbao": {name: getattr(custody, name) for name in names}}
+
+
+HOLDERS: dict[str, Callable[[Path, pytest.FixtureRequest], dict[str, Any]]] = {
+    "file": lambda _, __: {},
+    "openbao": lambda folder, request: openbao_settings(folder, request.getfixturevalue("bao")),
+    "pkcs11": lambda folder, _: pkcs11_settings(folder),
+}
+WORTH = {"file": "software", "openbao": "kms", "pkcs11": "hsm"}
 
 
 @pytest.mark.parametrize("provider", list(HOLDERS))
-async def test_what_was_sealed_opens_after_a_restart(provider: str, tmp_path: Path) -> None:
+async def test_what_was_sealed_opens_after_a_restart(
+    provider: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """The whole way: a tenant's keys under the holder's, closed, opened again; and their worth."""
     base = settings_in(tmp_path)
-    told = base.model_dump() | HOLDERS[provider](tmp_path)
+    told = base.model_dump() | HOLDERS[provider](tmp_path, request)
     told["keys"] = told["keys"] | {"provider": provider}
     settings = Settings.model_validate(told)
     async with open_rooms(settings) as rooms:
         tenant = await rooms.identity.tenants.add(name="Atelier Essai", retention_days=1)
         expected = await rooms.blobs.index(tenant_id=tenant, text="customer-1")
-        assert rooms.keys.assurance == ("software" if provider == "file" else "hsm")
+        assert rooms.keys.assurance == WORTH[provider]
     async with open_rooms(settings) as rooms:
         assert await rooms.blobs.index(tenant_id=tenant, text="customer-1") == expected
 

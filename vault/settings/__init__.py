@@ -1,6 +1,6 @@
 """Settings: their schema, and the sources they are read from."""
 
-from vault.settings.key_providers import Pkcs11Settings
+from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
 from vault.settings.schema import (
     DatabaseSettings,
     ExportSettings,
@@ -29,6 +29,7 @@ __all__ = [
     "LinkSettings",
     "LogSettings",
     "MediaSettings",
+    "OpenBaoSettings",
     "Pkcs11Settings",
     "RecordingSettings",
     "ReplicaSettings",

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 
-from vault.settings.key_providers import Pkcs11Settings
+from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
 from vault.settings.section import Bytes, Seconds, Section
 
 TURN_URL: Final = re.compile(
@@ -121,9 +121,9 @@ class KeysSettings(Section):
     database_password: SecretStr | None = Field(
         None, description="Password for PostgreSQL, kept out of the URL."
     )
-    provider: Literal["file", "pkcs11"] = Field(
+    provider: Literal["file", "openbao", "pkcs11"] = Field(
         "file",
-        description="Who holds the epoch keys. `file`: a ring on this machine; `pkcs11`: a security module.",
+        description="Who holds the epoch keys: a ring in a file, OpenBao or Vault, a security module.",
     )
     timeout_s: Seconds = Field(
         10, description="One call of a provider that is not a file; then it counts as away."
@@ -445,6 +445,7 @@ class Settings(Section):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     keys: KeysSettings = KeysSettings()
+    openbao: OpenBaoSettings = OpenBaoSettings()
     pkcs11: Pkcs11Settings = Pkcs11Settings()
     ledger: LedgerSettings = LedgerSettings()
     storage: StorageSettings = StorageSettings()

@@ -8,14 +8,21 @@ from pydantic import SecretStr
 
 from vault.cli.exits import Exit
 from vault.cli.key_provider_checks import key_provider_findings
+from vault.keys.private_file import write_private
 from vault.settings import Settings
 
 HERE = str(Path(__file__))
 GOOD: dict[str, dict[str, Any]] = {
     "file": {},
+    "openbao": {"openbao": {"url": "https://bao.example.org:8200", "token_file": "TOKEN"}},
     "pkcs11": {"pkcs11": {"module": HERE, "token": "vault", "pin": "1234"}},
 }
 WRONG = [
+    ("openbao", {"openbao": {"url": ""}}, "openbao.url"),
+    ("openbao", {"openbao": {"url": "http://bao.example.org:8200"}}, "openbao.url"),
+    ("openbao", {"openbao": {"url": "bao.example.org"}}, "openbao.url"),
+    ("openbao", {"openbao": {"token_file": "/nowhere/token"}}, "openbao.token_file"),
+    ("openbao", {"openbao": {"ca_file": "/nowhere/ca.pem"}}, "openbao.ca_file"),
     ("pkcs11", {"pkcs11": {"module": ""}}, "pkcs11.module"),
     ("pkcs11", {"pkcs11": {"module": "/nowhere/module.so"}}, "pkcs11.module"),
     ("pkcs11", {"pkcs11": {"token": ""}}, "pkcs11.token"),
@@ -30,6 +37,13 @@ def settings_of(provider: str, change: dict[str, dict[str, Any]]) -> Settings:
     for section, values in change.items():
         told[section] = {**told.get(section, {}), **values}
     return Settings.model_validate(told)
+
+
+@pytest.fixture(autouse=True)
+def _token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token where the good settings say."""
+    monkeypatch.chdir(tmp_path)
+    write_private(tmp_path / "TOKEN", b"s.token")
 
 
 @pytest.mark.parametrize("provider", list(GOOD))

@@ -1,16 +1,21 @@
 """Where epoch keys lie in tests: real holders, opened by as many processes as one likes, and taken away."""
 
 import os
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
 import pkcs11
+import pytest
 
+from tests.servers.openbao import OpenBao
 from tests.servers.softhsm import CONFIGURATION, softhsm_token
 from vault.keys.file_provider import FileKeyProvider
+from vault.keys.private_file import write_private
 from vault.keys.provider import KeyProvider
+from vault.keyservice.openbao import OpenBaoKeyProvider, TransitSettings
 from vault.keyservice.pkcs11 import Pkcs11KeyProvider, TokenSettings
 
 
@@ -88,8 +93,44 @@ class TokenCustody:
         return (self.hsm.pin.encode(),)
 
 
-CUSTODIES: dict[str, Callable[[Path], Custody]] = {
-    "file": FileCustody,
-    "file with a passphrase": lambda folder: FileCustody(folder, "six words of some length"),
-    "pkcs11": TokenCustody,
+class TransitCustody:
+    """A transit engine of a real OpenBao, under a deployment's name of its own."""
+
+    def __init__(self, bao: OpenBao, folder: Path) -> None:
+        self.url, self.ca_file = bao.url, bao.ca_file
+        self.label = f"t{secrets.token_hex(6)}"
+        self.token_file = folder / "bao.token"
+        self._token = bao.token_for(self.label)
+        write_private(self.token_file, self._token.encode())
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[OpenBaoKeyProvider]:
+        """Connect to it."""
+        provider = OpenBaoKeyProvider(
+            TransitSettings(self.url, self.token_file, label=self.label, ca_file=self.ca_file)
+        )
+        try:
+            yield provider
+        finally:
+            await provider.aclose()
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Let the token expire, as it were: the service says no to everything."""
+        write_private(self.token_file, b"s.expired")
+        try:
+            yield
+        finally:
+            write_private(self.token_file, self._token.encode())
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """The keys never leave it; the token could."""
+        return (self._token.encode(), b"s.expired")
+
+
+CUSTODIES: dict[str, Callable[[pytest.FixtureRequest, Path], Custody]] = {
+    "file": lambda _, folder: FileCustody(folder),
+    "file with a passphrase": lambda _, folder: FileCustody(folder, "six words of some length"),
+    "pkcs11": lambda _, folder: TokenCustody(folder),
+    "openbao": lambda request, folder: TransitCustody(request.getfixturevalue("bao"), folder),
 }

@@ -19,7 +19,7 @@ CONTEXT = b"vault:tenant=0197\nvault:epoch=1\n"
 @pytest.fixture(params=list(CUSTODIES))
 def custody(request: pytest.FixtureRequest, tmp_path: Path) -> Custody:
     """Each kind of holder in turn."""
-    return CUSTODIES[request.param](tmp_path)
+    return CUSTODIES[request.param](request, tmp_path)
 
 
 @pytest.fixture

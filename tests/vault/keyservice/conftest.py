@@ -1,0 +1,14 @@
+"""Services that hold keys, started once for a file of tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.openbao import OpenBao, openbao_server
+
+
+@pytest.fixture(scope="module")
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """One OpenBao for this file."""
+    with openbao_server(tmp_path_factory.mktemp("openbao")) as running:
+        yield running
