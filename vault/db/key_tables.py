@@ -19,9 +19,10 @@ epochs: Final = Table(
     "epochs",
     key_metadata,
     Column("epoch", Integer, primary_key=True, autoincrement=False),
-    Column("state", String(20), nullable=False),  # current, retired, destroyed
+    Column("state", String(20), nullable=False),  # vault.keys.epochs.EpochState
     Column("provider", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("retired_at", Moment, nullable=True),
     Column("destroyed_at", Moment, nullable=True),
     Column("evidence", Json, nullable=False),
 )

@@ -15,7 +15,8 @@ from vault.clock import TurnableClock
 from vault.db.key_tables import data_keys, tenant_keys
 from vault.errors import KeyForgottenError, KeyProviderError, TamperedError, VaultError
 from vault.keys.file_provider import FileKeyProvider
-from vault.keys.store import CACHE_KEYS, CACHE_S, KeyStore
+from vault.keys.store import CACHE_KEYS, KeyStore
+from vault.keys.tenant_keys import CACHE_S
 from vault.model import Id, new_id, uuid_of
 
 
@@ -111,7 +112,7 @@ async def test_another_key_under_the_recorded_commitment_is_refused(work: Worksh
     async with work.key_database.read() as connection:
         row = (await connection.execute(select(data_keys).where(data_keys.c.object_id == object_id))).one()
     context = WrapContext(uuid_of(row.tenant_id), uuid_of(object_id), row.gen, row.epoch, row.commitment)
-    tenant_key = await work.keys._tenant_key(row.tenant_id, row.epoch)
+    tenant_key = await work.keys._tenant_keys.get(row.tenant_id, row.epoch)
     second = bytes(wrap(DataKey.generate(), tenant_key, context=context))
     async with work.key_database.write() as connection:
         await connection.execute(

@@ -1,0 +1,195 @@
+"""Epochs: which key generation is current, and which old ones are on their way out (docs/FORMAT.md, keys).
+
+An epoch is *current*, then *retiring* while the keys that survive move out of it, *retired* once none is
+left in it, and *destroyed* when its key is gone at the provider: whatever copy of the key store was made
+before opens nothing any more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.db.key_tables import data_keys, epochs, tenant_keys
+from vault.errors import ConfigurationError, ConflictError
+from vault.keys.provider import KeyProvider
+
+START_LOCK: Final = 0x65706F63  # "epoc": PostgreSQL's advisory lock around what one program does at a time
+
+
+class EpochState(StrEnum):
+    """Where an epoch stands."""
+
+    CURRENT = "current"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+    DESTROYED = "destroyed"
+
+
+OPEN: Final = (EpochState.CURRENT.value, EpochState.RETIRING.value)  # a key may still be stored under these
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One epoch as the key store knows it; ``data_keys`` counts what is still wrapped in it."""
+
+    epoch: int
+    state: EpochState
+    provider: str
+    created_at: datetime
+    retired_at: datetime | None
+    destroyed_at: datetime | None
+    evidence: dict[str, Any]
+    tenant_keys: int
+    data_keys: int
+
+
+class Epochs:
+    """The table of epochs and the moves in it; each is one transaction, alone in the deployment."""
+
+    def __init__(self, database: Database, provider: KeyProvider, clock: Clock) -> None:
+        self._database = database
+        self._provider = provider
+        self._clock = clock
+
+    async def start(self) -> None:
+        """Make the first epoch where there is none; the provider's key is there before its row."""
+        async with self._database.read() as connection:
+            if await _newest(connection):
+                return
+        async with self._database.write() as connection:
+            await take_turn(connection)
+            if not await _newest(connection):
+                await self._begin(connection, 1)
+
+    async def current(self) -> int:
+        """Name the epoch that new keys go to; ConfigurationError before the first start."""
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(epochs.c.epoch).where(epochs.c.state == EpochState.CURRENT.value)
+            )
+            epoch = found.scalar_one_or_none()
+        if epoch is None:
+            raise ConfigurationError("the key store has no current epoch; start the program once")
+        return int(epoch)
+
+    async def all(self) -> Sequence[Standing]:
+        """Tell of every epoch, oldest first."""
+        async with self._database.read() as connection:
+            rows = (await connection.execute(select(epochs).order_by(epochs.c.epoch))).all()
+            kept = await _counts(connection, data_keys)
+            tenants = await _counts(connection, tenant_keys)
+        return [
+            Standing(
+                row.epoch,
+                EpochState(row.state),
+                row.provider,
+                row.created_at,
+                row.retired_at,
+                row.destroyed_at,
+                row.evidence,
+                tenants.get(row.epoch, 0),
+                kept.get(row.epoch, 0),
+            )
+            for row in rows
+        ]
+
+    async def turn(self) -> int:
+        """Begin the next epoch and retire the current one; new keys go to the next from now on.
+
+        Raises ConflictError while an older one is still retiring: one turn ends before the next begins.
+        """
+        async with self._database.write() as connection:
+            await take_turn(connection)
+            rows = (await connection.execute(select(epochs.c.epoch, epochs.c.state))).all()
+            if any(row.state == EpochState.RETIRING.value for row in rows):
+                raise ConflictError("an epoch is still retiring; its turn ends before the next one begins")
+            await connection.execute(
+                update(epochs)
+                .where(epochs.c.state == EpochState.CURRENT.value)
+                .values(state=EpochState.RETIRING.value)
+            )
+            return await self._begin(connection, max(row.epoch for row in rows) + 1)
+
+    async def retire(self, epoch: int) -> bool:
+        """Close an epoch to keys for good; False while one is still in it."""
+        async with self._database.write() as connection:
+            # Whoever stores a key locks the row for sharing, so none is under way once we have it.
+            await connection.execute(select(epochs).where(epochs.c.epoch == epoch).with_for_update())
+            left = select(func.count()).where(data_keys.c.epoch <= epoch)
+            if (await connection.execute(left)).scalar_one():
+                return False
+            await connection.execute(
+                update(epochs)
+                .where(epochs.c.epoch == epoch, epochs.c.state == EpochState.RETIRING.value)
+                .values(state=EpochState.RETIRED.value, retired_at=self._clock.now())
+            )
+        return True
+
+    async def destroy(self, epoch: int) -> None:
+        """Destroy a retired epoch's key at its provider and forget the tenant keys under it.
+
+        The provider first: a crash in between is finished by asking again, which is harmless.
+        """
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            await take_turn(connection)
+            row = (await connection.execute(select(epochs).where(epochs.c.epoch == epoch))).one()
+            if row.state != EpochState.RETIRED.value:
+                return
+            gone = await self._provider.destroy_epoch(epoch, now=now)
+            await connection.execute(tenant_keys.delete().where(tenant_keys.c.epoch == epoch))
+            await connection.execute(
+                update(epochs)
+                .where(epochs.c.epoch == epoch)
+                .values(
+                    state=EpochState.DESTROYED.value,
+                    destroyed_at=gone.effective_at,
+                    evidence={**row.evidence, **gone.evidence},
+                )
+            )
+
+    async def traces_gone(self) -> bool:
+        """Clean the database's log of forgotten tenant keys; False while a reader holds it."""
+        return await self._database.forget_traces("tenant_keys", "data_keys")
+
+    async def _begin(self, connection: AsyncConnection, number: int) -> int:
+        made = await self._provider.create_epoch(number)
+        await connection.execute(
+            insert(epochs).values(
+                epoch=made.number,
+                state=EpochState.CURRENT.value,
+                provider=self._provider.name,
+                created_at=self._clock.now(),
+                evidence=made.evidence,
+            )
+        )
+        return made.number
+
+
+async def require_open(connection: AsyncConnection, epoch: int) -> bool:
+    """Tell whether a key may be stored in an epoch, and keep it so until the transaction ends."""
+    query = select(epochs.c.state).where(epochs.c.epoch == epoch).with_for_update(read=True)
+    return (await connection.execute(query)).scalar_one_or_none() in OPEN
+
+
+async def take_turn(connection: AsyncConnection) -> None:
+    """Be alone until the transaction ends; SQLite's write transaction is that already."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": START_LOCK})
+
+
+async def _newest(connection: AsyncConnection) -> int | None:
+    newest: int | None = (await connection.execute(select(func.max(epochs.c.epoch)))).scalar_one_or_none()
+    return newest
+
+
+async def _counts(connection: AsyncConnection, table: Any) -> dict[int, int]:
+    rows = await connection.execute(select(table.c.epoch, func.count()).group_by(table.c.epoch))
+    return {row[0]: row[1] for row in rows}
