@@ -54,6 +54,18 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that sees the database as it was at one moment, however long the block takes.
+
+        SQLite's read transactions are that already. What is erased meanwhile stays in the log until the end.
+        """
+        with _translated():
+            async with self._reader.connect() as connection:
+                if self.dialect == "postgresql":
+                    await connection.execution_options(isolation_level="REPEATABLE READ")
+                yield connection
+
+    @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection inside a transaction: committed at the block's end, undone by an exception.
 

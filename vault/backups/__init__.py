@@ -1,0 +1,1 @@
+"""Backups of both databases, sealed, to a place of their own; and the way back from them."""
