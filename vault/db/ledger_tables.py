@@ -45,3 +45,11 @@ checkpoints: Final = Table(
     Column("note", Text, nullable=False),
     Column("at", Moment, nullable=False),
 )
+
+# An epoch ends once: its entry is found by its number, for the receipts of what was erased in it.
+epoch_ends: Final = Table(
+    "epoch_ends",
+    metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("leaf_index", BigInteger, ForeignKey("leaves.leaf_index"), nullable=False),
+)

@@ -85,6 +85,7 @@ class EntryType(StrEnum):
     HOLD_RELEASED = "hold.released"
     HOLD_EXPIRED = "hold.expired"
     OBJECT_SHREDDED = "object.shredded"
+    EPOCH_DESTROYED = "epoch.destroyed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock, from_text
@@ -111,8 +111,9 @@ class Ledger:
             return await self.append(connection, ready)
 
     async def leaf(self, index: int, *, tenant_id: str) -> str | None:
-        """Return the exact text of a tenant's leaf; None for a missing or foreign one."""
-        query = select(leaves.c.leaf).where(leaves.c.leaf_index == index, leaves.c.tenant_id == tenant_id)
+        """Return the exact text of a tenant's leaf, or of the deployment's own; None for any other."""
+        own = or_(leaves.c.tenant_id == tenant_id, leaves.c.tenant_id.is_(None))
+        query = select(leaves.c.leaf).where(leaves.c.leaf_index == index, own)
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 

@@ -134,6 +134,16 @@ class KeysSettings(Section):
         le=7,
         description="Days you keep backups of the key store; receipts add them to the date they promise.",
     )
+    epoch_days: int = Field(
+        7,
+        ge=0,
+        le=14,
+        description="Days until every surviving key moves to a new epoch and the old one's key is destroyed;"
+        " 0: only by `callvault keys turn`.",
+    )
+    grace_h: int = Field(
+        24, ge=0, le=168, description="Hours between an epoch's last key moving out and its destruction."
+    )
     key_file: Path = Field(
         Path("./keys/root.key"),
         description="The key ring of the file provider, mode 0600, in a directory of its own.",
@@ -142,6 +152,27 @@ class KeysSettings(Section):
         None,
         description="What unlocks the key ring, from a secret file or a systemd credential. Empty: none.",
     )
+
+
+class BackupSettings(Section):
+    """Sealed backups of both databases. The stores take the regions and access keys of `storage`."""
+
+    key_file: Path = Field(
+        Path("./keys/backup.key"),
+        description="Opens every backup, mode 0600; keep a copy offline.",
+    )
+    main_url: str = Field(
+        "", description="Where the main database's backups go, like storage.url; empty: none are made."
+    )
+    keys_url: str = Field(
+        "",
+        description="Where the key store's go: another place than the objects. Without it no epoch ends.",
+    )
+    country: str = Field("", description="For file: stores: the ISO country code of the machine.")
+    every_h: int = Field(
+        24, ge=0, le=168, description="Hours between two backups; 0: only by `callvault backup create`."
+    )
+    keep_days: int = Field(35, ge=1, le=400, description="Days a backup of the main database is kept.")
 
 
 class LedgerSettings(Section):
