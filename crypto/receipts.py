@@ -33,8 +33,10 @@ _SAFE_INTEGER: Final = (1 << 53) - 1  # RFC 8785, 3.2.2.3: beyond it two JSON re
 _MEMBERS: Final = frozenset({"v", "request", "status", "entries"})
 _ENTRY_MEMBERS: Final = frozenset({"leaf", "proof"})
 _SHREDDED: Final = "object.shredded"  # the entry that says an object's key and bytes are gone
+_ENDED: Final = "epoch.destroyed"  # says that an epoch's key is gone: the deployment's own entry
+_EPOCH: Final = "epoch"  # in both: which one
 _OBJECTS: Final = "objects"  # in each such entry: how many objects its request has
-_STATUSES: Final = frozenset({"pending", "complete"})
+_STATUSES: Final = frozenset({"pending", "complete", "final"})
 
 
 def canonical_leaf(fields: Mapping[str, LeafValue]) -> bytes:
@@ -89,7 +91,7 @@ def verify_receipt(receipt: bytes, verifiers: Sequence[NoteVerifier]) -> Receipt
 
     The file itself is not signed, so its own words must be borne out by its leaves: each names the
     request, and a complete receipt has the shredding of every object it speaks of, and of as many as the
-    leaves say there are. Raises
+    leaves say there are. A final one has the end of every epoch besides that a shredded key lived in. Raises
     `ReceiptError` if they are not, if the file or a leaf is malformed, or if two checkpoints tell
     different stories; `ProofError` or `NoteError` if an entry is not proven.
     """
@@ -123,12 +125,21 @@ def _require_one_story(entries: Sequence[ProvenEntry]) -> None:
 
 
 def _require_borne_out(request: str, status: str, entries: Sequence[ProvenEntry]) -> None:
-    if any(entry.fields.get("request") != request for entry in entries):
+    ended = {entry.fields.get(_EPOCH) for entry in entries if entry.fields.get("type") == _ENDED}
+    own = [entry for entry in entries if entry.fields.get("type") != _ENDED]
+    if any(entry.fields.get("request") != request for entry in own):
         raise ReceiptError("an entry belongs to another request than the receipt says")
+    if status == "pending":
+        return
+    _require_all_shredded(own)
+    lived_in = {entry.fields[_EPOCH] for entry in own if _EPOCH in entry.fields}
+    if status == "final" and lived_in != ended:
+        raise ReceiptError("the receipt says final, but not every epoch is proven to be destroyed")
+
+
+def _require_all_shredded(entries: Sequence[ProvenEntry]) -> None:
     objects = {entry.fields.get("object") for entry in entries}
     shredded = {entry.fields.get("object") for entry in entries if entry.fields.get("type") == _SHREDDED}
-    if status != "complete":
-        return
     if objects != shredded:
         raise ReceiptError("the receipt says complete, but not every object is proven to be shredded")
     asked_for = {entry.fields[_OBJECTS] for entry in entries if _OBJECTS in entry.fields}

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -45,6 +46,8 @@ from vault.insight.line_metrics import LineMetrics
 from vault.insight.metrics import Metrics
 from vault.insight.store_metrics import count_replicas, count_stock
 from vault.jobs import bounded, kept_running
+from vault.keys.turning import Turn, TurnParts, TurnRules
+from vault.ledger.epoch_ends import EpochEnds
 from vault.ledger.leaf import Entry, EntryType
 from vault.media.exporter import Exporter
 from vault.media.exporting import Grounds
@@ -100,6 +103,7 @@ class Rooms(Ground):
     custody: Custody
     keeper: Keeper
     inventory: Inventory
+    turn: Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,7 @@ def _rooms(ground: Ground) -> Rooms:
     kept = (recordings, calls, custody, links)
     keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
+    ends = EpochEnds(database, ledger)
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         teams=Teams(database, ledger, clock),
@@ -164,7 +169,8 @@ def _rooms(ground: Ground) -> Rooms:
         links=Links(database, ledger, clock, lifetime_s=ground.settings.links.lifetime_s),
         whole_calls=whole_calls,
         deletion_requests=requests,
-        receipts=(receipts := Receipts(requests, ledger, ground.checkpoints)),
+        receipts=(receipts := Receipts(requests, ledger, ground.checkpoints, ends)),
+        turn=_turn(ground, ends),
         portal=make_portal(database, own_links, requests, receipts),
         custody=custody,
         keeper=keeper,
@@ -188,6 +194,12 @@ def _live(ground: Ground, calls: Calls, recorder: Recorder) -> LiveCalls:
 def _papers(ground: Ground, calls: Calls, live: LiveCalls) -> Papers:
     named = ("database", "keys", "blobs", "ledger", "clock")
     return make_papers(calls=calls, tellings=live.tellings, **{name: getattr(ground, name) for name in named})
+
+
+def _turn(ground: Ground, ends: EpochEnds) -> Turn:
+    parts = TurnParts(ground.key_database, ground.keys, ground.clock, ground.backups.good_since, ends)
+    keys = ground.settings.keys
+    return Turn(parts, TurnRules(keys.epoch_days, timedelta(hours=keys.grace_h)))
 
 
 def _recorder(ground: Ground, recordings: Recordings, finisher: Finisher) -> Recorder:
@@ -228,7 +240,7 @@ def _eraser(ground: Ground, custody: Custody, legs: Legs, finisher: Finisher, ex
             clock=ground.clock,
             stop_capture=stop_capture,
             begin=custody.holds.begin,
-            backup_days=ground.settings.keys.backup_days,
+            irrecoverable_days=ground.settings.keys.irrecoverable_days,
             places=tuple(ground.store.places),
         )
     )
@@ -325,6 +337,8 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         "exporter": rooms.whole_calls.exporter.run,
         "keeper": rooms.keeper.run,
         "control": rooms.control.run,
+        "backups": rooms.backups.run,
+        "turn": rooms.turn.run,
         "links": lambda: _close_links(rooms.links),
         "load": rooms.load.run,
         "quality": rooms.qualities.run,

@@ -3,15 +3,17 @@
 Whatever is opened here is closed here, in reverse.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic import SecretStr
 
+from crypto.keys import DataKey
 from storage.debts import Debts, MemoryDebts
 from storage.errors import MisplacedError, StorageError
 from storage.filesystem import FilesystemStore
@@ -21,6 +23,9 @@ from storage.resilient import ResilienceLimits, ResilientStore
 from storage.s3 import S3Store
 from storage.s3_client import S3Credentials, S3Settings
 from storage.store import ObjectStore
+from vault.backups.backups import BackupParts, BackupRules, Backups
+from vault.backups.dump import Kind
+from vault.backups.key import load_backup_key
 from vault.clock import Clock
 from vault.db.engine import Database, open_database
 from vault.db.migrate import migrate
@@ -75,6 +80,7 @@ class Ground:
     checkpoints: Checkpoints
     signing_key: SigningKey
     identity: Identity
+    backups: Backups
 
 
 def config_text(name: str) -> str:
@@ -262,6 +268,27 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 
 @asynccontextmanager
+async def open_backups(
+    settings: Settings, databases: Mapping[Kind, Database], clock: Clock
+) -> AsyncIterator[Backups]:
+    """Open the places of the backups that the settings name; raises what a store does, for the same reasons."""
+    told = settings.backup
+    urls = {kind: url for kind, url in ((Kind.MAIN, told.main_url), (Kind.KEYS, told.keys_url)) if url}
+    async with AsyncExitStack() as opened:
+        stores = {}
+        for kind, url in urls.items():
+            place = settings.storage.model_copy(update={"url": url, "country": told.country, "replicas": ()})
+            stores[kind] = await opened.enter_async_context(open_store(place))
+        key = load_backup_key(told.key_file) if urls else DataKey.generate()  # which seals nothing
+        keep = {
+            Kind.MAIN: timedelta(days=told.keep_days),
+            Kind.KEYS: timedelta(days=settings.keys.backup_days),
+        }
+        rules = BackupRules(timedelta(hours=told.every_h), keep)
+        yield Backups(BackupParts(databases, stores, key, clock, settings.keys.key_file), rules)
+
+
+@asynccontextmanager
 async def open_ground(settings: Settings, *, development: bool, clock: Clock) -> AsyncIterator[Ground]:
     """Open databases and store, read the keys; raises what a wrong setting deserves."""
     async with AsyncExitStack() as opened:
@@ -271,6 +298,9 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
         await keys.start()
         debts = ReplicaDebts(database, clock)
         store = await opened.enter_async_context(open_store(settings.storage, debts))
+        backups = await opened.enter_async_context(
+            open_backups(settings, {Kind.MAIN: database, Kind.KEYS: key_database}, clock)
+        )
         blobs = Blobs(keys)
         ledger = Ledger(database, blobs, clock)
         signing_key = load_signing_key(settings.sessions.key_file)
@@ -295,4 +325,5 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
                 issuer=settings.server.public_url or LOCAL_ISSUER,
                 outgoing=Outgoing(allow_loopback=development),
             ),
+            backups=backups,
         )

@@ -128,22 +128,28 @@ def verify(receipt: dict[str, Any], keys: list[Key], expected: dict[str, str]) -
         set(receipt) == {"v", "request", "status", "entries"} and receipt["v"] == 1,
         "not a receipt of version 1",
     )
-    require(receipt["status"] in ("pending", "complete") and receipt["entries"], "no status or no entries")
+    require(
+        receipt["status"] in ("pending", "complete", "final") and receipt["entries"],
+        "no status or no entries",
+    )
     proven: list[dict[str, Any]] = []
     heads: dict[tuple[str, int], bytes] = {}
     for entry in receipt["entries"]:
         require(set(entry) == {"leaf", "proof"}, "an entry has other members")
         members, (origin, size, root) = verify_entry(entry["leaf"], entry["proof"], keys)
         require(heads.setdefault((origin, size), root) == root, "the ledger signed two trees of one size")
-        require(members.get("request") == receipt["request"], "an entry belongs to another request")
         proven.append(members)
+    # The end of an epoch is an entry of the whole deployment: it names no request and no object.
+    ended = {each["epoch"] for each in proven if each["type"] == "epoch.destroyed"}
+    own = [each for each in proven if each["type"] != "epoch.destroyed"]
+    require(all(each.get("request") == receipt["request"] for each in own), "an entry of another request")
     shredded = {each.get("object") for each in proven if each.get("type") == "object.shredded"}
-    complete = receipt["status"] == "complete"
-    require(
-        not complete or {each.get("object") for each in proven} == shredded, "not every object is shredded"
-    )
+    complete = receipt["status"] != "pending"
+    require(not complete or {each.get("object") for each in own} == shredded, "not every object is shredded")
     counts = {each["objects"] for each in proven if "objects" in each}
     require(not complete or counts <= {len(shredded)}, "an object that was asked for is not in it")
+    lived_in = {each["epoch"] for each in own if "epoch" in each}
+    require(receipt["status"] != "final" or lived_in == ended, "not every epoch is proven to be destroyed")
     for name, value in expected.items():
         require(any(str(each.get(name)) == value for each in proven), f"no entry has {name} = {value}")
     return proven

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -24,6 +25,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.migrate import current_revision
 from vault.errors import DependencyError, NotFoundError, TamperedError, VaultError
+from vault.keys.private_file import read_private, write_private
 
 log = structlog.get_logger(__name__)
 
@@ -53,12 +55,17 @@ class BackupRules:
 
 @dataclass(frozen=True, slots=True)
 class BackupParts:
-    """The databases, the store of each kind, and the key. No store for a kind: no backups of it."""
+    """The databases, the store of each kind, and the key. No store for a kind: no backups of it.
+
+    ``ring`` is the file of the epoch keys, where a file holds them: it goes into the key store's backups, and
+    comes back with them where it is missing.
+    """
 
     databases: Mapping[Kind, Database]
     stores: Mapping[Kind, ObjectStore]
     key: DataKey
     clock: Clock
+    ring: Path | None = None
 
 
 class Backups:
@@ -69,6 +76,7 @@ class Backups:
         self._stores = parts.stores
         self._key = parts.key
         self._clock = parts.clock
+        self._ring = parts.ring
         self._rules = rules
         self._read_back: set[str] = set()
 
@@ -149,7 +157,10 @@ class Backups:
             await defer_references(connection)
             loader = Loader(kind, connection, revision=revision)
             await self._read(kind, name, loader)
-            return await loader.finish()
+            head = await loader.finish()
+            if head.ring and self._ring is not None:
+                await asyncio.to_thread(_lay_down, self._ring, head.ring)
+            return head
 
     async def prune(self, kind: Kind) -> int:
         """Erase what is older than its time, never the newest; tells how many."""
@@ -177,7 +188,10 @@ class Backups:
 
     async def _sealed(self, kind: Kind, name: str, now: datetime) -> AsyncIterator[bytes]:
         sealer = Sealer(self._key, associated_data=_associated(kind, name), segment_bytes=SEGMENT_BYTES)
-        async for piece in dump(self._databases[kind], kind, now=now):
+        ring = b""
+        if kind is Kind.KEYS and self._ring is not None:
+            ring = await asyncio.to_thread(read_private, self._ring)
+        async for piece in dump(self._databases[kind], kind, now=now, ring=ring):
             if sealed := await asyncio.to_thread(sealer.update, piece):
                 yield sealed
         yield await asyncio.to_thread(sealer.finish)
@@ -195,6 +209,12 @@ class Backups:
             raise NotFoundError("there is no such backup") from cause
         except StorageError as cause:
             raise DependencyError("the store of the backups does not answer") from cause
+
+
+def _lay_down(path: Path, ring: bytes) -> None:
+    """Write the ring where there is none: one that is there may be newer."""
+    if not path.exists():
+        write_private(path, ring)
 
 
 def _associated(kind: Kind, name: str) -> bytes:

@@ -7,7 +7,7 @@ first line says what it is, the last one how much there was: what was cut off an
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -38,13 +38,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the first line says. ``ledger_size`` counts the main database's entries; else it is zero."""
+    """What the first line says. ``ledger_size`` counts the main database's entries; else it is zero.
+
+    ``ring`` is the file provider's key ring in a backup of the key store, without which that opens nothing.
+    """
 
     kind: Kind
     revision: str
     made_at: datetime
     version: str
     ledger_size: int
+    ring: bytes = field(default=b"", repr=False)
 
 
 def tables_of(kind: Kind) -> Sequence[Table]:
@@ -52,7 +56,7 @@ def tables_of(kind: Kind) -> Sequence[Table]:
     return (metadata if kind is Kind.MAIN else key_metadata).sorted_tables
 
 
-async def dump(database: Database, kind: Kind, *, now: datetime) -> AsyncIterator[bytes]:
+async def dump(database: Database, kind: Kind, *, now: datetime, ring: bytes = b"") -> AsyncIterator[bytes]:
     """Give a database's rows as lines, as they were at one moment."""
     revision = await current_revision(database) or ""
     async with database.snapshot() as connection:
@@ -66,6 +70,7 @@ async def dump(database: Database, kind: Kind, *, now: datetime) -> AsyncIterato
                 "made_at": to_text(now),
                 "version": __version__,
                 "ledger_size": size,
+                "ring": base64.b64encode(ring).decode("ascii"),
             }
         )
         counts = {}
@@ -145,7 +150,8 @@ class Loader:
                 f" ours is {self._revision}: restore it with that version, then start this one"
             )
         made_at = from_text(line["made_at"])
-        return Head(self._kind, line["revision"], made_at, line["version"], line["ledger_size"])
+        ring = base64.b64decode(line["ring"])
+        return Head(self._kind, line["revision"], made_at, line["version"], line["ledger_size"], ring)
 
     async def _row(self, values: list[Any]) -> None:
         if self._table is None or len(values) != len(self._columns):

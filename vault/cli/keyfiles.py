@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Table, func, inspect, select
 
+from vault.backups.key import create_backup_key
 from vault.cli.folder import database_path
 from vault.db.engine import open_database
 from vault.db.key_tables import epochs
@@ -38,8 +39,9 @@ async def make_key_files(settings: Settings, *, development: bool = False) -> li
     ledger's name is not told.
     """
     ledger, tokens = settings.ledger.key_file, settings.sessions.key_file
+    backup = settings.backup.key_file
     purposes = {"root": settings.keys.key_file} if settings.keys.provider == "file" else {}
-    purposes |= {"ledger": ledger, "tokens": tokens}
+    purposes |= {"ledger": ledger, "tokens": tokens, "backup": backup}
     missing = [path for path in purposes.values() if not path.exists()]
     origin = DEVELOPMENT_ORIGIN + "ledger" if development else ""
     if ledger in missing:
@@ -57,6 +59,8 @@ async def make_key_files(settings: Settings, *, development: bool = False) -> li
         LedgerKeys.create(ledger, origin)
     if tokens in missing:
         create_signing_key(tokens)
+    if backup in missing:
+        create_backup_key(backup)
     return [KeyFile(purpose, path, path in missing) for purpose, path in purposes.items()]
 
 

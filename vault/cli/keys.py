@@ -1,14 +1,19 @@
-"""``callvault keys``: the key files, the recovery sheet, and the way back."""
+"""``callvault keys``: the key files, the recovery sheet and the way back, and the epochs keys live in."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from vault.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vault.app import Rooms
+    from vault.keys.epochs import Standing
     from vault.keys.ring_file import RingFile
     from vault.settings import Settings
 
@@ -24,7 +29,7 @@ Remove = Annotated[bool, typer.Option("--remove", help="Let the file alone open 
 
 @GROUP.command("init")
 def init(*, config: options.Config = None, as_json: options.Json = False) -> None:
-    """Make the key files that are missing: root, ledger, tokens. Existing ones are never touched.
+    """Make the key files that are missing: root, ledger, tokens, backup. Existing ones are never touched.
 
     With a new key ring its recovery sheet is printed, to standard error.
     """
@@ -126,3 +131,52 @@ def _text_of(ring: "RingFile") -> str:
     from vault.clock import SystemClock
 
     return sheet_text(ring.path, ring.ring_key(), now=SystemClock().now())
+
+
+STANDING: Final = ("epoch", "state", "provider", "created_at", "retired_at", "destroyed_at", "data_keys")
+
+
+@GROUP.command("status")
+def status(*, config: options.Config = None, as_json: options.Json = False) -> None:
+    """Tell of every epoch: where it stands, and how many keys are still in it."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms
+
+    async def act(rooms: "Rooms") -> "Sequence[Standing]":
+        return await rooms.keys.epochs.all()
+
+    show(_standing(in_rooms(config, act)), as_json=as_json, columns=STANDING)
+
+
+@GROUP.command("turn")
+def turn(
+    *,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="Wait for no grace period before the old key is destroyed.")
+    ] = False,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Begin the next epoch, move every surviving key into it, and destroy the old one's key in time.
+
+    A turn that was begun is carried on. The old key is destroyed only with a backup of the key store from
+    after its last key moved out; the running program does it when the grace period is over.
+    """
+    from vault.cli.output import note, show
+    from vault.cli.rooms import in_rooms
+    from vault.keys.epochs import EpochState
+
+    async def act(rooms: "Rooms") -> "Sequence[Standing]":
+        under_way = [each.state for each in await rooms.keys.epochs.all()]
+        if EpochState.RETIRING not in under_way and not (at_once and EpochState.RETIRED in under_way):
+            await rooms.turn.begin()
+        standing = await rooms.turn.carry(grace=timedelta(0) if at_once else None)
+        for broken in rooms.turn.broken:
+            note(f"the record of {broken} does not open: restore it from a backup, or erase it")
+        return standing
+
+    show(_standing(in_rooms(config, act)), as_json=as_json, columns=STANDING)
+
+
+def _standing(epochs: "Sequence[Standing]") -> list[dict[str, Any]]:
+    return [{name: getattr(each, name) for name in STANDING} for each in epochs]

@@ -12,6 +12,7 @@ from typer.main import get_command
 from vault import __version__
 from vault.cli import (
     agents,
+    backups,
     buttons,
     config,
     holds,
@@ -37,6 +38,7 @@ from vault.cli.serve import serve
 GROUPS: Final = (
     config,
     keys,
+    backups,
     tenants,
     agents,
     teams,

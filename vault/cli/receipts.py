@@ -46,7 +46,7 @@ def verify(
         show(told, as_json=True)
     else:
         _print(told)
-    if receipt.status != "complete":
+    if receipt.status == "pending":
         raise CommandError("the receipt is valid, but the erasure was not complete; get it again later")
 
 

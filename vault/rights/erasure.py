@@ -53,7 +53,7 @@ class Collaborators:
     clock: Clock
     stop_capture: Callable[[str], Awaitable[None]]
     begin: Callable[[Row[Any]], Awaitable[bool]]  # False while a legal hold keeps the object
-    backup_days: int  # of the key store, as the operator declares
+    irrecoverable_days: int  # until no copy of the key store opens what was erased
     places: tuple[str, ...] = ()  # of the store, where there are several
 
 
@@ -68,7 +68,7 @@ class Eraser:
         self._clock = parts_.clock
         self._stop_capture = parts_.stop_capture
         self._begin = parts_.begin
-        self._backup_days = parts_.backup_days
+        self._irrecoverable_days = parts_.irrecoverable_days
         self._places = {"places": ", ".join(parts_.places)} if len(parts_.places) > 1 else {}
 
     async def carry(self, object_id: str) -> bool:
@@ -229,7 +229,7 @@ class Eraser:
                 "method": METHOD,
                 "assurance": self._keys.assurance,
                 "live_erased_at": to_text(now),
-                "irrecoverable_by": to_text(now + timedelta(days=self._backup_days)),
+                "irrecoverable_by": to_text(now + timedelta(days=self._irrecoverable_days)),
             },
         )
 

@@ -2,6 +2,7 @@
 
 from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
 from vault.settings.schema import (
+    BackupSettings,
     DatabaseSettings,
     ExportSettings,
     KeysSettings,
@@ -21,6 +22,7 @@ from vault.settings.schema import (
 )
 
 __all__ = [
+    "BackupSettings",
     "DatabaseSettings",
     "ExportSettings",
     "KeysSettings",

@@ -4,6 +4,7 @@ Sources, the first that speaks wins: environment ``CALLVAULT_SECTION__KEY``, sec
 ``<secrets dir>/SECTION__KEY``, ``callvault.toml``, the defaults below. Unknown names are refused.
 """
 
+import math
 import re
 from ipaddress import ip_address
 from pathlib import Path
@@ -152,6 +153,15 @@ class KeysSettings(Section):
         None,
         description="What unlocks the key ring, from a secret file or a systemd credential. Empty: none.",
     )
+
+    @property
+    def irrecoverable_days(self) -> int:
+        """Days from an erasure until no copy of the key store can open what was erased, as receipts promise.
+
+        Copies that are known go with the key store's backups, the others with the epoch.
+        """
+        turned = self.epoch_days and self.epoch_days + math.ceil(self.grace_h / 24) + 1  # a day to carry it
+        return max(self.backup_days, turned)
 
 
 class BackupSettings(Section):
@@ -478,6 +488,7 @@ class Settings(Section):
     keys: KeysSettings = KeysSettings()
     openbao: OpenBaoSettings = OpenBaoSettings()
     pkcs11: Pkcs11Settings = Pkcs11Settings()
+    backup: BackupSettings = BackupSettings()
     ledger: LedgerSettings = LedgerSettings()
     storage: StorageSettings = StorageSettings()
     media: MediaSettings = MediaSettings()

@@ -18,7 +18,7 @@ from vault.errors import ConflictError, KeyForgottenError, KeyProviderError
 from vault.keys.epochs import EpochState, Standing
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.store import KeyStore
-from vault.keys.turning import Turn, TurnParts, TurnRules
+from vault.keys.turning import Ends, Turn, TurnParts, TurnRules
 from vault.model import Id, new_id
 
 DAY = timedelta(days=1)
@@ -39,7 +39,7 @@ class Told:
         self.ends.append(ended.epoch)
 
 
-def turn_of(work: Workshop, told: Told, *, has_backup: bool = True, days: int = 7) -> Turn:
+def turn_of(work: Workshop, told: Ends, *, has_backup: bool = True, days: int = 7) -> Turn:
     """A turn over a workshop's key store."""
 
     async def backed_up(_: datetime) -> bool:

@@ -28,6 +28,7 @@ from vault.keys.blobs import Blobs
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.store import KeyStore
 from vault.ledger.checkpoints import Checkpoints
+from vault.ledger.epoch_ends import EpochEnds
 from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
 from vault.media.exporting import Grounds
@@ -133,7 +134,7 @@ class Workshop:
                 clock=self.clock,
                 stop_capture=self.stop_making,
                 begin=self.custody.holds.begin,
-                backup_days=7,
+                irrecoverable_days=7,
                 places=tuple(getattr(self.ground.store, "places", ())),
             )
         )
@@ -143,7 +144,8 @@ class Workshop:
         self.visitor_links = VisitorLinks(self.invitations, self.own_links)
         kept = (self.recordings, self.calls, self.custody, self.visitor_links)
         self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
-        self.receipts = Receipts(self.requests, self.ledger, self.checkpoints)
+        self.ends = EpochEnds(self.database, self.ledger)
+        self.receipts = Receipts(self.requests, self.ledger, self.checkpoints, self.ends)
 
     async def stop_making(self, media_id: str) -> None:
         """What an erasure stops first."""

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -15,6 +15,8 @@ def upgrade() -> None:
         "epoch_ends",
         sa.Column("epoch", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("leaf_index", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["leaf_index"], ["leaves.leaf_index"], name=op.f("fk_epoch_ends_leaf_index_leaves")),
+        sa.ForeignKeyConstraint(
+            ["leaf_index"], ["leaves.leaf_index"], name=op.f("fk_epoch_ends_leaf_index_leaves")
+        ),
         sa.PrimaryKeyConstraint("epoch", name=op.f("pk_epoch_ends")),
     )
