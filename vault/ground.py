@@ -271,7 +271,7 @@ def _revealed(secret: SecretStr | None) -> str | None:
 async def open_backups(
     settings: Settings, databases: Mapping[Kind, Database], clock: Clock
 ) -> AsyncIterator[Backups]:
-    """Open the places of the backups that the settings name; raises what a store does, for the same reasons."""
+    """Open the places of the backups that the settings name; raises what a store raises."""
     told = settings.backup
     urls = {kind: url for kind, url in ((Kind.MAIN, told.main_url), (Kind.KEYS, told.keys_url)) if url}
     async with AsyncExitStack() as opened:

@@ -1,7 +1,6 @@
 """``callvault backup``: make, list, check and restore backups of both databases."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -9,6 +8,8 @@ import typer
 from vault.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vault.app import Rooms
     from vault.backups.backups import Backup, Backups
     from vault.backups.dump import Head

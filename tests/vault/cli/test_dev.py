@@ -108,7 +108,7 @@ def test_two_folders_have_different_keys(tmp_path: Path) -> None:
     for name in ("one", "two"):
         with trial(tmp_path / name, tmp_path / f"{name}.log"):
             seen |= {path.read_bytes() for path in (tmp_path / name / "keys").glob("*.key")}
-    assert len(seen) == 6
+    assert len(seen) == 8
 
 
 def test_serve_refuses_what_dev_made(tmp_path: Path, cli: Cli) -> None:
