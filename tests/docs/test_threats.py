@@ -58,7 +58,6 @@ def test_what_is_not_true_yet_is_said() -> None:
     assert "## Not true yet" in text
     for missing in (
         "end-to-end",
-        "Epochs do not turn",
         "restore fence",
         "No second node",
         "Calls of two, as yet",

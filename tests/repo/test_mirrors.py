@@ -23,6 +23,8 @@ HELD_BY = {
     "vault/db/replica_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/visit_tables.py": "tests/vault/db/test_migrate.py",
     "vault/db/key_tables.py": "tests/vault/db/test_migrate.py",
+    "vault/settings/section.py": "tests/vault/settings/test_schema.py",
+    "vault/settings/keeping.py": "tests/vault/settings/test_schema.py",
     # A turn is one idea: where epochs stand, whose keys move, how a record is opened.
     "vault/keys/epochs.py": "tests/vault/keys/test_turning.py",
     "vault/keys/tenant_keys.py": "tests/vault/keys/test_store.py",

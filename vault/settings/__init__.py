@@ -1,24 +1,26 @@
 """Settings: their schema, and the sources they are read from."""
 
-from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
-from vault.settings.schema import (
+from vault.settings.keeping import (
     BackupSettings,
     DatabaseSettings,
-    ExportSettings,
     KeysSettings,
     LedgerSettings,
+    ReplicaSettings,
+    StorageSettings,
+    StoreSettings,
+)
+from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
+from vault.settings.schema import (
+    ExportSettings,
     LimitSettings,
     LinkSettings,
     LogSettings,
     MediaSettings,
     RecordingSettings,
-    ReplicaSettings,
     RetentionSettings,
     ServerSettings,
     SessionSettings,
     Settings,
-    StorageSettings,
-    StoreSettings,
 )
 
 __all__ = [

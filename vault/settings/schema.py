@@ -4,49 +4,22 @@ Sources, the first that speaks wins: environment ``CALLVAULT_SECTION__KEY``, sec
 ``<secrets dir>/SECTION__KEY``, ``callvault.toml``, the defaults below. Unknown names are refused.
 """
 
-import math
-import re
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Literal
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
-from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
-from vault.settings.section import Bytes, Seconds, Section
-
-TURN_URL: Final = re.compile(
-    r"turns?:(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?"
+from vault.settings.keeping import (
+    BackupSettings,
+    DatabaseSettings,
+    KeysSettings,
+    LedgerSettings,
+    StorageSettings,
 )
+from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
+from vault.settings.section import Addresses, Bytes, Seconds, Section, TurnUrls
 
-
-def _ip_addresses(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Write each as the system writes it; a name or a network is refused."""
-    try:
-        return tuple(str(ip_address(value)) for value in values)
-    except ValueError as cause:
-        raise ValueError("write IP addresses, without names, ports or brackets") from cause
-
-
-def _listed(value: object) -> object:
-    """Take one address, or several with commas between, for a list."""
-    return (
-        tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
-    )
-
-
-def _turn_urls(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Take what RFC 7065 allows, without what would end a quoted header value."""
-    if not all(TURN_URL.fullmatch(value) for value in values):
-        raise ValueError(
-            "write TURN servers like turn:host:3478?transport=udp or turns:host:443?transport=tcp"
-        )
-    return values
-
-
-Addresses = Annotated[tuple[str, ...], AfterValidator(_ip_addresses), BeforeValidator(_listed)]
-TurnUrls = Annotated[tuple[str, ...], AfterValidator(_turn_urls), BeforeValidator(_listed)]
 USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -100,176 +73,6 @@ class ServerSettings(Section):
         # As browsers write it in Origin (RFC 6454, 6.2): any other spelling would match none of theirs.
         named = f"[{host}]" if ":" in host else host
         return f"{parts.scheme}://{named}" + ("" if port in {None, USUAL_PORTS[parts.scheme]} else f":{port}")
-
-
-class DatabaseSettings(Section):
-    """The main database: everything but keys and media."""
-
-    url: str = Field(
-        "sqlite:///./callvault.db",
-        description="sqlite:///path or postgresql://user@host/name. Metadata, ledger, sealed fields.",
-    )
-    password: SecretStr | None = Field(None, description="Password for PostgreSQL, kept out of the URL.")
-
-
-class KeysSettings(Section):
-    """The key store, a database of its own, and who holds its root."""
-
-    database_url: str = Field(
-        "sqlite:///./keys.db",
-        description="A second database, never in the main backup; keep its own backups for days, not months.",
-    )
-    database_password: SecretStr | None = Field(
-        None, description="Password for PostgreSQL, kept out of the URL."
-    )
-    provider: Literal["file", "openbao", "pkcs11"] = Field(
-        "file",
-        description="Who holds the epoch keys: a ring in a file, OpenBao or Vault, a security module.",
-    )
-    timeout_s: Seconds = Field(
-        10, description="One call of a provider that is not a file; then it counts as away."
-    )
-    backup_days: int = Field(
-        7,
-        ge=0,
-        le=7,
-        description="Days you keep backups of the key store; receipts add them to the date they promise.",
-    )
-    epoch_days: int = Field(
-        7,
-        ge=0,
-        le=14,
-        description="Days until every surviving key moves to a new epoch and the old one's key is destroyed;"
-        " 0: only by `callvault keys turn`.",
-    )
-    grace_h: int = Field(
-        24, ge=0, le=168, description="Hours between an epoch's last key moving out and its destruction."
-    )
-    key_file: Path = Field(
-        Path("./keys/root.key"),
-        description="The key ring of the file provider, mode 0600, in a directory of its own.",
-    )
-    passphrase: SecretStr | None = Field(
-        None,
-        description="What unlocks the key ring, from a secret file or a systemd credential. Empty: none.",
-    )
-
-    @property
-    def irrecoverable_days(self) -> int:
-        """Days from an erasure until no copy of the key store can open what was erased, as receipts promise.
-
-        Copies that are known go with the key store's backups, the others with the epoch.
-        """
-        turned = self.epoch_days and self.epoch_days + math.ceil(self.grace_h / 24) + 1  # a day to carry it
-        return max(self.backup_days, turned)
-
-
-class BackupSettings(Section):
-    """Sealed backups of both databases. The stores take the regions and access keys of `storage`."""
-
-    key_file: Path = Field(
-        Path("./keys/backup.key"),
-        description="Opens every backup, mode 0600; keep a copy offline.",
-    )
-    main_url: str = Field(
-        "", description="Where the main database's backups go, like storage.url; empty: none are made."
-    )
-    keys_url: str = Field(
-        "",
-        description="Where the key store's go: another place than the objects. Without it no epoch ends.",
-    )
-    country: str = Field("", description="For file: stores: the ISO country code of the machine.")
-    every_h: int = Field(
-        24, ge=0, le=168, description="Hours between two backups; 0: only by `callvault backup create`."
-    )
-    keep_days: int = Field(35, ge=1, le=400, description="Days a backup of the main database is kept.")
-
-
-class LedgerSettings(Section):
-    """The access and deletion log."""
-
-    origin: str = Field(
-        "callvault.invalid/ledger",
-        max_length=200,
-        description="The ledger's name in checkpoints; use your host name.",
-    )
-    key_file: Path = Field(
-        Path("./keys/ledger.key"), description="The signing key, mode 0600, apart from the root key."
-    )
-    checkpoint_s: Seconds = Field(1, description="How often a checkpoint is signed while entries arrive.")
-
-
-class StoreSettings(Section):
-    """One place that keeps objects."""
-
-    url: str = Field(
-        "file:///./objects",
-        description="file:///path, or s3://bucket?region=eu-west-3&endpoint=https://host",
-    )
-    country: str = Field(
-        "",
-        description="For file: stores: the ISO country code of the machine; evidence says you declared it.",
-    )
-    checksums: Literal["when_required", "when_supported"] = Field(
-        "when_required", description="S3 request checksums; older Ceph over TLS needs when_required."
-    )
-    threads: int = Field(12, ge=1, le=64, description="Threads for blocking store calls.")
-    timeout_s: Seconds = Field(30, description="One store call, retries apart.")
-
-    def folder(self) -> Path | None:
-        """Return the folder of a ``file://`` URL, None for any other; ``file:///./x`` lies where we run."""
-        if not self.url.startswith("file://"):
-            return None
-        path = unquote(self.url.removeprefix("file://"))
-        return Path(path.removeprefix("/")) if path.startswith("/./") else Path(path)
-
-    def s3_options(self) -> tuple[str, str, str | None]:
-        """Return bucket, region and endpoint of an ``s3://`` URL; raises ValueError where it is none."""
-        parts = urlsplit(self.url)
-        query = parse_qs(parts.query)
-        if parts.scheme != "s3" or not parts.netloc or "region" not in query:
-            raise ValueError("write storage.url as s3://bucket?region=eu-west-3")
-        return parts.netloc, query["region"][0], query.get("endpoint", [None])[0]
-
-
-class ReplicaSettings(StoreSettings):
-    """Another place for every finished object; it may lie elsewhere and with another provider."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,38}$", description="Its own name; keep it for ever.")
-    url: str = Field(description="As storage.url.")
-    credentials_file: Path | None = Field(
-        None, description="S3: a file, mode 0600, with the access key and the secret key, a line each."
-    )
-
-
-class StorageSettings(StoreSettings):
-    """Where sealed objects are kept."""
-
-    regions: dict[str, str] = Field(
-        {},
-        description="Regions of self-hosted stores and their country, like {lab-1 = 'FR'}.",
-    )
-    access_key: SecretStr | None = Field(
-        None, description="S3 access key; empty: the usual AWS credential chain."
-    )
-    secret_key: SecretStr | None = Field(None, description="S3 secret key.")
-    replicas: tuple[ReplicaSettings, ...] = Field(
-        (),
-        description="Backup servers, each a [[storage.replicas]] with name, url, country, credentials_file.",
-    )
-    acknowledge: Literal["primary", "all"] = Field(
-        "primary",
-        description="An object counts as stored when the primary has it, or when all replicas have it too.",
-    )
-
-    @field_validator("replicas")
-    @classmethod
-    def _own_names(cls, replicas: tuple[ReplicaSettings, ...]) -> tuple[ReplicaSettings, ...]:
-        """Two places of one name would owe each other's objects."""
-        names = ["primary", *(one.name for one in replicas)]
-        if len(set(names)) < len(names):
-            raise ValueError("each replica needs a name of its own, and none is called primary")
-        return replicas
 
 
 class MediaSettings(Section):
