@@ -39,8 +39,8 @@ class Receipts:
 
     async def written(self, request: DeletionRequest) -> bytes:
         """Write the receipt of a request that whoever asks may see."""
-        leaves = [leaf for item in request.items for leaf in (item.held_leaf, item.leaf_index)]
-        indexes = [leaf for leaf in leaves if leaf is not None]
+        told = [index for item in request.items for index in (item.held_leaf, item.leaf_index)]
+        indexes = [index for index in told if index is not None]
         if not indexes:
             raise ConflictError("nothing is proven yet; ask again in a moment")
         leaves = [await self._leaf(index, request.tenant_id) for index in indexes]
