@@ -146,14 +146,12 @@ def _rooms(ground: Ground) -> Rooms:
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
     custody = make_custody(database, ground.blobs, ledger, clock, ground.settings)
     stops = (live.legs, finisher, whole_calls.exporter)
-    eraser = _eraser(ground, custody, *stops)
     unjoined_s = ground.settings.sessions.visitor_token_s
     invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
     kept = (recordings, calls, custody, links)
-    keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
+    keeper = Keeper(_eraser(ground, custody, *stops), requests, *kept, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
-    ends = EpochEnds(database, ledger)
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         teams=Teams(database, ledger, clock),
@@ -169,8 +167,8 @@ def _rooms(ground: Ground) -> Rooms:
         links=Links(database, ledger, clock, lifetime_s=ground.settings.links.lifetime_s),
         whole_calls=whole_calls,
         deletion_requests=requests,
+        turn=_turn(ground, ends := EpochEnds(database, ledger)),
         receipts=(receipts := Receipts(requests, ledger, ground.checkpoints, ends)),
-        turn=_turn(ground, ends),
         portal=make_portal(database, own_links, requests, receipts),
         custody=custody,
         keeper=keeper,
