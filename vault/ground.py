@@ -39,6 +39,7 @@ from vault.keys.file_provider import FileKeyProvider
 from vault.keys.private_file import read_private
 from vault.keys.provider import KeyProvider
 from vault.keys.store import KeyStore
+from vault.keyservice.awskms import AwsKmsKeyProvider, KmsSettings
 from vault.keyservice.openbao import OpenBaoKeyProvider, TransitSettings
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
@@ -46,6 +47,7 @@ from vault.ledger.signing import LedgerKeys
 from vault.media.places import SPOOL
 from vault.media.replica_debts import ReplicaDebts
 from vault.settings import (
+    AwsKmsSettings,
     OpenBaoSettings,
     Pkcs11Settings,
     ReplicaSettings,
@@ -221,15 +223,31 @@ async def open_key_provider(settings: Settings) -> AsyncIterator[KeyProvider]:
         yield FileKeyProvider.open(settings.keys.key_file, _revealed(settings.keys.passphrase))
         return
     timeout_s = settings.keys.timeout_s
-    provider = (
-        _transit(settings.openbao, timeout_s=timeout_s)
-        if settings.keys.provider == "openbao"
-        else _token(settings.pkcs11, timeout_s=timeout_s)
-    )
+    provider: AwsKmsKeyProvider | OpenBaoKeyProvider | Pkcs11KeyProvider
+    if settings.keys.provider == "awskms":
+        provider = _aws(settings.awskms, timeout_s=timeout_s)
+    elif settings.keys.provider == "openbao":
+        provider = _transit(settings.openbao, timeout_s=timeout_s)
+    else:
+        provider = _token(settings.pkcs11, timeout_s=timeout_s)
     try:
         yield provider
     finally:
         await provider.aclose()
+
+
+def _aws(settings: AwsKmsSettings, *, timeout_s: float) -> AwsKmsKeyProvider:
+    return AwsKmsKeyProvider(
+        KmsSettings(
+            settings.region,
+            label=settings.label,
+            window_days=settings.window_days,
+            endpoint=settings.endpoint or None,
+            access_key=_revealed(settings.access_key),
+            secret_key=_revealed(settings.secret_key),
+            timeout_s=timeout_s,
+        )
+    )
 
 
 def _transit(settings: OpenBaoSettings, *, timeout_s: float) -> OpenBaoKeyProvider:

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
+from tests.servers.moto import Moto
 from tests.servers.openbao import OpenBao
 from tests.vault.http.house import settings_in
-from tests.vault.keys.custodies import TokenCustody, TransitCustody
-from tests.vault.keyservice.conftest import bao
+from tests.vault.keys.custodies import KmsCustody, TokenCustody, TransitCustody
+from tests.vault.keyservice.conftest import bao, moto_kms
 from vault.app import open_rooms
 from vault.errors import KeyProviderError
 from vault.settings import Settings
 
-__all__ = ["bao"]
+__all__ = ["bao", "moto_kms"]
 
 
 def pkcs11_settings(folder: Path) -> dict[str, Any]:
@@ -30,12 +31,20 @@ def openbao_settings(folder: Path, bao: OpenBao) -> dict[str, Any]:
     return {"openbao": {name: getattr(custody, name) for name in names}}
 
 
+def awskms_settings(moto: Moto) -> dict[str, Any]:
+    """What moto plays."""
+    label = KmsCustody(moto).label
+    names = {"region": moto.region, "label": label, "endpoint": moto.endpoint}
+    return {"awskms": {**names, "access_key": "AKIAEXAMPLE", "secret_key": "any"}}
+
+
 HOLDERS: dict[str, Callable[[Path, pytest.FixtureRequest], dict[str, Any]]] = {
     "file": lambda _, __: {},
+    "awskms": lambda _, request: awskms_settings(request.getfixturevalue("moto_kms")),
     "openbao": lambda folder, request: openbao_settings(folder, request.getfixturevalue("bao")),
     "pkcs11": lambda folder, _: pkcs11_settings(folder),
 }
-WORTH = {"file": "software", "openbao": "kms", "pkcs11": "hsm"}
+WORTH = {"file": "software", "awskms": "kms", "openbao": "kms", "pkcs11": "hsm"}
 
 
 @pytest.mark.parametrize("provider", list(HOLDERS))

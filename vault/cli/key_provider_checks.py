@@ -1,5 +1,6 @@
 """What is missing for the holder of the epoch keys that the settings name, told before anything is opened."""
 
+import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,23 +9,50 @@ from urllib.parse import urlsplit
 from vault.cli.exits import Exit
 from vault.errors import ConfigurationError
 from vault.keys.private_file import read_private
-from vault.settings import OpenBaoSettings, Pkcs11Settings, Settings
+from vault.settings import AwsKmsSettings, OpenBaoSettings, Pkcs11Settings, Settings
 
 
 def key_provider_findings(settings: Settings) -> Iterator[tuple[Exit, str]]:
     """Look at the section that `keys.provider` names; the device or the service itself is not asked."""
     if settings.keys.provider == "pkcs11":
         yield from ((Exit.CONFIGURATION, words) for words in _pkcs11(settings.pkcs11))
+    if settings.keys.provider == "awskms":
+        yield from _awskms(settings.awskms)
     if settings.keys.provider == "openbao":
         yield from ((Exit.CONFIGURATION, words) for words in _openbao(settings.openbao))
     if settings.keys.provider != "file" and settings.keys.passphrase is not None:
         yield Exit.CONFIGURATION, "keys.passphrase is for keys.provider = file alone; take it away"
 
 
-def _openbao(settings: OpenBaoSettings) -> Iterator[str]:
-    parts = urlsplit(settings.url)
+def _awskms(settings: AwsKmsSettings) -> Iterator[tuple[Exit, str]]:
+    if not settings.region:
+        yield Exit.CONFIGURATION, "awskms.region is missing: write one like eu-west-3"
+    elif settings.region not in _aws_regions():
+        yield Exit.REFUSED, "awskms.region is not in the EU or the EEA (config/eu-regions.toml)"
+    if (settings.access_key is None) != (settings.secret_key is None):
+        yield Exit.CONFIGURATION, "awskms.access_key and awskms.secret_key come together, or neither"
+    if settings.endpoint and not is_private_way(settings.endpoint):
+        yield Exit.CONFIGURATION, "awskms.endpoint must be an https:// address: tenant keys travel to it"
+
+
+def _aws_regions() -> frozenset[str]:
+    from vault.ground import config_text
+
+    providers = tomllib.loads(config_text("eu-regions.toml"))["providers"]
+    return frozenset(
+        region for name in ("aws", "aws-european-sovereign") for region in providers[name]["regions"]
+    )
+
+
+def is_private_way(url: str) -> bool:
+    """Tell whether nobody between here and an address can read along: TLS, or this machine."""
+    parts = urlsplit(url)
     local = parts.scheme == "http" and (parts.hostname or "") in {"127.0.0.1", "::1", "localhost"}
-    if not parts.hostname or not (parts.scheme == "https" or local):
+    return bool(parts.hostname) and (parts.scheme == "https" or local)
+
+
+def _openbao(settings: OpenBaoSettings) -> Iterator[str]:
+    if not is_private_way(settings.url):
         yield "openbao.url must be an https:// address: tenant keys and the token travel to it"
     try:
         read_private(settings.token_file)

@@ -9,7 +9,7 @@ from vault.settings.keeping import (
     StorageSettings,
     StoreSettings,
 )
-from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
+from vault.settings.key_providers import AwsKmsSettings, OpenBaoSettings, Pkcs11Settings
 from vault.settings.schema import (
     ExportSettings,
     LimitSettings,
@@ -24,6 +24,7 @@ from vault.settings.schema import (
 )
 
 __all__ = [
+    "AwsKmsSettings",
     "BackupSettings",
     "DatabaseSettings",
     "ExportSettings",

@@ -30,9 +30,9 @@ class KeysSettings(Section):
     database_password: SecretStr | None = Field(
         None, description="Password for PostgreSQL, kept out of the URL."
     )
-    provider: Literal["file", "openbao", "pkcs11"] = Field(
+    provider: Literal["file", "awskms", "openbao", "pkcs11"] = Field(
         "file",
-        description="Who holds the epoch keys: a ring in a file, OpenBao or Vault, a security module.",
+        description="Who holds the epoch keys: a file, AWS KMS, OpenBao or Vault, a security module.",
     )
     timeout_s: Seconds = Field(
         10, description="One call of a provider that is not a file; then it counts as away."

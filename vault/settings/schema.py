@@ -17,7 +17,7 @@ from vault.settings.keeping import (
     LedgerSettings,
     StorageSettings,
 )
-from vault.settings.key_providers import OpenBaoSettings, Pkcs11Settings
+from vault.settings.key_providers import AwsKmsSettings, OpenBaoSettings, Pkcs11Settings
 from vault.settings.section import Addresses, Bytes, Seconds, Section, TurnUrls
 
 USUAL_PORTS: Final = {"http": 80, "https": 443}
@@ -289,6 +289,7 @@ class Settings(Section):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     keys: KeysSettings = KeysSettings()
+    awskms: AwsKmsSettings = AwsKmsSettings()
     openbao: OpenBaoSettings = OpenBaoSettings()
     pkcs11: Pkcs11Settings = Pkcs11Settings()
     backup: BackupSettings = BackupSettings()

@@ -14,10 +14,14 @@ from vault.settings import Settings
 HERE = str(Path(__file__))
 GOOD: dict[str, dict[str, Any]] = {
     "file": {},
+    "awskms": {"awskms": {"region": "eu-west-3"}},
     "openbao": {"openbao": {"url": "https://bao.example.org:8200", "token_file": "TOKEN"}},
     "pkcs11": {"pkcs11": {"module": HERE, "token": "vault", "pin": "1234"}},
 }
 WRONG = [
+    ("awskms", {"awskms": {"region": ""}}, "awskms.region"),
+    ("awskms", {"awskms": {"access_key": "AKIA1"}}, "awskms.secret_key"),
+    ("awskms", {"awskms": {"endpoint": "http://kms.example.org"}}, "awskms.endpoint"),
     ("openbao", {"openbao": {"url": ""}}, "openbao.url"),
     ("openbao", {"openbao": {"url": "http://bao.example.org:8200"}}, "openbao.url"),
     ("openbao", {"openbao": {"url": "bao.example.org"}}, "openbao.url"),
@@ -60,6 +64,14 @@ def test_what_is_missing_is_named_with_its_setting(
     ((code, line),) = key_provider_findings(settings_of(provider, change))
     assert code is Exit.CONFIGURATION
     assert says in line
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-2", "eu-central-2"])
+def test_keys_stay_in_the_eu(region: str) -> None:
+    """London and Zurich are called "eu" and are not in it; who holds the keys holds the recordings."""
+    ((code, line),) = key_provider_findings(settings_of("awskms", {"awskms": {"region": region}}))
+    assert code is Exit.REFUSED
+    assert "awskms.region" in line
 
 
 def test_a_pin_is_never_shown() -> None:

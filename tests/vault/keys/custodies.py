@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import pkcs11
 import pytest
 
+from tests.servers.moto import Moto
 from tests.servers.openbao import OpenBao
 from tests.servers.softhsm import CONFIGURATION, softhsm_token
+from tests.storage.lossy_proxy import Fault, lossy_proxy
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.private_file import write_private
 from vault.keys.provider import KeyProvider
+from vault.keyservice.awskms import AwsKmsKeyProvider, KmsSettings
 from vault.keyservice.openbao import OpenBaoKeyProvider, TransitSettings
 from vault.keyservice.pkcs11 import Pkcs11KeyProvider, TokenSettings
 
@@ -128,9 +132,51 @@ class TransitCustody:
         return (self._token.encode(), b"s.expired")
 
 
+class KmsCustody:
+    """AWS KMS as moto plays it, under a deployment's name of its own."""
+
+    def __init__(self, moto: Moto) -> None:
+        self._moto = moto
+        self._cut = False
+        self.label = f"t{secrets.token_hex(6)}"
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[AwsKmsKeyProvider]:
+        """Connect to it, through a wire that can be cut."""
+        async with lossy_proxy(urlsplit(self._moto.endpoint).port or 0) as proxy:
+            proxy.judge = lambda _: Fault.RESET if self._cut else Fault.NONE
+            provider = AwsKmsKeyProvider(
+                KmsSettings(
+                    self._moto.region,
+                    label=self.label,
+                    endpoint=proxy.endpoint,
+                    access_key="AKIAEXAMPLE",
+                    secret_key="hidden-secret-key",
+                )
+            )
+            try:
+                yield provider
+            finally:
+                await provider.aclose()
+
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Cut the wire."""
+        self._cut = True
+        try:
+            yield
+        finally:
+            self._cut = False
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """The keys never leave it; the credentials could."""
+        return (b"hidden-secret-key",)
+
+
 CUSTODIES: dict[str, Callable[[pytest.FixtureRequest, Path], Custody]] = {
     "file": lambda _, folder: FileCustody(folder),
     "file with a passphrase": lambda _, folder: FileCustody(folder, "six words of some length"),
     "pkcs11": lambda _, folder: TokenCustody(folder),
+    "awskms": lambda request, _: KmsCustody(request.getfixturevalue("moto_kms")),
     "openbao": lambda request, folder: TransitCustody(request.getfixturevalue("bao"), folder),
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.servers.moto import Moto, moto_server
 from tests.servers.openbao import OpenBao, openbao_server
 
 
@@ -11,4 +12,11 @@ from tests.servers.openbao import OpenBao, openbao_server
 def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """One OpenBao for this file."""
     with openbao_server(tmp_path_factory.mktemp("openbao")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def moto_kms() -> Iterator[Moto]:
+    """One moto for this file: it plays AWS KMS as well."""
+    with moto_server() as running:
         yield running

@@ -184,6 +184,8 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "database.password",
         "keys.database_password",
         "keys.passphrase",
+        "awskms.access_key",
+        "awskms.secret_key",
         "pkcs11.pin",
         "storage.access_key",
         "storage.secret_key",
