@@ -21,6 +21,12 @@ class Fault(Enum):
     RESET = auto()  # the connection ends before the service has seen the request
     SLOW_DOWN = auto()  # 503, as a service under load answers
     SILENCE = auto()  # nothing comes back, the connection stays
+    ERROR_AFTER = auto()  # the service does it, and the client is told 500
+    RESET_INSIDE = auto()  # the connection ends in the middle of the request's body
+    TRUNCATE = auto()  # the answer ends in the middle
+    SLOW = auto()  # the answer comes, a little at a time
+    REDIRECT = auto()  # 301: the bucket is said to lie in another region
+    BAD_KEY = auto()  # 403: the access key is not known any more
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,22 @@ async def read_answer(reader: asyncio.StreamReader, method: str) -> bytes:
             return bytes(whole)
 
 
-SLOW_DOWN_BODY = b"<Error><Code>SlowDown</Code></Error>"
-SLOW_DOWN = b"HTTP/1.1 503 Slow Down\r\nContent-Length: %d\r\n\r\n%s" % (len(SLOW_DOWN_BODY), SLOW_DOWN_BODY)
+def refusal(status: bytes, code: bytes, more: bytes = b"") -> bytes:
+    """Write an error as a service does."""
+    body = b"<Error><Code>%s</Code></Error>" % code
+    return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n%s" % (status, more, len(body), body)
+
+
+INSTEAD = {
+    Fault.SLOW_DOWN: refusal(b"503 Slow Down", b"SlowDown"),
+    Fault.REDIRECT: refusal(
+        b"301 Moved Permanently", b"PermanentRedirect", b"x-amz-bucket-region: elsewhere-1\r\n"
+    ),
+    Fault.BAD_KEY: refusal(b"403 Forbidden", b"InvalidAccessKeyId"),
+}
+INTERNAL = refusal(b"500 Internal Server Error", b"InternalError")
+DRIPS = 20
+DRIP_S = 0.02
 
 
 async def forward(request: Request, service_port: int) -> bytes:
@@ -115,6 +135,15 @@ async def forward(request: Request, service_port: int) -> bytes:
         upstream.close()
 
 
+async def forward_half(request: Request, service_port: int) -> None:
+    """Hand half a request to the service, and hang up."""
+    _, upstream = await asyncio.open_connection("127.0.0.1", service_port)
+    upstream.write(request.head + request.body[: len(request.body) // 2])
+    await upstream.drain()
+    upstream.close()
+    await upstream.wait_closed()
+
+
 async def serve(
     proxy: Proxy, service_port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
@@ -125,13 +154,29 @@ async def serve(
         proxy.seen.append((request.method, request.target, fault))
         if fault is Fault.RESET:
             return
+        if fault is Fault.RESET_INSIDE:
+            await forward_half(request, service_port)
+            return
         if fault is Fault.SILENCE:
             await asyncio.sleep(3600)
-        answer = SLOW_DOWN if fault is Fault.SLOW_DOWN else await forward(request, service_port)
+        answer = INSTEAD.get(fault) or await forward(request, service_port)
         if fault is Fault.LOSE_ANSWER:
             return
-        writer.write(answer)
-        await writer.drain()
+        if fault is Fault.TRUNCATE:
+            writer.write(answer[: -max(1, len(answer) // 4)])
+            await writer.drain()
+            return
+        if fault is Fault.ERROR_AFTER:
+            # No body and no connection goes on after the head of an answer to HEAD.
+            answer = (
+                INTERNAL.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if request.method == "HEAD" else INTERNAL
+            )
+        step = max(1, len(answer) // DRIPS) if fault is Fault.SLOW else len(answer)
+        for at in range(0, len(answer), step):
+            writer.write(answer[at : at + step])
+            await writer.drain()
+            if fault is Fault.SLOW:
+                await asyncio.sleep(DRIP_S)
 
 
 @asynccontextmanager
