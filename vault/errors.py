@@ -84,6 +84,12 @@ class ConflictError(VaultError):
     code = "conflict"
 
 
+class RestrictedError(ConflictError):
+    """Its processing is restricted (Art. 18 GDPR): it is kept, and neither opened nor erased meanwhile."""
+
+    code = "restricted"
+
+
 class SecondPersonError(ConflictError):
     """It takes two people, and the same one asked: let somebody else confirm."""
 

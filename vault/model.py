@@ -36,6 +36,7 @@ PREFIXES: Final = {
     "lnk": "link",
     "del": "deletion request",
     "hold": "legal hold",
+    "rst": "restriction of processing",
     "req": "HTTP request",
 }
 """Every prefix of an identifier and what it stands for: the one list, docs/API.md repeats it."""
@@ -254,6 +255,22 @@ class HoldGround(StrEnum):
     LEGAL_CLAIM = "legal_claim"  # (e): to establish, exercise or defend one
     LEGAL_OBLIGATION = "legal_obligation"  # (b)
     AUTHORITY = "authority"  # a court or an authority ordered it, (b)
+
+
+class RestrictionGround(StrEnum):
+    """Why processing is restricted (Art. 18(1) GDPR)."""
+
+    ACCURACY_CONTESTED = "accuracy_contested"  # (a)
+    UNLAWFUL = "unlawful"  # (b): and the person wants no erasure
+    NEEDED_FOR_CLAIM = "needed_for_claim"  # (c): by the person, not by the company
+    OBJECTION = "objection"  # (d): until it is clear whose grounds weigh more
+
+
+class RestrictionSubject(StrEnum):
+    """For whom it was restricted: the call's visitor, or somebody else who is in it."""
+
+    VISITOR = "visitor"
+    OTHER = "other"
 
 
 CALL_MOVES: Final = {

@@ -44,6 +44,8 @@ class Permission(StrEnum):
     RETENTION_MANAGE = "retention:manage"
     HOLDS_READ = "holds:read"
     HOLDS_MANAGE = "holds:manage"  # place a legal hold, ask for its release, confirm another's
+    RESTRICTIONS_READ = "restrictions:read"
+    RESTRICTIONS_MANAGE = "restrictions:manage"  # Art. 18 GDPR: restrict processing, and lift it
     LEDGER_READ = "ledger:read"
     PEOPLE_READ = "people:read"
     PEOPLE_MANAGE = "people:manage"
@@ -62,7 +64,8 @@ _ANSWERS: Final = frozenset({_P.CALL_ANSWER, _P.CALL_JOIN, _P.CALL_PAUSE, _P.CAL
     _P.CALL_PERSONAL,
     _P.CALL_NOTE,
 }
-_KEEPS: Final = frozenset({_P.RETENTION_READ, _P.RETENTION_MANAGE, _P.HOLDS_READ, _P.HOLDS_MANAGE})
+_SEES_KEPT: Final = frozenset({_P.RETENTION_READ, _P.HOLDS_READ, _P.RESTRICTIONS_READ})
+_KEEPS: Final = _SEES_KEPT | {_P.RETENTION_MANAGE, _P.HOLDS_MANAGE, _P.RESTRICTIONS_MANAGE}
 _ERASES: Final = frozenset({_P.MEDIA_ERASE, _P.ERASURE_REQUEST, _P.ERASURE_READ})
 
 GRANTS: Final[dict[Role, frozenset[Permission]]] = {
@@ -74,7 +77,7 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
     | _ANSWERS
     | _ERASES
     | {_P.PEOPLE_READ, _P.MEDIA_EXPORT}
-    | {_P.RETENTION_READ, _P.HOLDS_READ},
+    | _SEES_KEPT,
     Role.ADMIN: _SIGNED_IN
     | _READS
     | _ANSWERS

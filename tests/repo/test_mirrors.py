@@ -82,6 +82,7 @@ HELD_BY = {
     "vault/rights/due.py": "tests/vault/rights/test_keeper.py",
     "vault/rights/asked.py": "tests/vault/rights/test_requests.py",
     "vault/rights/holding.py": "tests/vault/rights/test_holds.py",
+    "vault/media/restricting.py": "tests/vault/rights/test_restrictions.py",
     "vault/rights/standing.py": "tests/vault/rights/test_rules.py",
     # An export is one idea: asked for, queued, composed in a child, assembled as a recording is.
     "vault/media/assembling.py": "tests/vault/media/test_finish.py",

@@ -45,6 +45,8 @@ MAY = {
     Permission.RETENTION_MANAGE: {Role.ADMIN, Role.AUDITOR},
     Permission.HOLDS_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.HOLDS_MANAGE: {Role.ADMIN, Role.AUDITOR},
+    Permission.RESTRICTIONS_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
+    Permission.RESTRICTIONS_MANAGE: {Role.ADMIN, Role.AUDITOR},
     Permission.LEDGER_READ: {Role.ADMIN, Role.AUDITOR},
     Permission.PEOPLE_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.PEOPLE_MANAGE: {Role.ADMIN},

@@ -18,6 +18,7 @@ from vault.errors import ErasedError, KeyForgottenError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.restricting import call_is_restricted, refusal
 from vault.model import CallState, ConsentChoice, Id, MediaState, is_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 
@@ -118,12 +119,15 @@ class History:
     async def open(self, call_id: str, *, by: Principal) -> Dossier:
         """Open one call: who called, what was written and noted. The look is in the ledger before the answer.
 
-        Raises ErasedError for one that has been erased.
+        Raises ErasedError for one that has been erased, RestrictedError for one that is restricted.
         """
         require(by, Permission.CALL_PERSONAL)
         row = await self._row(call_id, by)
         if row.erased_at is not None:
             raise ErasedError("this call has been erased")
+        async with self._database.read() as connection:
+            if (await connection.execute(select(call_is_restricted(row.id)))).scalar_one():
+                raise refusal()
         viewed = Entry(
             EntryType.CALL_VIEWED,
             tenant_id=row.tenant_id,

@@ -1,4 +1,4 @@
-"""How long things are kept, and what keeps them: a tenant's rules, legal holds."""
+"""How long things are kept, and what keeps them: a tenant's rules, legal holds, restrictions."""
 
 from typing import Final
 
@@ -44,4 +44,22 @@ holds: Final = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+)
+
+restrictions: Final = Table(
+    "restrictions",  # Art. 18 GDPR: while one lasts, what it covers is neither opened nor erased
+    metadata,
+    identifier(),
+    tenant(),
+    reference("call_id", "calls.id"),
+    Column("media_id", String(ID_LENGTH), nullable=True),  # none: the whole call
+    Column("ground", String(30), nullable=False),  # vault.model.RestrictionGround
+    Column("subject", String(10), nullable=False),  # vault.model.RestrictionSubject
+    Column("sealed", LargeBinary, nullable=True),  # the reason, under the call's key
+    Column("placed_by", String(ID_LENGTH), nullable=False),
+    Column("placed_at", Moment, nullable=False),
+    Column("lifted_by", String(ID_LENGTH), nullable=True),
+    Column("lifted_at", Moment, nullable=True),
+    Index(None, "call_id"),
+    Index(None, "tenant_id", "id"),
 )

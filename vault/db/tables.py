@@ -26,7 +26,7 @@ from vault.db.columns import identifier as _id
 from vault.db.columns import reference as _ref
 from vault.db.columns import tenant as _tenant
 from vault.db.export_tables import export_sources, exports
-from vault.db.keeping_tables import holds, retention_rules
+from vault.db.keeping_tables import holds, restrictions, retention_rules
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
 from vault.db.line_tables import leg_quality
 from vault.db.replica_tables import replica_debts
@@ -47,6 +47,7 @@ __all__ = [
     "metadata",
     "own_links",
     "replica_debts",
+    "restrictions",
     "retention_rules",
     "team_members",
     "teams",
@@ -367,6 +368,7 @@ media: Final = Table(
     Column("fragments", Integer, nullable=True),  # how many were cut up to the last end of a leg
     Column("end_reason", String(40), nullable=True),
     Column("retain_until", Moment, nullable=False),
+    Column("restricted_at", Moment, nullable=True),  # while it is: neither opened nor erased
     Column("erased_at", Moment, nullable=True),
     Index(None, "tenant_id", "created_at", "id"),
     Index(None, "call_id"),

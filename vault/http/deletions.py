@@ -5,7 +5,7 @@ from typing import Final, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from vault.calls.visitors import Field as VisitorField
-from vault.errors import ConflictError, ErasedError, NotFoundError
+from vault.errors import ConflictError, ErasedError, NotFoundError, RestrictedError
 from vault.http.ask import Answer, Ask
 from vault.http.paging import next_link, scope_of
 from vault.http.route import Route
@@ -164,7 +164,7 @@ ROUTES: Final = (
         body=DeletionIn,
         creates=True,
         responses={202: DeletionOut},
-        errors=(NotFoundError, ErasedError, ConflictError),
+        errors=(NotFoundError, ErasedError, ConflictError, RestrictedError),
     ),
     Route(
         method="GET",

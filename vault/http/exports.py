@@ -4,7 +4,14 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from vault.errors import ConflictError, DependencyError, ErasedError, NotFoundError, TooManyRequestsError
+from vault.errors import (
+    ConflictError,
+    DependencyError,
+    ErasedError,
+    NotFoundError,
+    RestrictedError,
+    TooManyRequestsError,
+)
 from vault.http.ask import Answer, Ask
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out
@@ -202,7 +209,7 @@ ROUTES: Final = (
         body=ExportIn,
         creates=True,
         responses={202: ExportOut},
-        errors=(NotFoundError, ErasedError, ConflictError, TooManyRequestsError),
+        errors=(NotFoundError, ErasedError, ConflictError, RestrictedError, TooManyRequestsError),
     ),
     Route(
         method="GET",

@@ -8,7 +8,7 @@ from pydantic import Field as Member
 from vault.calls.history import CallFilter, Dossier, Outcome, PastCall
 from vault.calls.visitors import Field
 from vault.clock import from_text, to_text
-from vault.errors import ErasedError, NotFoundError
+from vault.errors import ErasedError, NotFoundError, RestrictedError
 from vault.http.ask import Answer, Ask
 from vault.http.calls import TakerOut
 from vault.http.chat import MessageOut, name_of, present_messages
@@ -235,6 +235,6 @@ ROUTES: Final = (
         summary="Open a call: who called, what was written and noted.",
         tag="history",
         responses={200: DossierOut},
-        errors=(NotFoundError, ErasedError),
+        errors=(NotFoundError, ErasedError, RestrictedError),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from vault.clock import from_text, to_text
-from vault.errors import ConflictError, ErasedError, NotFoundError
+from vault.errors import ConflictError, ErasedError, NotFoundError, RestrictedError
 from vault.http.ask import Answer, Ask
 from vault.http.deletions import DeletionOut, present_deletion
 from vault.http.paging import next_link, scope_of
@@ -71,6 +71,7 @@ class MediaOut(Out):
     has: list[Part]
     recovered: bool
     retain_until: Moment
+    restricted_at: Moment | None
     erased_at: Moment | None
     deletion_request_id: str | None
     irrecoverable_by: Moment
@@ -283,6 +284,7 @@ def _present(ask: Ask[Any, Any], item: MediaItem) -> MediaOut:
         has=list(item.parts),
         recovered=item.recovered,
         retain_until=item.retain_until,
+        restricted_at=item.restricted_at,
         erased_at=item.erased_at,
         deletion_request_id=item.deletion_request_id,
         irrecoverable_by=(item.erased_at or ask.services.clock.now()) + backups,
@@ -331,7 +333,7 @@ ROUTES: Final = (
         body=LinkIn,
         creates=True,
         responses={201: LinkOut},
-        errors=(NotFoundError, ErasedError, ConflictError),
+        errors=(NotFoundError, ErasedError, ConflictError, RestrictedError),
     ),
     Route(
         method="DELETE",
@@ -352,6 +354,6 @@ ROUTES: Final = (
         tag="media",
         query=EraseQuery,
         responses={202: DeletionOut},
-        errors=(NotFoundError, ErasedError),
+        errors=(NotFoundError, ErasedError, RestrictedError),
     ),
 )

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from vault.errors import ErasedError, LinkDeadError, NotFoundError, RangeError, VaultError
+from vault.errors import ErasedError, LinkDeadError, NotFoundError, RangeError, RestrictedError, VaultError
 from vault.http.ask import Ask
 from vault.http.route import Route
 from vault.media.links import Grant
@@ -206,7 +206,7 @@ ROUTES: Final = (
         summary="A part of a media item, through a link.",
         tag="media",
         responses={200: None, 206: None},
-        errors=(LinkDeadError, ErasedError, RangeError, NotFoundError),
+        errors=(LinkDeadError, ErasedError, RestrictedError, RangeError, NotFoundError),
         patterns={"link": "[A-Za-z0-9_-]{22}", "file": "|".join(name.replace(".", r"\.") for name in FILES)},
     ),
 )

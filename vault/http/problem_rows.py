@@ -108,6 +108,14 @@ PROBLEMS: Final[dict[str, Row]] = {
         ("Not found", "Introuvable"),
         ("There is no such thing here.", "Rien de tel ici."),
     ),
+    "restricted": _row(
+        409,
+        ("Processing restricted", "Traitement limité"),
+        (
+            "It is kept, and neither opened nor erased, until the restriction is lifted (Art. 18 GDPR).",
+            "Conservé, ni ouvert ni effacé, jusqu’à la levée de la limitation (art. 18 RGPD).",
+        ),
+    ),
     "second_person": _row(
         409,
         ("It takes a second person", "Il faut une seconde personne"),

@@ -52,6 +52,7 @@ PATH_IDS: Final = {
     "media_id": "rec",
     "pause_id": "pau",
     "person_id": "per",
+    "restriction_id": "rst",
     "session_id": "ses",
     "team_id": "team",
 }

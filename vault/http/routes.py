@@ -44,6 +44,7 @@ from vault.http import (
     playback,
     portal,
     quality,
+    restrictions,
     retention,
     ringing,
     sessions,
@@ -84,6 +85,7 @@ ROUTES: Final = RouteTable(
         *deletions.ROUTES,
         *retention.ROUTES,
         *holds.ROUTES,
+        *restrictions.ROUTES,
         *ledger.ROUTES,
     )
 )

@@ -84,6 +84,8 @@ class EntryType(StrEnum):
     HOLD_RELEASE_ASKED = "hold.release_asked"
     HOLD_RELEASED = "hold.released"
     HOLD_EXPIRED = "hold.expired"
+    RESTRICTION_PLACED = "restriction.placed"
+    RESTRICTION_LIFTED = "restriction.lifted"
     OBJECT_SHREDDED = "object.shredded"
     EPOCH_DESTROYED = "epoch.destroyed"
 

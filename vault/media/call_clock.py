@@ -15,7 +15,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.tables import legs, media
-from vault.errors import ErasedError, KeyForgottenError, NotFoundError
+from vault.errors import ErasedError, KeyForgottenError, NotFoundError, RestrictedError
 from vault.media.reading import Reader
 from vault.model import ItemKind, LegKind, MediaState, Part, Role
 
@@ -96,7 +96,7 @@ async def recordings_of(connection: AsyncConnection, call_id: str) -> Sequence[R
 
 
 async def manifests_of(rows: Sequence[Row[Any]], reader: Reader) -> dict[str, dict[str, Any]]:
-    """Open the manifests of the recordings that are ready; one that is erased meanwhile is left out."""
+    """Open the manifests of the recordings that are ready and not restricted; one that goes is left out."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row.state != MediaState.READY:
@@ -104,7 +104,7 @@ async def manifests_of(rows: Sequence[Row[Any]], reader: Reader) -> dict[str, di
         try:
             stored = await reader.part(row.id, Part.MANIFEST)
             found[row.id] = json.loads(await reader.read(stored))
-        except (ErasedError, KeyForgottenError, NotFoundError):
+        except (ErasedError, KeyForgottenError, NotFoundError, RestrictedError):
             continue
     return found
 

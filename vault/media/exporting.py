@@ -33,6 +33,7 @@ from vault.errors import (
     ExportFailedError,
     KeyForgottenError,
     NothingCapturedError,
+    RestrictedError,
     TamperedError,
 )
 from vault.keys.store import KeyStore
@@ -190,7 +191,7 @@ class Exporting:
                     return b""
                 async with aclosing(self._reader.stream(stored, position, stop)) as blocks:
                     content = b"".join([bytes(block) async for block in blocks])
-            except (ErasedError, KeyForgottenError) as cause:
+            except (ErasedError, KeyForgottenError, RestrictedError) as cause:
                 raise ExportFailedError(ExportFailure.SOURCE_GONE) from cause
             position = stop
             return content
@@ -279,12 +280,16 @@ class Exporting:
             now = self._clock.now()
             # Locked in the order in which an erasure locks: it waits for this, or has won already.
             ids = sorted([row.id, *(one.row.id for one in clock.placed)])
-            locked = select(media.c.id, media.c.state).where(media.c.id.in_(ids)).order_by(media.c.id)
-            states = {
-                one.id: MediaState(one.state) for one in await connection.execute(locked.with_for_update())
-            }
+            locked = (
+                select(media.c.id, media.c.state, media.c.restricted_at)
+                .where(media.c.id.in_(ids))
+                .order_by(media.c.id)
+            )
+            found = (await connection.execute(locked.with_for_update())).all()
+            states = {one.id: MediaState(one.state) for one in found}
             own = states.pop(row.id)
-            if any(state is not MediaState.READY for state in states.values()):
+            is_restricted = any(one.restricted_at is not None for one in found)
+            if is_restricted or any(state is not MediaState.READY for state in states.values()):
                 raise ExportFailedError(ExportFailure.SOURCE_GONE)
             if own is not MediaState.FINISHING:
                 raise KeyForgottenError("the export is being erased")

@@ -20,6 +20,7 @@ from vault.errors import ConflictError, ErasedError, NotFoundError, TooManyReque
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.restricting import refusal
 from vault.media.retention import days_of
 from vault.model import (
     ExportFailure,
@@ -182,6 +183,8 @@ class Exports:
         if await _is_running(connection, call_id):
             raise ConflictError("the call is still running; ask again when it has ended")
         kept = [row for row in rows if row.state == MediaState.READY]
+        if any(row.restricted_at is not None for row in kept):
+            raise refusal()
         if not kept:
             raise ConflictError("nothing is kept of this call that could be exported")
         await self._require_room(connection, call_id, format_, by)

@@ -38,6 +38,7 @@ class MediaItem:
     parts: tuple[Part, ...]
     recovered: bool
     retain_until: datetime
+    restricted_at: datetime | None
     erased_at: datetime | None
     deletion_request_id: Id | None
 
@@ -156,6 +157,7 @@ def _item(row: Row[Any], has: Sequence[Part]) -> MediaItem:
         parts=tuple(sorted(has)),
         recovered=row.recovered,
         retain_until=row.retain_until,
+        restricted_at=row.restricted_at,
         erased_at=row.erased_at,
         deletion_request_id=row.request_id,
     )

@@ -20,6 +20,7 @@ from vault.db.tables import links, media
 from vault.errors import ConflictError, ErasedError, LinkDeadError, NotFoundError
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.restricting import refusal
 from vault.model import Id, MediaState, is_id, new_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 
@@ -27,7 +28,7 @@ COUNTED_LINKS: Final = 10_000  # further uses are counted in memory for so many 
 PATH_BYTES: Final = 16  # 128 bits from the system's generator (ASVS 11.5.1)
 # Made once: a player asks dozens of times, and building the statements costs as much as running them.
 _LINK: Final = (
-    select(links, media.c.state)
+    select(links, media.c.state, media.c.restricted_at)
     .join(media, media.c.id == links.c.media_id)
     .where(links.c.path_hash == bindparam("path_hash"))
 )
@@ -72,7 +73,7 @@ class Links:
     async def make(self, media_id: str, purpose: str, *, by: Principal) -> MadeLink:
         """Make a link for the principal; the purpose is sealed in the ledger beside the entry.
 
-        Raises NotFoundError, ErasedError, ConflictError (not ready), ForbiddenError.
+        Raises NotFoundError, ErasedError, RestrictedError, ConflictError (not ready), ForbiddenError.
         """
         require(by, Permission.MEDIA_PLAY)
         path = base64.urlsafe_b64encode(secrets.token_bytes(PATH_BYTES)).decode("ascii").rstrip("=")
@@ -137,9 +138,9 @@ class Links:
                 await self._ledger.append(connection, ready)
 
     async def alive(self, grant: Grant) -> bool:
-        """Tell whether a link that is being played may go on: not expired, not revoked, media not erased."""
+        """Tell whether a link that is being played may go on: not expired, not revoked, media as it was."""
         query = (
-            select(links.c.expires_at, links.c.revoked_at, media.c.state)
+            select(links.c.expires_at, links.c.revoked_at, media.c.state, media.c.restricted_at)
             .join(media, media.c.id == links.c.media_id)
             .where(links.c.id == grant.link_id)
         )
@@ -150,6 +151,7 @@ class Links:
             and row.revoked_at is None
             and row.expires_at > self._clock.now()
             and row.state == MediaState.READY
+            and row.restricted_at is None
         )
 
     async def revoke(self, link_id: str, *, by: Principal) -> None:
@@ -215,6 +217,8 @@ class Links:
         require(by, Permission.MEDIA_PLAY)
         if row.state in {MediaState.ERASING, MediaState.ERASED}:
             raise ErasedError("this recording has been erased")
+        if row.restricted_at is not None:
+            raise refusal()
         if row.revoked_at is not None or row.expires_at <= self._clock.now():
             raise LinkDeadError("this link does not open anything for you; make a new one")
         return Grant(row.id, row.tenant_id, row.media_id, row.expires_at), row.uses > 0
@@ -239,6 +243,8 @@ async def _close(connection: AsyncConnection, row: Row[Any]) -> bool:
 def _require_ready(row: Row[Any]) -> None:
     if row.state in {MediaState.ERASING, MediaState.ERASED}:
         raise ErasedError("this recording has been erased")
+    if row.restricted_at is not None:
+        raise refusal()
     if row.state != MediaState.READY:
         raise ConflictError("this recording is not ready to be played")
 

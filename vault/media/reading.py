@@ -26,6 +26,7 @@ from vault.errors import (
 from vault.keys.store import KeyStore
 from vault.media.opening import Opening
 from vault.media.places import part_associated
+from vault.media.restricting import refusal
 from vault.model import Id, MediaState, Part
 
 HEADER_BYTES: Final = 40
@@ -33,7 +34,7 @@ HEADERS_KEPT: Final = 1_000  # stream headers are public; keeping them saves a s
 
 # Made once: a player asks dozens of times, and building the statement costs as much as running it.
 _PART: Final = (
-    select(parts, media.c.tenant_id, media.c.state)
+    select(parts, media.c.tenant_id, media.c.state, media.c.restricted_at)
     .select_from(media)
     .outerjoin(
         parts,
@@ -74,13 +75,18 @@ class Reader:
         self._bound: OrderedDict[tuple[str, int], int] = OrderedDict()
 
     async def part(self, media_id: str, part: Part) -> StoredPart:
-        """Find a part; raises NotFoundError, ErasedError, ConflictError (not ready), TamperedError."""
+        """Find a part.
+
+        Raises NotFoundError, ErasedError, RestrictedError, ConflictError (not ready), TamperedError.
+        """
         async with self._database.read() as connection:
             row = (await connection.execute(_PART, {"media_id": media_id, "part": part.value})).first()
         if row is None:
             raise NotFoundError("there is no such thing here")
         if row.state in {MediaState.ERASING, MediaState.ERASED}:
             raise ErasedError("this recording has been erased")
+        if row.restricted_at is not None:
+            raise refusal()
         if row.state != MediaState.READY:
             raise ConflictError("this recording is not ready to be played")
         if row.object_key is None:

@@ -7,7 +7,18 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls.visitors import Field
-from vault.db.tables import call_indexes, calls, holds, invitations, links, media, messages, notes, parts
+from vault.db.tables import (
+    call_indexes,
+    calls,
+    holds,
+    invitations,
+    links,
+    media,
+    messages,
+    notes,
+    parts,
+    restrictions,
+)
 from vault.model import Id, ItemKind
 
 IDS_AT_ONCE: Final = 500  # names in one statement
@@ -23,6 +34,7 @@ EMPTIED: Final = (
     "notes",
     "invitations",
     "holds",
+    "restrictions",
 )
 
 
@@ -59,8 +71,9 @@ async def forget_rows(connection: AsyncConnection, row: Row[Any]) -> None:
         case _:
             for table in (call_indexes, messages, notes):
                 await connection.execute(delete(table).where(table.c.call_id == row.object_id))
-            of_call = update(holds).where(holds.c.call_id == row.object_id)
-            await connection.execute(of_call.values(sealed=None))
+            for table in (holds, restrictions):
+                of_call = update(table).where(table.c.call_id == row.object_id)
+                await connection.execute(of_call.values(sealed=None))
             await connection.execute(
                 update(calls).where(calls.c.id == row.object_id).values(personal=None, chat_id=None)
             )

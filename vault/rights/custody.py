@@ -8,6 +8,7 @@ from vault.keys.blobs import Blobs
 from vault.ledger.log import Ledger
 from vault.rights.due import Dues
 from vault.rights.holds import Holds
+from vault.rights.restrictions import Restrictions
 from vault.rights.rules import Rules
 from vault.rights.standing import Standings
 from vault.settings import Settings
@@ -21,6 +22,7 @@ class Custody:
     dues: Dues
     standings: Standings
     holds: Holds
+    restrictions: Restrictions
 
 
 def make_custody(
@@ -32,4 +34,5 @@ def make_custody(
         dues=Dues(database),
         standings=Standings(database, rules, clock),
         holds=Holds(database, blobs, ledger, clock),
+        restrictions=Restrictions(database, blobs, ledger, clock),
     )

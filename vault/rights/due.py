@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Select, cast, func, literal, select, type_coe
 
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, erasures, media, notes
+from vault.media.restricting import call_is_restricted
 from vault.model import Id, MediaState
 from vault.rights.holding import held
 
@@ -38,7 +39,12 @@ def media_over(now: datetime) -> Select[Any]:
     """Select media whose time is over; what cannot be finished too."""
     return (
         select(media.c.tenant_id, media.c.kind, media.c.id)
-        .where(media.c.retain_until < now, media.c.state.in_(ENDED), ~held(media.c.call_id, media.c.id))
+        .where(
+            media.c.retain_until < now,
+            media.c.state.in_(ENDED),
+            ~held(media.c.call_id, media.c.id),
+            media.c.restricted_at.is_(None),
+        )
         .order_by(media.c.retain_until)
     )
 
@@ -62,6 +68,7 @@ def calls_over(now: datetime) -> Select[Any]:
             ~kept.exists(),
             ~asked.exists(),
             ~held(calls.c.id, calls.c.id),
+            ~call_is_restricted(calls.c.id),
         )
         .order_by(calls.c.id)
     )
@@ -72,6 +79,11 @@ def notes_over(now: datetime) -> Select[Any]:
     asked = select(erasures.c.object_id).where(erasures.c.object_id == notes.c.id).exists()
     return (
         select(notes.c.tenant_id, literal("note").label("kind"), notes.c.id)
-        .where(notes.c.retain_until < now, ~asked, ~held(notes.c.call_id, notes.c.id))
+        .where(
+            notes.c.retain_until < now,
+            ~asked,
+            ~held(notes.c.call_id, notes.c.id),
+            ~call_is_restricted(notes.c.call_id),
+        )
         .order_by(notes.c.retain_until)
     )

@@ -51,6 +51,7 @@ from vault.rights.belongings import (
     invitations_of_visitor,
 )
 from vault.rights.erasure import key_evidence
+from vault.rights.restrictions import admit
 
 SYSTEM: Final = Id("system")
 IDENTIFYING: Final = frozenset({Field.REFERENCE, Field.EMAIL, Field.PHONE})
@@ -246,6 +247,7 @@ class DeletionRequests:
             written = insert(deletion_requests).returning(deletion_requests)
             row = (await connection.execute(written, asking)).one()
             of = await calls_of(connection, fresh)
+            entries += await admit(connection, of, reason, self._clock.now(), by)
             for kind, object_id in fresh:
                 entries += await self._take_out_of_reach(connection, kind, tenant_id, object_id)
                 await connection.execute(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
@@ -14,6 +14,7 @@ from vault.db.engine import Database
 from vault.db.tables import buttons, calls, erasures, media, notes
 from vault.errors import NotFoundError
 from vault.media.library import is_media_id
+from vault.media.restricting import call_is_restricted
 from vault.model import ErasureState, Id, ItemKind, MediaState, RuleKind, is_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.holding import held_until
@@ -29,6 +30,7 @@ class Stays(StrEnum):
     WITHIN_TIME = "within_time"
     DUE = "due"  # its time is over: it goes with the next look
     WITH_RECORDINGS = "with_recordings"  # its own time is over, a recording of the call is still kept
+    RESTRICTED = "restricted"  # Art. 18 GDPR: neither opened nor erased, whatever its time
     HELD = "held"  # a legal hold keeps it, whatever its time
     BEING_ERASED = "being_erased"
     ERASED = "erased"
@@ -94,10 +96,17 @@ class Standings:
         """Add what keeps a thing beyond its time."""
         if one.why is Stays.ERASED:
             return one
-        until = (await connection.execute(select(held_until(call_id, one.object_id)))).scalar_one()
-        if until is None:
-            return one
-        return replace(one, why=Stays.HELD, held_until=until, until=max(until, one.until or until))
+        restricted, until = (
+            await connection.execute(
+                select(
+                    or_(call_is_restricted(call_id), _is_restricted(one.object_id)),
+                    held_until(call_id, one.object_id),
+                )
+            )
+        ).one()
+        if until is not None:
+            one = replace(one, why=Stays.HELD, held_until=until, until=max(until, one.until or until))
+        return replace(one, why=Stays.RESTRICTED, until=None) if restricted else one
 
     async def _media(self, connection: AsyncConnection, row: Row[Any]) -> Standing:
         kind = RuleKind.EXPORT if row.kind == ItemKind.EXPORT else RuleKind.RECORDING
@@ -141,3 +150,8 @@ async def _is_asked(connection: AsyncConnection, object_id: str) -> bool:
         erasures.c.object_id == object_id, erasures.c.state != ErasureState.COMPLETE.value
     )
     return (await connection.execute(query)).first() is not None
+
+
+def _is_restricted(object_id: str) -> ColumnElement[bool]:
+    query = select(media.c.id).where(media.c.id == object_id, media.c.restricted_at.is_not(None))
+    return query.exists()

@@ -26,9 +26,18 @@ from vault.calls.visitors import Visitor
 from vault.http.route import PATH_IDS, Route
 from vault.http.routes import ROUTES
 from vault.http.wire import JSON_TYPE
-from vault.model import ErasureReason, ExportFormat, HoldGround, Role, new_id
+from vault.model import (
+    ErasureReason,
+    ExportFormat,
+    HoldGround,
+    RestrictionGround,
+    RestrictionSubject,
+    Role,
+    new_id,
+)
 from vault.policy import GRANTS, Permission
 from vault.rights.holds import NewHold
+from vault.rights.restrictions import NewRestriction
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -93,6 +102,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "media_id": recorded.id,
                 "pause_id": pause.id,
                 "person_id": house.people["b", Role.AGENT].id,
+                "restriction_id": await _restriction(house),
                 "team_id": (await house.rooms.teams.create("Theirs", by=admin)).id,
             },
             etag=publisher.etag,
@@ -107,6 +117,13 @@ async def _hold(house: House, media_id: str) -> str:
     until = house.rooms.clock.now() + timedelta(days=1)
     new = NewHold(media_id, HoldGround.LEGAL_CLAIM, "a claim", until)
     return (await house.rooms.custody.holds.place(new, by=house.by(Role.ADMIN, "b"))).id
+
+
+async def _restriction(house: House) -> str:
+    new = NewRestriction(
+        (await record(house, "b")).id, RestrictionGround.OBJECTION, RestrictionSubject.VISITOR, "an objection"
+    )
+    return (await house.rooms.custody.restrictions.place(new, by=house.by(Role.ADMIN, "b"))).id
 
 
 async def _invitation(house: House, button_id: str) -> str:

@@ -392,6 +392,8 @@ export default {
   "event.hold.release_asked": "Release of a hold asked for",
   "event.hold.released": "Legal hold released",
   "event.hold.expired": "Legal hold expired",
+  "event.restriction.placed": "Processing restricted",
+  "event.restriction.lifted": "Restriction lifted",
   "event.object.shredded": "Erased",
 
   "erase.title": "Erase",

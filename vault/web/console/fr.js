@@ -392,6 +392,8 @@ export default {
   "event.hold.release_asked": "Levée d’un gel demandée",
   "event.hold.released": "Gel légal levé",
   "event.hold.expired": "Gel légal expiré",
+  "event.restriction.placed": "Traitement limité",
+  "event.restriction.lifted": "Limitation levée",
   "event.object.shredded": "Effacé",
 
   "erase.title": "Effacer",

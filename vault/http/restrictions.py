@@ -1,0 +1,141 @@
+"""Restriction of processing (Art. 18 GDPR): ``/v1/restrictions``."""
+
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from vault.errors import ConflictError, ErasedError, NotFoundError
+from vault.http.ask import Answer, Ask
+from vault.http.holds import OBJECT_ID
+from vault.http.paging import next_link, scope_of
+from vault.http.route import Route
+from vault.http.wire import In, Moment, Out, PageQuery, Text
+from vault.model import RestrictionGround, RestrictionSubject
+from vault.policy import Permission
+from vault.rights.restrictions import NewRestriction, Restriction
+
+
+class RestrictionIn(In):
+    """What is to be restricted, on what ground, for whom. The reason is sealed under the call's key."""
+
+    object_id: str = Field(pattern=OBJECT_ID, description="A media item, or a whole call.")
+    ground: RestrictionGround
+    subject: RestrictionSubject = Field(description="For whom: only the visitor's own act lifts theirs.")
+    reason: Text = Field(min_length=3, max_length=1_000)
+
+
+class LiftIn(In):
+    """That the person concerned has been told before (Art. 18(3))."""
+
+    subject_informed: Literal[True]
+
+
+class RestrictionOut(Out):
+    """A restriction. ``reason`` is null once the call is erased."""
+
+    id: str
+    call_id: str
+    media_id: str | None
+    ground: RestrictionGround
+    subject: RestrictionSubject
+    reason: str | None
+    placed_by: str
+    placed_at: Moment
+    lifted_by: str | None
+    lifted_at: Moment | None
+
+
+class RestrictionPage(Out):
+    """One page of restrictions, newest first."""
+
+    items: list[RestrictionOut]
+    next_cursor: str | None
+
+
+async def place(ask: Ask[RestrictionIn, None]) -> Answer:
+    """Restrict something."""
+    asked = ask.body
+    new = NewRestriction(asked.object_id, asked.ground, asked.subject, asked.reason)
+    made = await ask.services.custody.restrictions.place(new, by=ask.principal)
+    return Answer(status=201, body=present(made), headers={"Location": f"/v1/restrictions/{made.id}"})
+
+
+async def list_restrictions(ask: Ask[None, PageQuery]) -> Answer:
+    """List restrictions, newest first."""
+    scope = scope_of("restrictions", ask.principal.tenant_id, ask.query)
+    before = str(ask.services.cursors.read(scope, ask.query.cursor)[0]) if ask.query.cursor else None
+    found = await ask.services.custody.restrictions.list(
+        by=ask.principal, before=before, limit=ask.query.limit + 1
+    )
+    shown = found[: ask.query.limit]
+    cursor = ask.services.cursors.write(scope, [shown[-1].id]) if len(found) > len(shown) else None
+    return Answer(
+        body=RestrictionPage(items=[present(one) for one in shown], next_cursor=cursor),
+        headers=next_link(ask, cursor),
+    )
+
+
+async def show(ask: Ask[None, None]) -> Answer:
+    """Show a restriction."""
+    found = await ask.services.custody.restrictions.get(ask.path["restriction_id"], by=ask.principal)
+    return Answer(body=present(found))
+
+
+async def lift(ask: Ask[LiftIn, None]) -> Answer:
+    """Lift a restriction."""
+    lifted = await ask.services.custody.restrictions.lift(ask.path["restriction_id"], by=ask.principal)
+    return Answer(body=present(lifted))
+
+
+def present(one: Restriction) -> RestrictionOut:
+    """Show a restriction as the wire has it."""
+    told: dict[str, Any] = {name: getattr(one, name) for name in RestrictionOut.model_fields}
+    return RestrictionOut(**told)
+
+
+_ONE: Final = "/v1/restrictions/{restriction_id}"
+ROUTES: Final = (
+    Route(
+        method="POST",
+        path="/v1/restrictions",
+        handler=place,
+        needs=Permission.RESTRICTIONS_MANAGE,
+        summary="Restrict the processing of a media item or a call (Art. 18 GDPR).",
+        tag="restrictions",
+        body=RestrictionIn,
+        creates=True,
+        responses={201: RestrictionOut},
+        errors=(NotFoundError, ErasedError, ConflictError),
+    ),
+    Route(
+        method="GET",
+        path="/v1/restrictions",
+        handler=list_restrictions,
+        needs=Permission.RESTRICTIONS_READ,
+        summary="List restrictions.",
+        tag="restrictions",
+        query=PageQuery,
+        responses={200: RestrictionPage},
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        handler=show,
+        needs=Permission.RESTRICTIONS_READ,
+        summary="Show a restriction.",
+        tag="restrictions",
+        responses={200: RestrictionOut},
+        errors=(NotFoundError,),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ONE}/lifting",
+        handler=lift,
+        needs=Permission.RESTRICTIONS_MANAGE,
+        summary="Lift a restriction, after the person concerned was told.",
+        tag="restrictions",
+        body=LiftIn,
+        responses={200: RestrictionOut},
+        errors=(NotFoundError, ConflictError),
+    ),
+)
