@@ -286,7 +286,12 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
 
     health = Health(
         version=__version__,
-        checks={"database": rooms.database.ping, "keys": rooms.keys.ping, "storage": check_store},
+        checks={
+            "database": rooms.database.ping,
+            "keys": rooms.keys.ping,
+            "key_provider": rooms.key_watch.check,
+            "storage": check_store,
+        },
     )
     return Services(
         **_shared(rooms, Services),
@@ -300,6 +305,9 @@ def _count(rooms: Rooms, metrics: Metrics) -> None:
     rooms.ledger.watch(Happenings(metrics.registry).count)
     count_replicas(rooms.store, metrics.registry)
     count_stock(rooms.inventory, metrics.registry)
+    metrics.watch(
+        "key_provider_usable", "1 while the epoch keys can be used.", lambda: rooms.key_watch.is_usable
+    )
     metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
     rooms.qualities.watch(LineMetrics(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
@@ -336,6 +344,7 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         "keeper": rooms.keeper.run,
         "control": rooms.control.run,
         "backups": rooms.backups.run,
+        "key provider": rooms.key_watch.run,
         "turn": rooms.turn.run,
         "links": lambda: _close_links(rooms.links),
         "load": rooms.load.run,

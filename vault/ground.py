@@ -39,6 +39,7 @@ from vault.keys.file_provider import FileKeyProvider
 from vault.keys.private_file import read_private
 from vault.keys.provider import KeyProvider
 from vault.keys.store import KeyStore
+from vault.keys.watch import ProviderWatch
 from vault.keyservice.awskms import AwsKmsKeyProvider, KmsSettings
 from vault.keyservice.openbao import OpenBaoKeyProvider, TransitSettings
 from vault.ledger.checkpoints import Checkpoints
@@ -76,6 +77,7 @@ class Ground:
     database: Database
     key_database: Database
     keys: KeyStore
+    key_watch: ProviderWatch
     blobs: Blobs
     store: ReplicatedStore
     ledger: Ledger
@@ -328,6 +330,7 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
             database=database,
             key_database=key_database,
             keys=keys,
+            key_watch=ProviderWatch(keys),
             blobs=blobs,
             store=store,
             ledger=ledger,

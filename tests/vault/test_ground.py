@@ -12,7 +12,7 @@ from tests.vault.http.house import settings_in
 from tests.vault.keys.custodies import KmsCustody, TokenCustody, TransitCustody
 from tests.vault.keyservice.conftest import bao, moto_kms
 from vault.app import open_rooms
-from vault.errors import KeyProviderError
+from vault.errors import ConfigurationError, KeyProviderError
 from vault.settings import Settings
 
 __all__ = ["bao", "moto_kms"]
@@ -62,6 +62,18 @@ async def test_what_was_sealed_opens_after_a_restart(
         assert rooms.keys.assurance == WORTH[provider]
     async with open_rooms(settings) as rooms:
         assert await rooms.blobs.index(tenant_id=tenant, text="customer-1") == expected
+
+
+async def test_keys_are_not_looked_for_at_another_holder(tmp_path: Path) -> None:
+    """A changed setting would find no key and say that all are lost: the start says what happened instead."""
+    settings = settings_in(tmp_path)
+    async with open_rooms(settings):
+        pass
+    told = settings.model_dump() | pkcs11_settings(tmp_path)
+    told["keys"] = told["keys"] | {"provider": "pkcs11"}
+    with pytest.raises(ConfigurationError, match=r"provider file, and keys\.provider says pkcs11"):
+        async with open_rooms(Settings.model_validate(told)):
+            pass
 
 
 async def test_a_holder_that_is_away_stops_the_start(tmp_path: Path) -> None:

@@ -59,8 +59,18 @@ class Epochs:
         self._clock = clock
 
     async def start(self) -> None:
-        """Make the first epoch where there is none; the provider's key is there before its row."""
+        """Make the first epoch where there is none; the provider's key is there before its row.
+
+        Raises ConfigurationError where the keys in use lie with another provider than the one that is set.
+        """
         async with self._database.read() as connection:
+            query = select(epochs.c.provider).where(epochs.c.state != EpochState.DESTROYED.value)
+            others = {*(await connection.execute(query)).scalars()} - {self._provider.name}
+            if others:
+                raise ConfigurationError(
+                    f"the epoch keys lie with the provider {min(others)}, and keys.provider says "
+                    f"{self._provider.name}: set it back; keys do not move between providers"
+                )
             if await _newest(connection):
                 return
         async with self._database.write() as connection:
@@ -78,6 +88,12 @@ class Epochs:
         if epoch is None:
             raise ConfigurationError("the key store has no current epoch; start the program once")
         return int(epoch)
+
+    async def in_use(self) -> Sequence[int]:
+        """Name the epochs that keys are in."""
+        async with self._database.read() as connection:
+            query = select(epochs.c.epoch).where(epochs.c.state.in_(OPEN)).order_by(epochs.c.epoch)
+            return [*(await connection.execute(query)).scalars()]
 
     async def all(self) -> Sequence[Standing]:
         """Tell of every epoch, oldest first."""

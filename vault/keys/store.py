@@ -18,7 +18,7 @@ from vault.db.engine import Database
 from vault.db.key_tables import data_keys
 from vault.errors import KeyForgottenError, KeyProviderError
 from vault.keys.epochs import Epochs, require_open
-from vault.keys.provider import KeyProvider
+from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import committed_stream, context_of, opened
 from vault.keys.tenant_keys import CACHE_S, TenantKeys
 from vault.model import uuid_of
@@ -70,6 +70,16 @@ class KeyStore:
     def drop_epoch(self, epoch: int) -> None:
         """Keep nothing of a destroyed epoch here."""
         self._tenant_keys.drop(epoch)
+
+    def drop_all(self) -> None:
+        """Keep no key in memory: the next use of each asks the provider."""
+        self._tenant_keys.drop_all()
+        self._data_keys.clear()
+
+    async def provider_state(self) -> EpochKeyState:
+        """Ask the provider how the keys in use are: one that is not usable counts for all."""
+        states = [await self._provider.state(epoch) for epoch in await self._epochs.in_use()]
+        return next((state for state in states if state is not EpochKeyState.USABLE), EpochKeyState.USABLE)
 
     async def create_data_key(self, *, tenant_id: str, object_id: str, gen: int = 1) -> DataKey:
         """Make and store a data key; it is durable when this returns.

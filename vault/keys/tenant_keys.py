@@ -13,7 +13,9 @@ from vault.errors import KeyForgottenError
 from vault.keys.provider import KeyProvider
 from vault.model import uuid_of
 
-CACHE_S: Final = 300.0  # a key disabled at its provider is obeyed within five minutes
+# A key disabled at its provider is obeyed within five minutes: a data key may be unwrapped under a tenant key
+# that was about to leave the cache, and then stays for as long again.
+CACHE_S: Final = 150.0
 
 
 class TenantKeys:
@@ -38,6 +40,10 @@ class TenantKeys:
         key = await self._provider.unwrap(epoch, wrapped, context=_context(tenant_id, epoch))
         self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
         return key
+
+    def drop_all(self) -> None:
+        """Keep no key here any longer."""
+        self._cached.clear()
 
     def drop(self, epoch: int) -> None:
         """Keep no key of an epoch here any longer."""

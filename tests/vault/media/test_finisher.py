@@ -10,7 +10,7 @@ from storage.errors import UnavailableError
 from storage.store import ObjectKey
 from tests.vault.calls.studio import until
 from tests.vault.media.workshop import Workshop, scene
-from vault.errors import DependencyError
+from vault.errors import DependencyError, KeyProviderError
 from vault.media import finisher as module
 from vault.media.places import spool_key
 from vault.model import Id, MediaState, new_id
@@ -202,3 +202,38 @@ async def test_a_shutdown_in_the_middle_leaves_it_for_the_next_start(work: Works
         await after.finisher.drained()
     assert await state(after, begun.media_id) is MediaState.READY
     assert not [key for key in await after.objects() if ObjectKey(key).startswith("spool/")]
+
+
+async def test_a_recording_outlives_a_key_provider_that_is_away(
+    work: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on under the data key it holds; its end waits for the provider, and nothing of it is lost.
+
+    Meanwhile nothing begins that would need another key.
+    """
+    monkeypatch.setattr(module, "RETRY_FIRST_S", 0.05)
+    call, ring = await work.consented(), work.ground.root_key
+    begun = await work.begun(call)
+    ring.rename(ring.with_name("away"))
+    work.keys.drop_all()  # as after five minutes
+    await work.spool(begun, SHORT)
+    with pytest.raises(KeyProviderError):
+        await work.keys.create_data_key(tenant_id=work.tenant_id, object_id=new_id("rec"))
+    await work.recordings.end(begun.media_id, reason="peer_left")
+    work.finisher.enqueue(begun.media_id)
+    tried = asyncio.Event()
+    original = work.finish.finish
+
+    async def finish(media_id: Id) -> MediaState:
+        try:
+            return await original(media_id)
+        except KeyProviderError:
+            tried.set()
+            raise
+
+    work.finish.finish = finish  # type: ignore[method-assign]
+    async with running(work), asyncio.timeout(60):
+        await tried.wait()
+        ring.with_name("away").rename(ring)
+        await work.finisher.drained()
+    assert await state(work, begun.media_id) is MediaState.READY
