@@ -61,6 +61,7 @@ from vault.media.recordings import Recordings
 from vault.media.whole_calls import WholeCalls, make_whole_calls
 from vault.rights.custody import Custody, make_custody
 from vault.rights.erasure import Collaborators, Eraser
+from vault.rights.fence import Fence
 from vault.rights.keeper import Keeper
 from vault.rights.portal import Portal, make_portal
 from vault.rights.receipts import Receipts
@@ -104,6 +105,7 @@ class Rooms(Ground):
     keeper: Keeper
     inventory: Inventory
     turn: Turn
+    fence: Fence
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +148,11 @@ def _rooms(ground: Ground) -> Rooms:
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
     custody = make_custody(database, ground.blobs, ledger, clock, ground.settings)
     stops = (live.legs, finisher, whole_calls.exporter)
-    unjoined_s = ground.settings.sessions.visitor_token_s
     invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
     kept = (recordings, calls, custody, links)
-    keeper = Keeper(_eraser(ground, custody, *stops), requests, *kept, clock, unjoined_s=unjoined_s)
+    eraser, unjoined_s = _eraser(ground, custody, *stops), ground.settings.sessions.visitor_token_s
+    keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
@@ -168,6 +170,7 @@ def _rooms(ground: Ground) -> Rooms:
         whole_calls=whole_calls,
         deletion_requests=requests,
         turn=_turn(ground, ends := EpochEnds(database, ledger)),
+        fence=Fence(database, ground.keys, ledger, ground.checkpoints, clock),
         receipts=(receipts := Receipts(requests, ledger, ground.checkpoints, ends)),
         portal=make_portal(database, own_links, requests, receipts),
         custody=custody,
@@ -237,6 +240,7 @@ def _eraser(ground: Ground, custody: Custody, legs: Legs, finisher: Finisher, ex
             ledger=ground.ledger,
             clock=ground.clock,
             stop_capture=stop_capture,
+            publish=ground.checkpoints.publish_now,
             begin=custody.holds.begin,
             irrecoverable_days=ground.settings.keys.irrecoverable_days,
             places=tuple(ground.store.places),
@@ -250,7 +254,8 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
     async with open_rooms(settings, development=development) as rooms:
         metrics = Metrics(version=__version__, clock=rooms.clock)
         services = make_services(rooms, metrics)
-        await rooms.checkpoints.require_continued()
+        if await rooms.fence.let_through():
+            await rooms.keeper.turn()  # what is erased again is erased before the doors open
         await rooms.legs.start()
         await rooms.recovery.find()
         unfinished = await rooms.finisher.recover(resting=rooms.recovery.recordings)

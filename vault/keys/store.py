@@ -5,7 +5,9 @@ and, once finished, the length and digest of what it sealed (docs/FORMAT.md): ch
 not unwrap.
 """
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +25,8 @@ from vault.keys.records import committed_stream, context_of, opened
 from vault.keys.tenant_keys import CACHE_S, TenantKeys
 from vault.model import uuid_of
 
+IDS_AT_ONCE: Final = 500  # names in one statement
+AGAIN_S: Final = 0.2
 CACHE_KEYS: Final = 1_000  # a page of recordings and the calls that run
 
 
@@ -191,6 +195,20 @@ class KeyStore:
         self._forgets += 1
         for cached in [entry for entry in self._data_keys if entry[1] == object_id]:
             del self._data_keys[cached]
+
+    async def forget_all(self, object_ids: Sequence[str]) -> int:
+        """Forget the keys of objects that may have none; tells how many there were, their traces gone too."""
+        there: list[str] = []
+        for start in range(0, len(object_ids), IDS_AT_ONCE):
+            some = object_ids[start : start + IDS_AT_ONCE]
+            query = select(data_keys.c.object_id).where(data_keys.c.object_id.in_(some))
+            async with self._database.read() as connection:
+                there += (await connection.execute(query)).scalars()
+        for object_id in there:
+            await self.forget(object_id=object_id)
+        while there and not await self.traces_gone():  # noqa: ASYNC110  # a reader lets go, and tells nobody
+            await asyncio.sleep(AGAIN_S)
+        return len(there)
 
     async def traces_gone(self) -> bool:
         """Truncate the write-ahead log; False while a reader holds it, then the caller asks again."""

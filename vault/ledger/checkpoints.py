@@ -1,7 +1,7 @@
 """Signed checkpoints: made while entries arrive, kept, and published outside the database."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -17,8 +17,10 @@ from storage.store import ObjectKey, ObjectStore
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import checkpoints
-from vault.errors import LedgerBrokenError, NotFoundError, VaultError
+from vault.errors import DependencyError, LedgerBrokenError, NotFoundError, VaultError
 from vault.ledger import tree
+from vault.ledger.continuing import append_again
+from vault.ledger.outside import Outside
 from vault.ledger.signing import LedgerKeys
 
 log = structlog.get_logger(__name__)
@@ -30,6 +32,8 @@ KEEP_NEWEST: Final = 1_000  # checkpoints of about 4 KiB; of those before, the l
 PRUNE_EVERY_S: Final = 600.0
 DELETED_AT_ONCE: Final = 500  # sizes in one statement
 
+Redo = Callable[[AsyncConnection, Sequence[str]], Awaitable[None]]
+
 
 class Checkpoints:
     """Signs the tree's head, proves entries under it, and leaves the newest head beside the objects."""
@@ -39,6 +43,7 @@ class Checkpoints:
         self._store = store
         self._keys = keys
         self._clock = clock
+        self._outside = Outside(database, store)
         self._published_at_s = float("-inf")
         self._published_size = -1
         self._pruned_at_s = float("-inf")
@@ -48,27 +53,44 @@ class Checkpoints:
         """The signing keys; their public halves are published."""
         return self._keys
 
-    async def require_continued(self) -> None:
+    async def require_continued(self, redo: Redo | None = None) -> int:
         """Hold the ledger against the head left beside the objects; called before anything is signed.
 
-        Raises LedgerBrokenError where the database is older than that head, or another: a restored or a
-        shortened copy must not sign a second history. ``callvault ledger verify`` tells more.
+        A database that is an earlier state of that ledger is given the entries it lacks, from beside the
+        objects, and ``redo(connection, leaves)`` does again what they say, in one transaction with them.
+        Tells how many there were. Raises LedgerBrokenError where the database went another way, or entries
+        are missing outside: nothing signs a second history. ``callvault ledger verify`` tells more.
         """
         try:
             note = (await self._store.read(PUBLISHED, limit_bytes=PUBLISHED_LIMIT_BYTES)).decode()
             head = open_checkpoint(note, self._keys.verifiers)
         except AbsentError:
-            return  # the first start
+            return 0  # the first start
         except (CryptoError, UnicodeDecodeError) as cause:
             raise LedgerBrokenError("the published checkpoint is not signed by this ledger's keys") from cause
         async with self._database.read() as connection:
             size = await tree.size(connection)
             same = size >= head.size and await tree.root(connection, head.size) == head.root
-        if not same:
+        if same:
+            return 0
+        if size >= head.size or redo is None:
             raise LedgerBrokenError(
                 f"the ledger has {size} entries, but one of {head.size} was published: this database was set"
-                " back or changed; restore the newest copy, and run `callvault ledger verify`"
+                " back or changed; run `callvault ledger verify`"
             )
+        missed = await self._outside.between(size, head.size)
+        async with self._database.write() as connection:
+            await tree.lock_for_append(connection)
+            await append_again(connection, size, missed, head)
+            await redo(connection, missed)
+        return len(missed)
+
+    async def publish_now(self) -> None:
+        """See to it that all that is in the ledger lies outside, too; raises DependencyError."""
+        try:
+            await self.publish(await self.newest())
+        except StorageError as cause:
+            raise DependencyError("the store does not take the ledger's entries; try again") from cause
 
     async def latest(self) -> str:
         """Return the newest checkpoint that has been signed: anybody may ask for it, as often as they like.
@@ -164,6 +186,7 @@ class Checkpoints:
         """Leave a checkpoint in the object store, apart from the database it speaks of."""
         size = _size_of(note)
         if size != self._published_size:
+            await self._outside.publish(size)
             await self._store.put(PUBLISHED, note.encode())
             self._published_size = size
         self._published_at_s = self._clock.monotonic()

@@ -32,6 +32,7 @@ class EntryType(StrEnum):
     """Everything the ledger records; docs/API.md repeats the list."""
 
     SYSTEM_STARTED = "system.started"
+    SYSTEM_RESTORED = "system.restored"
     TENANT_CREATED = "tenant.created"
     TENANT_CHANGED = "tenant.changed"
     PERSON_CREATED = "person.created"

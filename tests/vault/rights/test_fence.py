@@ -1,0 +1,148 @@
+"""The restore fence: whatever is set back, main database, key store or both, nothing erased comes back."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from crypto.receipts import verify_receipt
+from storage.filesystem import FilesystemStore
+from storage.store import ObjectKey
+from tests.vault.media.crashes import Crash, Wire
+from tests.vault.media.workshop import Workshop, open_ground, open_workshop
+from vault.db.tables import calls, erasures, leaves, media
+from vault.errors import KeyForgottenError, LedgerBrokenError
+from vault.ledger.leaf import EntryType
+from vault.model import ErasureReason
+from vault.rights.fence import Fence
+
+
+def fence_of(work: Workshop) -> Fence:
+    """The fence before a workshop's doors."""
+    return Fence(work.database, work.keys, work.ledger, work.checkpoints, work.clock)
+
+
+async def copied(work: Workshop, folder: Path) -> Path:
+    """Everything of the vault but its objects, as it is now."""
+    for database in (work.database, work.key_database):
+        await database.forget_traces()
+    await asyncio.to_thread(shutil.copytree, work.ground.folder, folder)
+    return folder
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Workshop]:
+    """A vault whose objects outlive its databases."""
+    store = await FilesystemStore.create(tmp_path / "objects", country="FR")
+    async with open_workshop(tmp_path / "vault", store=store) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def set_back(work: Workshop, copy: Path, folder: Path, *names: str) -> AsyncIterator[Workshop]:
+    """The vault of today with some of its databases as they were, and today's objects."""
+    await copied(work, folder)
+    await asyncio.to_thread(_replace, folder, copy, names)
+    store = await FilesystemStore.create(work.ground.folder.parent / "objects", country="FR")
+    async with open_ground(folder, store=store) as ground:
+        yield Workshop(ground, Wire(), work.tenant_id)
+
+
+def _replace(folder: Path, copy: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        for path in folder.glob(f"{name}*"):
+            path.unlink()
+        shutil.copy(copy / name, folder / name)
+
+
+async def erased_since(work: Workshop, folder: Path) -> tuple[Path, str, str, str]:
+    """A copy, then an erasure of a recording and of a call with its name: copy, recording, call, request."""
+    begun = await work.ready()
+    other = await work.call()
+    copy = await copied(work, folder)
+    asked = await work.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=work.by())
+    await work.requests.of_call(other.id, ErasureReason.VISITOR_REQUEST, by=work.by())
+    assert await work.keeper.turn() == 0
+    await work.checkpoints.publish_now()
+    return copy, begun.media_id, other.id, asked.id
+
+
+@pytest.mark.parametrize("names", [("main.db",), ("keys.db",), ("main.db", "keys.db")], ids="+".join)
+async def test_what_was_erased_stays_erased_whatever_is_set_back(
+    kept: Workshop, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Every credential is still held, and the objects' store too; before a door opens it is gone again."""
+    copy, media_id, call_id, request = await erased_since(kept, tmp_path / "copy")
+    receipt = await kept.receipts.of(request, by=kept.by())
+    async with set_back(kept, copy, tmp_path / "back", *names) as back:
+        assert bool(await fence_of(back).let_through()) is ("main.db" in names)
+        await back.keeper.turn()
+        for object_id in (media_id, call_id):
+            with pytest.raises(KeyForgottenError):
+                await back.keys.data_key(tenant_id=back.tenant_id, object_id=object_id)
+        async with back.database.read() as connection:
+            state = (
+                await connection.execute(select(media.c.state).where(media.c.id == media_id))
+            ).scalar_one()
+            of_call = select(calls.c.personal).where(calls.c.id == call_id)
+            personal = (await connection.execute(of_call)).scalar_one()
+            told = (await connection.execute(select(leaves.c.type))).scalars().all()
+        assert (state, personal) == ("erased", None)
+        assert EntryType.SYSTEM_RESTORED in told
+        again = await back.receipts.of(request, by=back.by())
+        assert verify_receipt(receipt, back.ledger_keys.verifiers).status == "complete"
+        assert verify_receipt(again, back.ledger_keys.verifiers).status == "complete"
+
+
+async def test_a_start_that_dies_in_the_fence_is_finished_by_the_next(kept: Workshop, tmp_path: Path) -> None:
+    """Entries and what they say come in one transaction, at every step of it."""
+    copy, media_id, _, _ = await erased_since(kept, tmp_path / "copy")
+    number = 0
+    while True:
+        number += 1
+        async with set_back(kept, copy, tmp_path / f"back{number}", "main.db", "keys.db") as back:
+            wire = Wire(number)
+            dying = Workshop(back.ground, wire, back.tenant_id)
+            try:
+                await fence_of(dying).let_through()
+            except Crash:
+                pass
+            else:
+                break
+            await fence_of(back).let_through()
+            async with back.database.read() as connection:
+                row = await connection.execute(
+                    select(erasures.c.state).where(erasures.c.object_id == media_id)
+                )
+                assert row.scalar_one() == "requested"
+            with pytest.raises(KeyForgottenError):
+                await back.keys.data_key(tenant_id=back.tenant_id, object_id=media_id)
+    assert number > 4
+
+
+async def test_a_database_of_another_history_or_without_its_entries_is_refused(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """What went another way since, and what nobody can bring up to date, opens no door."""
+    copy, *_ = await erased_since(kept, tmp_path / "copy")
+    async with set_back(kept, copy, tmp_path / "other", "main.db") as back:
+        await back.call()
+        with pytest.raises(LedgerBrokenError):
+            await fence_of(back).let_through()
+    pieces = [stored.key async for stored in kept.ground.store.list("ledger/leaves/")]
+    await kept.ground.store.erase(ObjectKey(max(pieces)))
+    async with set_back(kept, copy, tmp_path / "without", "main.db") as back:
+        with pytest.raises(LedgerBrokenError):
+            await fence_of(back).let_through()
+
+
+async def test_a_vault_that_was_not_set_back_is_let_through_and_says_nothing(tmp_path: Path) -> None:
+    """The usual start: nothing to read back, nothing to tell."""
+    async with open_workshop(tmp_path) as work:
+        await work.call()
+        await work.checkpoints.publish_now()
+        assert await fence_of(await work.reborn()).let_through() == 0

@@ -1,0 +1,104 @@
+"""The ledger's entries beside the objects, apart from the database they come from (docs/FORMAT.md, ledger).
+
+A database that is restored lacks what happened since; these pieces have it. Each holds the exact leaves of a
+run of entries, a line each, under ``ledger/leaves/<first>-<behind the last>``. Nothing in them is personal.
+Runs may overlap: a crash leaves some twice, never one missing.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import select
+
+from storage.store import ObjectKey, ObjectStore
+from vault.db.engine import Database
+from vault.db.tables import leaves
+from vault.errors import LedgerBrokenError
+
+FOLDER: Final = "ledger/leaves/"
+AT_ONCE: Final = 10_000  # leaves in one piece: about 5 MB
+PIECE_LIMIT_BYTES: Final = 64 * 1024 * 1024
+MOST_PIECES: Final = 60  # ten minutes of a busy vault; then they become one
+
+Run = tuple[int, int]
+
+
+class Outside:
+    """Keeps the pieces complete, and reads them."""
+
+    def __init__(self, database: Database, store: ObjectStore) -> None:
+        self._database = database
+        self._store = store
+        self._pieces: list[Run] | None = None  # what lies there, once it was looked at
+
+    async def publish(self, size: int) -> None:
+        """See to it that the first ``size`` leaves lie outside; raises StorageError."""
+        pieces = await self._looked()
+        stop = covered(pieces)
+        while stop < size:
+            run = (stop, min(size, stop + AT_ONCE))
+            await self._store.put(_key(run), "".join(await self._lines(run)).encode("ascii"))
+            pieces.append(run)
+            stop = run[1]
+        if len(pieces) > MOST_PIECES:
+            await self._join(pieces)
+
+    async def between(self, start: int, stop: int) -> Sequence[str]:
+        """Read leaves back; raises LedgerBrokenError where one is missing, StorageError."""
+        found: dict[int, str] = {}
+        for run in await self._looked():
+            if run[0] < stop and run[1] > start:
+                text = await self._store.read(_key(run), limit_bytes=PIECE_LIMIT_BYTES)
+                found |= dict(enumerate(text.decode("ascii").splitlines(), start=run[0]))
+        missing = [index for index in range(start, stop) if index not in found]
+        if missing:
+            raise LedgerBrokenError(
+                f"entry {missing[0]} of the ledger is neither in the database nor beside the objects"
+            )
+        return [found[index] for index in range(start, stop)]
+
+    async def _looked(self) -> list[Run]:
+        if self._pieces is None:
+            self._pieces = [_run(stored.key) async for stored in self._store.list(FOLDER)]
+        return self._pieces
+
+    async def _lines(self, run: Run) -> Sequence[str]:
+        query = (
+            select(leaves.c.leaf)
+            .where(leaves.c.leaf_index >= run[0], leaves.c.leaf_index < run[1])
+            .order_by(leaves.c.leaf_index)
+        )
+        async with self._database.read() as connection:
+            return [f"{leaf}\n" for leaf in (await connection.execute(query)).scalars()]
+
+    async def _join(self, pieces: list[Run]) -> None:
+        """Write the small pieces of the end as one, then remove them: in between both are there."""
+        small = sorted(run for run in pieces if run[1] - run[0] < AT_ONCE)
+        first = next((run[0] for run in small), 0)
+        joined = (first, min(covered(pieces), first + AT_ONCE))
+        await self._store.put(_key(joined), "".join(await self._lines(joined)).encode("ascii"))
+        gone = [run for run in small if joined[0] <= run[0] and run[1] <= joined[1] and run != joined]
+        for run in gone:
+            await self._store.erase(_key(run))
+        pieces[:] = [run for run in pieces if run not in gone]
+        if joined not in pieces:
+            pieces.append(joined)
+
+
+def covered(pieces: Sequence[Run]) -> int:
+    """Tell up to where the runs leave nothing out."""
+    stop = 0
+    for run in sorted(pieces):
+        if run[0] > stop:
+            break
+        stop = max(stop, run[1])
+    return stop
+
+
+def _key(run: Run) -> ObjectKey:
+    return ObjectKey(f"{FOLDER}{run[0]:012d}-{run[1]:012d}")
+
+
+def _run(key: ObjectKey) -> Run:
+    first, _, stop = key.removeprefix(FOLDER).partition("-")
+    return int(first), int(stop)
