@@ -142,7 +142,6 @@ def _rooms(ground: Ground) -> Rooms:
     recordings = Recordings(database, ground.keys, ledger, clock)
     finisher = _finisher(ground, recordings)
     live = _live(ground, calls, _recorder(ground, recordings, finisher))
-    papers = _papers(ground, calls, live)
     reader = Reader(database, ground.keys, ground.store)
     whole_calls = _whole_calls(ground, reader, live.events)
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
@@ -162,7 +161,7 @@ def _rooms(ground: Ground) -> Rooms:
         invitations=invitations,
         recordings=recordings,
         **_shared(live, Rooms),
-        papers=papers,
+        papers=_papers(ground, calls, live),
         finisher=finisher,
         library=Library(database),
         reader=reader,
