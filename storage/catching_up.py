@@ -56,7 +56,9 @@ class CatchUp:
             event.set()
 
     async def run(self) -> None:
-        """Carry what comes, each place at its own pace."""
+        """Carry what comes, each place at its own pace; a place alone owes nothing."""
+        if len(self._places) == 1:
+            await asyncio.Event().wait()
         async with asyncio.TaskGroup() as tasks:
             for name in self._places:
                 tasks.create_task(self._keep_up(name), name=f"catch-up-{name}")

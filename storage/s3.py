@@ -5,16 +5,17 @@ so each runs in a thread. What services do differently is gathered in `storage.s
 `storage.s3_versions` (erase), `storage.s3_probe` (start) and `storage.s3_errors` (codes).
 
 A reading is a row of ranged requests, each held to the first one's ETag: a slow reader keeps no connection
-open, an erased object ends the reading, and memory is one range at a time.
+open, an erased object ends the reading, and memory is one range at a time, two for who reads on and on.
 """
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 from storage.errors import BadKeyError, ChangedError, OutOfRangeError, RefusedError, UnavailableError
-from storage.pool import Pool
+from storage.pool import Pool, settled
 from storage.s3_client import S3Credentials, S3Settings, make_clients
 from storage.s3_errors import translated
 from storage.s3_probe import placement, probe
@@ -35,7 +36,7 @@ from storage.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, ListObjectsV2OutputTypeDef
@@ -88,7 +89,8 @@ class S3Store(ObjectStore):
         except OutOfRangeError as cause:
             stored, first = await self._nothing(key, byte_range, etag, cause), b""
         _, stop = span(byte_range, stored.size_bytes)
-        yield Reading(stored, self._blocks(stored, wanted.start, first, stop))
+        async with aclosing(self._blocks(stored, wanted.start, first, stop)) as blocks:
+            yield Reading(stored, blocks)
 
     async def _nothing(
         self, key: ObjectKey, byte_range: ByteRange | None, etag: str | None, cause: OutOfRangeError
@@ -103,15 +105,32 @@ class S3Store(ObjectStore):
 
     async def _blocks(
         self, stored: StoredObject, start: int, first: bytes, stop: int
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the bytes behind the first, reading one block ahead of whoever has taken one already.
+
+        A player that seeks takes a block or two; who takes more wants it all, and opens it meanwhile.
+        """
         if first:
             yield first
         at = start + len(first)
         del first
-        while at < stop:
-            _, some = await self._range(stored.key, at, min(at + self.settings.read_bytes, stop), stored.etag)
-            at += len(some)
-            yield some
+        ahead: asyncio.Task[tuple[StoredObject, bytes]] | None = None
+        try:
+            while at < stop:
+                is_going_on = at >= start + self.settings.first_read_bytes + self.settings.read_bytes
+                _, some = await (ahead or self._next(stored, at, stop))
+                at, ahead = at + len(some), None
+                if is_going_on and at < stop:
+                    ahead = asyncio.create_task(self._next(stored, at, stop), name=f"ahead-{stored.key}")
+                yield some
+                del some
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await settled(ahead)
+
+    async def _next(self, stored: StoredObject, at: int, stop: int) -> tuple[StoredObject, bytes]:
+        return await self._range(stored.key, at, min(at + self.settings.read_bytes, stop), stored.etag)
 
     async def _range(
         self, key: ObjectKey, start: int, stop: int, etag: str | None

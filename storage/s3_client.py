@@ -25,7 +25,7 @@ PARTS_MAX: Final = 10_000  # S3: 10,000 parts of 8 MiB are 78 GiB, a day of 1080
 class S3Settings:
     """Which bucket, and how much of machine and network the store may use.
 
-    Memory of one put is at most ``(parts_in_flight + 2) * part_bytes``; of one reading, ``read_bytes``.
+    Memory of one put is at most ``(parts_in_flight + 2) * part_bytes``; of one reading, twice ``read_bytes``.
     """
 
     bucket: str

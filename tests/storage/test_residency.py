@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import MisplacedError, UnavailableError
+from storage.errors import MisplacedError, RefusedError, UnavailableError
 from storage.memory import MemoryStore
 from storage.residency import Residency, ResidentStore
-from storage.store import ObjectStore, Placement
+from storage.store import Finding, ObjectStore, Placement, ProbeReport, Versioning
 from tests.storage.contract import KEY, SMALL, ObjectStoreContract, in_pieces
 from tests.storage.flaky import FlakyStore, Trouble
 
@@ -169,3 +169,30 @@ async def test_a_store_that_cannot_be_asked_is_not_written_to() -> None:
     with pytest.raises(UnavailableError):
         await store.put(KEY, SMALL)
     await store.put(KEY, SMALL)
+
+
+class UnsoundStore(MemoryStore):
+    """A store whose probe says that it may not be used, until it may."""
+
+    def __init__(self) -> None:
+        super().__init__(country="FR")
+        self.findings: tuple[Finding, ...] = (Finding("public", serious=True, message="everybody reads it"),)
+        self.probes = 0
+
+    async def probe(self) -> ProbeReport:
+        """Tell, and count."""
+        self.probes += 1
+        return ProbeReport("memory", Versioning.OFF, object_lock=False, public=False, findings=self.findings)
+
+
+async def test_a_store_that_was_away_at_the_start_is_probed_before_anything_is_written() -> None:
+    """And once it is found sound, no more."""
+    inner = UnsoundStore()
+    store = ResidentStore(inner, Residency(frozenset({"FR"}), ()), is_sound=False)
+    with pytest.raises(RefusedError, match="everybody reads it"):
+        await store.put(KEY, SMALL)
+    assert await inner.remains("") == ()
+    inner.findings = ()
+    for _ in range(3):
+        await store.put(KEY, SMALL)
+    assert inner.probes == 2

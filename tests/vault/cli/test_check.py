@@ -10,7 +10,7 @@ import pytest
 from storage.store import ObjectKey
 from tests.vault.cli.command import Cli
 from tests.vault.cli.recordings import lay_down
-from vault.app import open_rooms
+from vault.app import open_app, open_rooms
 from vault.cli.exits import Exit
 from vault.ledger.checkpoints import PUBLISHED
 from vault.settings.sources import load_settings
@@ -79,3 +79,23 @@ def test_a_database_that_is_older_than_the_store_repairs_nothing(vault: Path, cl
     assert ended.code == Exit.REFUSED
     assert "nothing was repaired" in ended.err
     assert cli("check", "-c", vault).code == Exit.OK
+
+
+def test_the_running_program_brings_a_replica_what_it_lacks(vault: Path) -> None:
+    """An object put before it started, by a process that is no more, and one put while it runs."""
+
+    async def run() -> None:
+        settings = load_settings(environ={}, file=vault).settings
+        async with open_rooms(settings) as rooms:
+            await rooms.store.put(STRAY, b"sealed")
+        async with open_app(settings) as app:
+            store = app.rooms.store
+            await store.put(later := ObjectKey(f"{STRAY}.later"), b"sealed")
+            for _ in range(1_200):
+                there = {stored.key async for stored in store.places["lyon"].list("media/")}
+                if there == {STRAY, later} and not await store.debts.of(later):
+                    return
+                await asyncio.sleep(0.05)
+            pytest.fail("the replica was left behind")
+
+    asyncio.run(run())
