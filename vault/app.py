@@ -322,6 +322,8 @@ def _count(rooms: Rooms, metrics: Metrics) -> None:
     metrics.watch(
         "recordings_unfinished", "Recordings waiting to be finished.", lambda: rooms.finisher.waiting
     )
+    sentry = rooms.custody.sentry
+    metrics.watch("retention_halted", "1 while the clock is not believed.", lambda: float(sentry.is_halted))
     exporter = rooms.whole_calls.exporter
     metrics.watch("exports_unfinished", "Exports waiting to be made.", lambda: exporter.waiting)
 

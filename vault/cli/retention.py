@@ -100,3 +100,15 @@ def why(
 
 def _shown(rule: "Rule") -> dict[str, Any]:
     return {name: asdict(rule)[name] for name in SHOWN}
+
+
+@GROUP.command("resume")
+def resume(*, config: options.Config = None, as_json: options.Json = False) -> None:
+    """Believe the clock again after it jumped, and let what is due by time be erased."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms
+
+    async def act(rooms: "Rooms") -> bool:
+        return await rooms.custody.sentry.resume()
+
+    show({"resumed": in_rooms(config, act)}, as_json=as_json)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, text
 
 from vault.db.columns import ID_LENGTH, identifier, metadata, reference, tenant
 from vault.db.types import Moment
@@ -62,4 +62,16 @@ restrictions: Final = Table(
     Column("lifted_at", Moment, nullable=True),
     Index(None, "call_id"),
     Index(None, "tenant_id", "id"),
+)
+
+clock_marks: Final = Table(
+    "clock_marks",  # one row: what the clocks said when they were last believed (vault.rights.sentry)
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("wall_at", Moment, nullable=False),
+    Column("monotonic_ms", BigInteger, nullable=False),  # at the same moment, on the clock of this boot
+    Column("boot", String(40), nullable=False),
+    Column("seen_at", Moment, nullable=False),  # on the wall, the last time it was believed
+    Column("halted_at", Moment, nullable=True),
+    Column("jump_s", BigInteger, nullable=True),
 )

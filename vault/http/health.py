@@ -57,13 +57,15 @@ class Health:
 class HealthReport(Out):
     """The state of the process; ``checks`` only where it was asked for.
 
-    ``calls`` says whether a new call would find room; a process without room is ready for all else.
+    ``calls`` says whether a new call would find room; a process without room is ready for all else. So is one
+    whose ``retention`` is halted, because the clock jumped.
     """
 
     status: Literal["ok", "fail"]
     version: str
     checks: dict[str, State] | None = None
     calls: Literal["taken", "refused"] | None = None
+    retention: Literal["running", "halted"] | None = None
 
 
 class ReadyQuery(In):
@@ -87,6 +89,7 @@ async def readyz(ask: Ask[None, ReadyQuery]) -> Answer:
         version=health.version,
         checks=checks if ask.query.verbose != "false" else None,
         calls="taken" if ask.services.legs.has_room else "refused",
+        retention="halted" if ask.services.custody.sentry.is_halted else "running",
     )
     return Answer(status=200 if ready else 503, body=report)
 

@@ -1,5 +1,6 @@
 """Legal holds: ``/v1/holds``. Placed by one person, released by two."""
 
+from datetime import timedelta
 from typing import Any, Final, Literal
 
 from pydantic import Field
@@ -8,7 +9,8 @@ from vault.errors import ConflictError, ErasedError, NotFoundError, SecondPerson
 from vault.http.ask import Answer, Ask
 from vault.http.paging import next_link, scope_of
 from vault.http.route import Route
-from vault.http.wire import In, Moment, Out, PageQuery, Text
+from vault.http.wire import In, Integer, Moment, Out, PageQuery, Text
+from vault.media.retention import DAYS_MAX
 from vault.model import HoldGround
 from vault.policy import Permission
 from vault.rights.holds import Hold, HoldState, NewHold
@@ -18,14 +20,14 @@ PERSON_ID: Final = r"^per_[0-9a-f]{32}$"
 
 
 class HoldIn(In):
-    """What is to be held, why and until when. The reason is sealed under the call's key."""
+    """What is to be held, why and for how long. The reason is sealed under the call's key."""
 
     object_id: str = Field(
         pattern=OBJECT_ID, description="A media item, or a call with all that hangs from it."
     )
     ground: HoldGround
     reason: Text = Field(min_length=3, max_length=1_000)
-    expires_at: Moment
+    days: Integer = Field(ge=1, le=DAYS_MAX, description="It ends by itself after these.")
     owner_id: str | None = Field(
         None, pattern=PERSON_ID, description="Who answers for it; else whoever places it."
     )
@@ -64,7 +66,8 @@ class HoldQuery(PageQuery):
 async def place(ask: Ask[HoldIn, None]) -> Answer:
     """Place a hold."""
     asked = ask.body
-    new = NewHold(asked.object_id, asked.ground, asked.reason, asked.expires_at, asked.owner_id)
+    until = ask.services.clock.now() + timedelta(days=asked.days)
+    new = NewHold(asked.object_id, asked.ground, asked.reason, until, asked.owner_id)
     hold = await ask.services.custody.holds.place(new, by=ask.principal)
     return Answer(status=201, body=present(hold), headers={"Location": f"/v1/holds/{hold.id}"})
 

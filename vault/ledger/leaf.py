@@ -79,6 +79,8 @@ class EntryType(StrEnum):
     MEDIA_VIEWED = "media.viewed"
     MEDIA_VIEW_CLOSED = "media.view_closed"
     RETENTION_RULE_SET = "retention.rule_set"
+    RETENTION_HALTED = "retention.halted"
+    RETENTION_RESUMED = "retention.resumed"
     ERASURE_REQUESTED = "erasure.requested"
     ERASURE_HELD = "erasure.held"
     HOLD_PLACED = "hold.placed"

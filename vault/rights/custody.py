@@ -10,6 +10,7 @@ from vault.rights.due import Dues
 from vault.rights.holds import Holds
 from vault.rights.restrictions import Restrictions
 from vault.rights.rules import Rules
+from vault.rights.sentry import Sentry, this_boot
 from vault.rights.standing import Standings
 from vault.settings import Settings
 
@@ -23,6 +24,7 @@ class Custody:
     standings: Standings
     holds: Holds
     restrictions: Restrictions
+    sentry: Sentry
 
 
 def make_custody(
@@ -35,4 +37,5 @@ def make_custody(
         standings=Standings(database, rules, clock),
         holds=Holds(database, blobs, ledger, clock),
         restrictions=Restrictions(database, blobs, ledger, clock),
+        sentry=Sentry(database, ledger, clock, boot=this_boot()),
     )

@@ -187,9 +187,8 @@ class Holds:
             await self._say(connection, EntryType.HOLD_RELEASED, row, by)
         return await self.get(hold_id, by=by)
 
-    async def end_expired(self) -> int:
-        """End the holds whose time is over, and say so; called by the keeper, on a clock that it trusts."""
-        now = self._clock.now()
+    async def end_expired(self, now: datetime) -> int:
+        """End the holds whose time is over, and say so; ``now`` is a time that can be believed."""
         over = select(holds).where(holds.c.ended_at.is_(None), holds.c.expires_at <= now)
         async with self._database.read() as connection:
             rows = (await connection.execute(over.order_by(holds.c.expires_at).limit(EXPIRED_BATCH))).all()

@@ -112,9 +112,11 @@ class Keeper:
         now_s = self._clock.monotonic()
         if now_s < self._retention_due_s:
             return
-        now = self._clock.now()
+        now = await self._custody.sentry.now()
+        if now is None:
+            return  # what time brings waits; what people ask for does not
         await self._calls.end_unjoined(opened_before=now - self._unjoined)
-        await self._custody.holds.end_expired()
+        await self._custody.holds.end_expired(now)
         over = await self._custody.dues.now(now, limit=RETENTION_BATCH)
         for tenant_id, kind, object_id in over:
             await self._ask(tenant_id, kind, object_id)

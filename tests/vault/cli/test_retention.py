@@ -28,3 +28,9 @@ def test_what_is_not_there_is_said_so(vault: Path, cli: Cli) -> None:
         ended = cli("retention", "why", thing, "-c", vault)
         assert ended.code == Exit.FAILED
         assert "no such thing" in ended.err
+
+
+def test_a_clock_that_was_always_believed_has_nothing_to_resume(vault: Path, cli: Cli) -> None:
+    """The command says so, and does no harm."""
+    ended = cli("retention", "resume", "-c", vault, "--json")
+    assert (ended.code, json.loads(ended.out)) == (0, {"resumed": False})

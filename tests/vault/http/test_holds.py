@@ -1,13 +1,11 @@
 """Legal holds over HTTP: placed, shown with the erasure that waits, released by two people."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.vault.http.house import House
 from tests.vault.http.recordings import erase_now, record
-from vault.clock import to_text
 from vault.model import Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -15,16 +13,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PATH = "/v1/holds"
 
 
-def body(house: House, object_id: str, **more: Any) -> dict[str, Any]:
+def body(object_id: str, **more: Any) -> dict[str, Any]:
     """What it takes."""
-    until = to_text(house.rooms.clock.now() + timedelta(days=30))
-    return {"object_id": object_id, "ground": "legal_claim", "reason": "a claim", "expires_at": until} | more
+    return {"object_id": object_id, "ground": "legal_claim", "reason": "a claim", "days": 30} | more
 
 
 async def test_a_hold_from_its_placing_to_its_end(shared_house: House) -> None:
     """The erasure that was asked for meanwhile says held, and goes on when two people released it."""
     house, recorded = shared_house, await record(shared_house)
-    status, hold, response = await house.ask("POST", PATH, role=Role.AUDITOR, json=body(house, recorded.id))
+    status, hold, response = await house.ask("POST", PATH, role=Role.AUDITOR, json=body(recorded.id))
     assert (status, hold["state"], response.headers["Location"]) == (201, "lasting", f"{PATH}/{hold['id']}")
     asked = {"reason": "visitor_request", "media_id": recorded.id}
     _, erasure, _ = await house.ask("POST", "/v1/deletion-requests", role=Role.SERVICE, json=asked)
@@ -47,11 +44,10 @@ async def test_a_hold_from_its_placing_to_its_end(shared_house: House) -> None:
 
 
 async def test_what_is_no_hold_is_refused(shared_house: House) -> None:
-    """A ground of the list, a reason, a moment to come, a thing that is there."""
+    """A ground of the list, a reason, days, a thing that is there."""
     house, recorded = shared_house, await record(shared_house)
-    past = to_text(house.rooms.clock.now() - timedelta(seconds=1))
-    for wrong in ({"ground": "spite"}, {"reason": ""}, {"expires_at": past}, {"object_id": "x"}, {"more": 1}):
-        asked = body(house, recorded.id) | wrong
+    for wrong in ({"ground": "spite"}, {"reason": ""}, {"days": 0}, {"object_id": "x"}, {"more": 1}):
+        asked = body(recorded.id) | wrong
         assert (await house.ask("POST", PATH, role=Role.ADMIN, json=asked))[0] == 422, wrong
-    asked = body(house, "rec_" + "0" * 32)
+    asked = body("rec_" + "0" * 32)
     assert (await house.ask("POST", PATH, role=Role.ADMIN, json=asked))[0] == 404

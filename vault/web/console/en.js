@@ -394,6 +394,8 @@ export default {
   "event.hold.expired": "Legal hold expired",
   "event.restriction.placed": "Processing restricted",
   "event.restriction.lifted": "Restriction lifted",
+  "event.retention.halted": "Erasing by time halted: the clock jumped",
+  "event.retention.resumed": "Erasing by time resumed",
   "event.object.shredded": "Erased",
 
   "erase.title": "Erase",

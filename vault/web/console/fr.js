@@ -394,6 +394,8 @@ export default {
   "event.hold.expired": "Gel légal expiré",
   "event.restriction.placed": "Traitement limité",
   "event.restriction.lifted": "Limitation levée",
+  "event.retention.halted": "Effacement à échéance arrêté : l’horloge a sauté",
+  "event.retention.resumed": "Effacement à échéance repris",
   "event.object.shredded": "Effacé",
 
   "erase.title": "Effacer",
