@@ -241,7 +241,7 @@ def _eraser(ground: Ground, custody: Custody, legs: Legs, finisher: Finisher, ex
             stop_capture=stop_capture,
             publish=ground.checkpoints.publish_now,
             begin=custody.holds.begin,
-            irrecoverable_days=ground.settings.keys.irrecoverable_days,
+            irrecoverable_days=ground.settings.irrecoverable_days,
             places=tuple(ground.store.places),
         )
     )

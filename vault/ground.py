@@ -305,7 +305,8 @@ async def open_backups(
             Kind.KEYS: timedelta(days=settings.keys.backup_days),
         }
         rules = BackupRules(timedelta(hours=told.every_h), keep)
-        yield Backups(BackupParts(databases, stores, key, clock, settings.keys.key_file), rules)
+        ring = settings.keys.key_file if settings.keys.provider == "file" else None
+        yield Backups(BackupParts(databases, stores, key, clock, ring), rules)
 
 
 @asynccontextmanager

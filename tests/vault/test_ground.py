@@ -12,6 +12,8 @@ from tests.vault.http.house import settings_in
 from tests.vault.keys.custodies import KmsCustody, TokenCustody, TransitCustody
 from tests.vault.keyservice.conftest import bao, moto_kms
 from vault.app import open_rooms
+from vault.backups.dump import Kind
+from vault.backups.key import create_backup_key
 from vault.errors import ConfigurationError, KeyProviderError
 from vault.settings import Settings
 
@@ -62,6 +64,25 @@ async def test_what_was_sealed_opens_after_a_restart(
         assert rooms.keys.assurance == WORTH[provider]
     async with open_rooms(settings) as rooms:
         assert await rooms.blobs.index(tenant_id=tenant, text="customer-1") == expected
+
+
+async def test_a_backup_of_the_key_store_needs_no_ring_where_there_is_none(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """No epoch would ever end without that backup: a holder that is no file has no file to put into it."""
+    base = settings_in(tmp_path)
+    base.keys.key_file.unlink()
+    create_backup_key(tmp_path / "backup.key")
+    told = base.model_dump() | HOLDERS["pkcs11"](tmp_path, request)
+    told["keys"] = told["keys"] | {"provider": "pkcs11"}
+    told["backup"] = {
+        "key_file": tmp_path / "backup.key",
+        "keys_url": f"file://{tmp_path}/backups",
+        "country": "FR",
+    }
+    async with open_rooms(Settings.model_validate(told)) as rooms:
+        made = await rooms.backups.create(Kind.KEYS)
+        await rooms.backups.verify(Kind.KEYS, made.name)
 
 
 async def test_keys_are_not_looked_for_at_another_holder(tmp_path: Path) -> None:

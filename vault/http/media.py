@@ -263,7 +263,7 @@ async def _name(ask: Ask[Any, Any], person_id: str) -> str:
 
 
 def _present(ask: Ask[Any, Any], item: MediaItem) -> MediaOut:
-    backups = timedelta(days=ask.services.settings.keys.backup_days)
+    backups = timedelta(days=ask.services.settings.irrecoverable_days)
     return MediaOut(
         id=item.id,
         kind=item.kind,

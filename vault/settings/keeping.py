@@ -62,14 +62,14 @@ class KeysSettings(Section):
         description="What unlocks the key ring, from a secret file or a systemd credential. Empty: none.",
     )
 
-    @property
-    def irrecoverable_days(self) -> int:
+    def irrecoverable_days(self, *, window_days: int) -> int:
         """Days from an erasure until no copy of the key store can open what was erased, as receipts promise.
 
-        Copies that are known go with the key store's backups, the others with the epoch.
+        Copies that are known go with the key store's backups, the others with the epoch. Its key may wait at
+        the provider for ``window_days``, in which whoever may cancel a deletion brings it back.
         """
         turned = self.epoch_days and self.epoch_days + math.ceil(self.grace_h / 24) + 1  # a day to carry it
-        return max(self.backup_days, turned)
+        return max(self.backup_days, turned and turned + window_days)
 
 
 class BackupSettings(Section):

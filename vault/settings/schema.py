@@ -303,3 +303,9 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def irrecoverable_days(self) -> int:
+        """Days from an erasure until nobody can undo it, as receipts promise."""
+        window_days = self.awskms.window_days if self.keys.provider == "awskms" else 0
+        return self.keys.irrecoverable_days(window_days=window_days)

@@ -95,6 +95,7 @@ async def test_two_keys_of_one_name_are_used_by_nobody(custody: TokenCustody) ->
             await provider.state(1)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # the very thing that is tested
 def test_a_forked_process_opens_the_token_itself(custody: TokenCustody) -> None:
     """The module's state is its process's: the child starts it anew, and the parent goes on."""
     hsm, key = custody.hsm, TenantKey.generate()

@@ -44,6 +44,7 @@ async def test_an_error_of_the_call_is_the_callers() -> None:
     worker.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # the very thing that is tested
 def test_a_forked_process_has_a_thread_of_its_own() -> None:
     """Threads do not survive a fork: the child would wait for ever for its parent's."""
     worker = Worker("the token", timeout_s=30)

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from vault.settings import Pkcs11Settings
+from vault.settings import Pkcs11Settings, Settings
 
 
 @pytest.mark.parametrize("label", ["", "a/b", "a b", "x" * 65, "é"])
@@ -11,3 +11,21 @@ def test_a_label_that_tokens_could_take_amiss_is_refused(label: str) -> None:
     """It becomes part of the names of keys."""
     with pytest.raises(ValidationError):
         Pkcs11Settings(label=label)
+
+
+@pytest.mark.parametrize(
+    ("provider", "keys", "days"),
+    [
+        ("file", {}, 9),
+        ("openbao", {}, 9),
+        ("awskms", {}, 9 + 7),
+        ("awskms", {"epoch_days": 0}, 7),
+        ("file", {"epoch_days": 0, "backup_days": 3}, 3),
+    ],
+)
+def test_a_receipts_date_counts_the_days_in_which_a_deletion_can_be_cancelled(
+    provider: str, keys: dict[str, int], days: int
+) -> None:
+    """An epoch of seven days, one of grace, one to carry it out; and at AWS the window of its keys."""
+    settings = Settings.model_validate({"keys": {"provider": provider, **keys}})
+    assert settings.irrecoverable_days == days
