@@ -37,6 +37,7 @@ PREFIXES: Final = {
     "del": "deletion request",
     "hold": "legal hold",
     "rst": "restriction of processing",
+    "rtc": "retention rule made shorter",
     "req": "HTTP request",
 }
 """Every prefix of an identifier and what it stands for: the one list, docs/API.md repeats it."""

@@ -79,6 +79,7 @@ HELD_BY = {
     "vault/rights/portal.py": "tests/vault/http/test_portal.py",
     # How long a thing is kept is one idea: the rules, what is due by them, what is told of one thing.
     "vault/media/retention.py": "tests/vault/rights/test_rules.py",
+    "vault/http/retention_changes.py": "tests/vault/http/test_retention.py",
     "vault/rights/custody.py": "tests/vault/rights/test_rules.py",
     "vault/rights/due.py": "tests/vault/rights/test_keeper.py",
     "vault/rights/asked.py": "tests/vault/rights/test_requests.py",

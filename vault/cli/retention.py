@@ -112,3 +112,75 @@ def resume(*, config: options.Config = None, as_json: options.Json = False) -> N
         return await rooms.custody.sentry.resume()
 
     show({"resumed": in_rooms(config, act)}, as_json=as_json)
+
+
+@GROUP.command("shorten")
+def shorten(
+    *,
+    kind: Kind,
+    days: Annotated[int, typer.Argument(min=1, max=DAYS_MAX, help="Days, for what is kept already.")],
+    button: Button = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: options.Yes = False,
+    tenant: options.Tenant = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a rule shorter for what is kept already, after retention.cooling_days; can be cancelled."""
+    from vault.cli.output import confirm, note, show
+    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.rights.changes import Wanted
+
+    wanted = Wanted(kind, days, button)
+
+    async def look(rooms: "Rooms") -> dict[str, Any]:
+        by = operator_of(await tenant_of(rooms, tenant))
+        return asdict(await rooms.custody.changes.preview(wanted, by=by))
+
+    async def act(rooms: "Rooms") -> dict[str, Any]:
+        by = operator_of(await tenant_of(rooms, tenant))
+        return asdict(await rooms.custody.changes.ask(wanted, moves=seen["moves"], by=by))
+
+    seen = in_rooms(config, look)
+    if dry_run or not seen["moves"]:
+        show(seen, as_json=as_json)
+        return
+    note(f"{seen['moves']} end earlier, {seen['goes_at_once']} of them on {seen['applies_at']:%Y-%m-%d}")
+    confirm("Shorten it?", yes=yes)
+    show(in_rooms(config, act), as_json=as_json)
+
+
+@GROUP.command("changes")
+def changes(
+    *, tenant: options.Tenant = None, config: options.Config = None, as_json: options.Json = False
+) -> None:
+    """List what was asked to be shortened, newest first."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+
+    async def act(rooms: "Rooms") -> list[dict[str, Any]]:
+        by = operator_of(await tenant_of(rooms, tenant))
+        return [asdict(one) for one in await rooms.custody.changes.list(by=by)]
+
+    show(in_rooms(config, act), as_json=as_json)
+
+
+@GROUP.command("cancel")
+def cancel(
+    *,
+    change: Annotated[
+        str, typer.Argument(metavar="CHANGE", help="Id, as `callvault retention changes` shows it.")
+    ],
+    tenant: options.Tenant = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Cancel a change before it applies."""
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+
+    async def act(rooms: "Rooms") -> dict[str, Any]:
+        by = operator_of(await tenant_of(rooms, tenant))
+        return asdict(await rooms.custody.changes.cancel(change, by=by))
+
+    show(in_rooms(config, act), as_json=as_json)

@@ -75,3 +75,21 @@ clock_marks: Final = Table(
     Column("halted_at", Moment, nullable=True),
     Column("jump_s", BigInteger, nullable=True),
 )
+
+retention_changes: Final = Table(
+    "retention_changes",  # rules made shorter for what is kept already, on their day
+    metadata,
+    identifier(),
+    tenant(),
+    Column("kind", String(20), nullable=False),
+    Column("button_id", String(ID_LENGTH), nullable=True),  # none: wherever no button has a rule of its own
+    Column("days", Integer, nullable=False),
+    Column("moves", Integer, nullable=False),  # how many things, when it was asked for
+    Column("state", String(20), nullable=False, server_default="waiting"),  # vault.rights.changes.ChangeState
+    Column("asked_by", String(ID_LENGTH), nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("applies_at", Moment, nullable=False),
+    Column("ended_at", Moment, nullable=True),  # applied or cancelled
+    Index(None, "tenant_id", "id"),
+    Index(None, "state", "applies_at"),
+)

@@ -26,7 +26,7 @@ from vault.db.columns import identifier as _id
 from vault.db.columns import reference as _ref
 from vault.db.columns import tenant as _tenant
 from vault.db.export_tables import export_sources, exports
-from vault.db.keeping_tables import clock_marks, holds, restrictions, retention_rules
+from vault.db.keeping_tables import clock_marks, holds, restrictions, retention_changes, retention_rules
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
 from vault.db.line_tables import leg_quality
 from vault.db.replica_tables import replica_debts
@@ -49,6 +49,7 @@ __all__ = [
     "own_links",
     "replica_debts",
     "restrictions",
+    "retention_changes",
     "retention_rules",
     "team_members",
     "teams",

@@ -40,6 +40,7 @@ class Cors(StrEnum):
 PATH_IDS: Final = {
     "ask_id": "ask",
     "button_id": "btn",
+    "change_id": "rtc",
     "call_id": "call",
     "deletion_id": "del",
     "feed_id": "feed",

@@ -1,11 +1,13 @@
 """How long things are kept, and what keeps them: put together."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.keys.blobs import Blobs
 from vault.ledger.log import Ledger
+from vault.rights.changes import Changes
 from vault.rights.due import Dues
 from vault.rights.holds import Holds
 from vault.rights.restrictions import Restrictions
@@ -25,6 +27,7 @@ class Custody:
     holds: Holds
     restrictions: Restrictions
     sentry: Sentry
+    changes: Changes
 
 
 def make_custody(
@@ -37,5 +40,6 @@ def make_custody(
         standings=Standings(database, rules, clock),
         holds=Holds(database, blobs, ledger, clock),
         restrictions=Restrictions(database, blobs, ledger, clock),
+        changes=Changes(database, ledger, clock, cooling=timedelta(days=settings.retention.cooling_days)),
         sentry=Sentry(database, ledger, clock, boot=this_boot()),
     )

@@ -117,6 +117,7 @@ class Keeper:
             return  # what time brings waits; what people ask for does not
         await self._calls.end_unjoined(opened_before=now - self._unjoined)
         await self._custody.holds.end_expired(now)
+        await self._custody.changes.apply_due(now)
         over = await self._custody.dues.now(now, limit=RETENTION_BATCH)
         for tenant_id, kind, object_id in over:
             await self._ask(tenant_id, kind, object_id)

@@ -275,6 +275,9 @@ class RetentionSettings(Section):
     recording_days: int = Field(
         180, ge=1, le=3_650, description="How long a recording is kept when the button says nothing."
     )
+    cooling_days: int = Field(
+        30, ge=1, le=365, description="Before a shorter rule reaches what is kept already; to think again."
+    )
 
 
 class LogSettings(Section):

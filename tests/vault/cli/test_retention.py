@@ -34,3 +34,11 @@ def test_a_clock_that_was_always_believed_has_nothing_to_resume(vault: Path, cli
     """The command says so, and does no harm."""
     ended = cli("retention", "resume", "-c", vault, "--json")
     assert (ended.code, json.loads(ended.out)) == (0, {"resumed": False})
+
+
+def test_what_is_kept_is_looked_at_before_it_is_shortened(vault: Path, cli: Cli) -> None:
+    """Nothing is kept here, so nothing is asked for; a change that is not there is not cancelled."""
+    ended = cli("retention", "shorten", "recording", "5", "-c", vault, "--json")
+    assert (ended.code, json.loads(ended.out)["moves"]) == (0, 0)
+    assert cli("retention", "changes", "-c", vault).code == 0
+    assert cli("retention", "cancel", "rtc_" + "0" * 32, "-c", vault).code == Exit.FAILED

@@ -40,3 +40,21 @@ async def test_an_item_and_a_call_say_why_they_are_here(shared_house: House) -> 
     status, told, _ = await house.ask("GET", f"/v1/calls/{recorded.call_id}/retention", role=Role.AGENT)
     assert (status, told["items"][1]) == (200, why)
     assert told["items"][0]["kind"] == "call"
+
+
+async def test_a_rule_is_shortened_for_what_is_there_and_cancelled(shared_house: House) -> None:
+    """Looked at, asked for with what the look said, shown, cancelled once."""
+    house, recorded = shared_house, await record(shared_house)
+    query = f"kind=recording&days=3&button_id={recorded.button_id}"
+    status, seen, _ = await house.ask("GET", f"/v1/retention-preview?{query}", role=Role.SUPERVISOR)
+    assert (status, seen["moves"], seen["goes_at_once"]) == (200, 1, 1)
+    asked = {"kind": "recording", "days": 3, "button_id": recorded.button_id, "moves": 1}
+    changes = "/v1/retention-changes"
+    assert (await house.ask("POST", changes, role=Role.ADMIN, json=asked | {"moves": 2}))[0] == 409
+    status, made, response = await house.ask("POST", changes, role=Role.AUDITOR, json=asked)
+    assert (status, made["state"], made["applies_at"] >= seen["applies_at"]) == (201, "waiting", True)
+    one = response.headers["Location"]
+    assert (await house.ask("GET", one, role=Role.SUPERVISOR))[1] == made
+    assert (await house.ask("GET", changes, role=Role.ADMIN))[1]["items"][0] == made
+    assert (await house.ask("DELETE", one, role=Role.ADMIN))[1]["state"] == "cancelled"
+    assert (await house.ask("DELETE", one, role=Role.ADMIN))[0] == 409

@@ -16,7 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.vault.http.house import House
 from tests.vault.http.players import sign_in
-from tests.vault.http.recordings import a_call, answering, erase_now, publishing, record, visitor_headers
+from tests.vault.http.recordings import (
+    Recorded,
+    a_call,
+    answering,
+    erase_now,
+    publishing,
+    record,
+    visitor_headers,
+)
 from tests.vault.http.samples import sample_of
 from tests.vault.http.visitors import PAGE
 from tests.webrtc.publisher import PublisherPlan, WhipPublisher
@@ -33,9 +41,11 @@ from vault.model import (
     RestrictionGround,
     RestrictionSubject,
     Role,
+    RuleKind,
     new_id,
 )
 from vault.policy import GRANTS, Permission
+from vault.rights.changes import Wanted
 from vault.rights.holds import NewHold
 from vault.rights.restrictions import NewRestriction
 
@@ -94,7 +104,7 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "call_id": call.id,
                 "deletion_id": deletion.id,
                 "export_id": export.id,
-                "hold_id": await _hold(house, recorded.id),
+                **await _custody(house, recorded),
                 "invitation_id": await _invitation(house, recorded.button_id),
                 "issuer_id": await _issuer(house),
                 "leg_id": publisher.location.rsplit("/", 1)[1],
@@ -102,7 +112,6 @@ async def foreign(shared_house: House) -> AsyncIterator[Foreign]:
                 "media_id": recorded.id,
                 "pause_id": pause.id,
                 "person_id": house.people["b", Role.AGENT].id,
-                "restriction_id": await _restriction(house),
                 "team_id": (await house.rooms.teams.create("Theirs", by=admin)).id,
             },
             etag=publisher.etag,
@@ -124,6 +133,22 @@ async def _restriction(house: House) -> str:
         (await record(house, "b")).id, RestrictionGround.OBJECTION, RestrictionSubject.VISITOR, "an objection"
     )
     return (await house.rooms.custody.restrictions.place(new, by=house.by(Role.ADMIN, "b"))).id
+
+
+async def _custody(house: House, recorded: Recorded) -> dict[str, str]:
+    """What keeps things, and what shortens that."""
+    return {
+        "change_id": await _change(house, recorded.button_id),
+        "hold_id": await _hold(house, recorded.id),
+        "restriction_id": await _restriction(house),
+    }
+
+
+async def _change(house: House, button_id: str) -> str:
+    changes, by = house.rooms.custody.changes, house.by(Role.ADMIN, "b")
+    wanted = Wanted(RuleKind.RECORDING, 3, button_id)
+    moves = (await changes.preview(wanted, by=by)).moves
+    return (await changes.ask(wanted, moves=moves, by=by)).id
 
 
 async def _invitation(house: House, button_id: str) -> str:

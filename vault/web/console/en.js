@@ -396,6 +396,9 @@ export default {
   "event.restriction.lifted": "Restriction lifted",
   "event.retention.halted": "Erasing by time halted: the clock jumped",
   "event.retention.resumed": "Erasing by time resumed",
+  "event.retention.change_asked": "Shorter retention asked for",
+  "event.retention.change_cancelled": "Shorter retention cancelled",
+  "event.retention.change_applied": "Shorter retention applied",
   "event.object.shredded": "Erased",
 
   "erase.title": "Erase",

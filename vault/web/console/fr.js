@@ -396,6 +396,9 @@ export default {
   "event.restriction.lifted": "Limitation levée",
   "event.retention.halted": "Effacement à échéance arrêté : l’horloge a sauté",
   "event.retention.resumed": "Effacement à échéance repris",
+  "event.retention.change_asked": "Conservation raccourcie demandée",
+  "event.retention.change_cancelled": "Conservation raccourcie annulée",
+  "event.retention.change_applied": "Conservation raccourcie appliquée",
   "event.object.shredded": "Effacé",
 
   "erase.title": "Effacer",
