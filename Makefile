@@ -33,7 +33,7 @@ soak: venv-dev packages node  ## the long campaigns: 500 random kills, an hour o
 demo: venv-dev packages node  ## call, record, play, erase, verify, then talk as two, in headless Chromium; one line per step
 	$(PYTHON) scripts/demo.py $(ARGS)
 
-bench: venv-dev  ## measure; NAME=seal|storage|recorder|talk|janus|playback|memory for one of them
+bench: venv-dev  ## measure; NAME=seal|storage|recorder|talk|janus|playback|memory|turn for one of them
 	$(PYTHON) -m benchmarks $(NAME)
 
 lock: venv-dev  ## compute the three lock files again; ARGS=--upgrade takes newer releases (a week old at least)

@@ -13,7 +13,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.end_to_end import in_the_call  # noqa: E402  # after the path
+from tests.end_to_end import in_the_call, the_turn  # noqa: E402  # after the path
 from tests.end_to_end.fake_devices import AGENT, VISITOR, is_what_was_shown  # noqa: E402  # after the path
 from tests.end_to_end.journey import Journey, describe, open_journey, require  # noqa: E402  # after the path
 from tests.end_to_end.program import running_program  # noqa: E402  # after the path
@@ -42,6 +42,9 @@ def steps(journey: Journey) -> list[tuple[str, Callable[[], Any]]]:
         ("the receipt verifies offline, a forged one does not", journey.verify_the_receipt),
         ("the visitor's own page says so too", lambda: journey.come_back(ERASED)),
         ("410 to the owner, the link dead, no object left", journey.see_it_gone),
+        ("the epoch turns: no older copy of the keys opens it", lambda: the_turn.turn_the_epoch(journey)),
+        ("the receipt is final, and verifies offline", lambda: the_turn.the_receipt_is_final(journey)),
+        ("both databases come back from their backups", lambda: the_turn.restore_it_elsewhere(journey)),
     ]
 
 

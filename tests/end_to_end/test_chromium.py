@@ -6,6 +6,7 @@ import pytest
 
 from tests.end_to_end.journey import open_journey
 from tests.end_to_end.program import running_program
+from tests.end_to_end.the_turn import restore_it_elsewhere, the_receipt_is_final, turn_the_epoch
 from tests.servers.parts import need
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -29,3 +30,6 @@ def test_a_call_is_recorded_sealed_played_by_right_and_erased_with_proof(tmp_pat
         journey.verify_the_receipt()
         journey.come_back("The recording is erased")
         journey.see_it_gone()
+        turn_the_epoch(journey)
+        the_receipt_is_final(journey)
+        restore_it_elsewhere(journey)
