@@ -18,6 +18,7 @@ SOURCES = sorted(path for path in CONSOLE.rglob("*") if path.suffix in {".js", "
 LISTS = {name.format(language) for name in CATALOGUES for language in ("en", "fr")}
 ELSEWHERE = {
     "system",
+    "epoch",
     "team",
     "tenant",
     "person",

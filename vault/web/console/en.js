@@ -471,6 +471,8 @@ export default {
   "problem.busy": "The server is busy. Wait {seconds} s, then try again.",
   "problem.dependency_unavailable": "A part of the server does not answer. Nothing was half done: try again in a moment.",
   "problem.key_provider": "The key store does not answer. Recordings stay closed until it does.",
+  "problem.restricted": "Its processing is restricted: it is kept, and neither opened nor erased.",
+  "problem.second_person": "It takes a second person: somebody else confirms.",
   "problem.chat_paused": "Not sent: the chat is off while the recording is paused.",
   "problem.no_space": "The store is full. Tell your administrator.",
   "problem.refused_by_policy": "A rule of this installation forbids it. Ask an administrator.",
