@@ -6,10 +6,12 @@ Runs may overlap: a crash leaves some twice, never one missing.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import select
 
+from storage.errors import UnavailableError
 from storage.store import ObjectKey, ObjectStore
 from vault.db.engine import Database
 from vault.db.tables import leaves
@@ -79,7 +81,10 @@ class Outside:
         await self._store.put(_key(joined), "".join(await self._lines(joined)).encode("ascii"))
         gone = [run for run in small if joined[0] <= run[0] and run[1] <= joined[1] and run != joined]
         for run in gone:
-            await self._store.erase(_key(run))
+            # A replica that is away must not keep the head from being published. It owes the erasure; and a
+            # piece that stays repeats what the joined one says.
+            with suppress(UnavailableError):
+                await self._store.erase(_key(run))
         pieces[:] = [run for run in pieces if run not in gone]
         if joined not in pieces:
             pieces.append(joined)

@@ -2,7 +2,10 @@
 
 import pytest
 
+from storage.debts import MemoryDebts
+from storage.replicated import ReplicatedStore
 from storage.store import ObjectKey
+from tests.storage.test_replicated import Place
 from tests.vault.media.workshop import Workshop
 from vault.errors import LedgerBrokenError
 from vault.ledger.leaf import Entry, EntryType
@@ -30,6 +33,21 @@ async def test_every_entry_lies_outside_and_the_pieces_stay_few(work: Workshop) 
     read = await Outside(work.database, work.store).between(0, size)
     told = [await work.ledger.leaf(index, tenant_id=work.tenant_id) for index in range(size)]
     assert list(read) == told
+
+
+async def test_a_replica_that_is_away_does_not_keep_entries_from_lying_outside(work: Workshop) -> None:
+    """Joined pieces cannot be erased there now; that is owed, and everything is there all the same."""
+    places = {"primary": Place(), "lyon": Place()}
+    store = ReplicatedStore(places, MemoryDebts())
+    outside = Outside(work.database, store)
+    places["lyon"].is_away = True
+    for _ in range(MOST_PIECES + 3):
+        size = await grown(work, 1)
+        await outside.publish(size)
+    assert len(await Outside(work.database, store).between(0, size)) == size
+    places["lyon"].is_away = False
+    pieces = {line.split(" ")[1] for line in await places["primary"].remains("ledger/leaves/")}
+    assert len(pieces) <= 5
 
 
 async def test_a_missing_piece_is_told(work: Workshop) -> None:
