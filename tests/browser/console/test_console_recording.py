@@ -1,6 +1,7 @@
 """One recording: purpose, player, waveform, manifest, history, and the link's short life."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -230,6 +231,18 @@ def test_a_recording_that_is_not_ready_says_why(
     page = open_page(first)
     expect(page.locator("#stage")).to_contain_text(sentence)
     expect(page.get_by_label("Purpose")).to_have_count(0)
+
+
+def test_a_restricted_recording_says_so_and_offers_no_player(
+    open_page: OpenPage, vault: Double, first: str, axe: Callable[[Page], list[str]]
+) -> None:
+    """Art. 18: since when stands beside; there is no purpose to choose, and nothing that axe minds."""
+    vault.items[0]["restricted_at"] = vault.items[0]["created_at"]
+    page = open_page(first)
+    expect(page.locator("#stage")).to_contain_text("The processing of this recording is restricted.")
+    expect(page.get_by_label("Purpose")).to_have_count(0)
+    expect(page.locator("#about")).to_contain_text("Restricted since")
+    assert axe(page) == []
 
 
 def test_a_recording_opens_by_itself_once_it_is_ready(open_page: OpenPage, vault: Double, first: str) -> None:

@@ -29,6 +29,7 @@ function basics(item) {
     [t("about.format"), (item.codecs ?? []).map(codecName).join(", ")],
     [t("about.size"), item.size_bytes && size(item.size_bytes)],
     [t("about.kept"), item.retain_until && day(item.retain_until)],
+    [t("about.restricted"), item.restricted_at && day(item.restricted_at)],
   ];
   return /** @type {[string, string][]} */ (rows.filter(([, value]) => value));
 }

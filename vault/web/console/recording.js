@@ -123,6 +123,7 @@ function ask() {
 /** What stands where the player will be. */
 function stage() {
   const { item, may } = visit;
+  if (item.state === "ready" && item.restricted_at) return note("warn", t("rec.restricted"));
   if (item.state === "ready" && may.has("media:play")) return purposeForm(open);
   if (item.state === "ready") return note("info", t("rec.no_play"));
   setTimeout(again, WAIT_MS);
