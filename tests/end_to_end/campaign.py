@@ -25,6 +25,7 @@ import aiohttp
 
 from crypto.receipts import verify_receipt
 from tests.end_to_end.campaign_media import FRAME_S, PLAN, CampaignPlan, Kept, kept_frames
+from tests.end_to_end.folders import files_below
 from tests.end_to_end.program import Program, running_program, start_command
 from tests.end_to_end.visitor import Agent, OpenedCall, open_call
 from tests.servers.warm import nursery
@@ -174,8 +175,15 @@ async def items_of(agent: Agent, call_id: str) -> list[dict[str, Any]]:
 
 def objects_of(folder: Path, media_id: str, space: str = "*") -> list[Path]:
     """The files that the store holds of a recording: below spool/, media/ or both."""
-    found = (folder / "objects").glob(f"{space}/*/{uuid_of(media_id)}/**/*")
-    return [path for path in found if path.is_file()]
+    root = folder / "objects"
+    found = [(path, path.relative_to(root).parts) for path in files_below(root)]
+    return [
+        path
+        for path, parts in found
+        if len(parts) > 3
+        and space in {"*", parts[0]}
+        and parts[2] == uuid_of(media_id)  # space, tenant, item
+    ]
 
 
 @contextlib.contextmanager
@@ -221,7 +229,7 @@ def require_nothing_stuck(folder: Path) -> None:
             row[0] for row in main.execute("SELECT id FROM media WHERE state='ready'") if row[0] not in held
         ]
         assert keyless == [], "a recording that is ready has no key"
-    assert [path for path in (folder / "objects" / "spool").rglob("*") if path.is_file()] == []
+    assert files_below(folder / "objects" / "spool") == []
     assert list((folder / "objects" / ".unfinished").iterdir()) == []
 
 

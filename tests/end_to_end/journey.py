@@ -15,6 +15,7 @@ from typing import Any
 from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.end_to_end.fake_devices import Seen, decode, is_what_was_shown, make_devices
+from tests.end_to_end.folders import objects_in
 from tests.end_to_end.program import Program
 from tests.servers import chromium
 from tests.servers.parts import find
@@ -188,8 +189,7 @@ class Journey:
         gone = self.api("GET", f"/v1/media/{self.recording_id}")
         require("the API answers 410", ok=gone.status == 410 and gone.json()["code"] == "erased")
         require("the link is dead", ok=self.api("GET", self.media_path).status in {404, 410})
-        left = [path for path in (self.program.folder / "objects").rglob("*") if path.is_file()]
-        kept = [path for path in left if "ledger" not in path.parts]
+        kept = objects_in(self.program.folder)
         require(f"no object is left: {kept}", ok=not kept)
 
     # --- helpers ---

@@ -26,6 +26,7 @@ from tests.end_to_end.campaign import (
     visitors,
 )
 from tests.end_to_end.campaign_media import PLAN, kept_frames
+from tests.end_to_end.folders import objects_in
 from tests.end_to_end.program import Program, running_program
 from tests.end_to_end.visitor import OpenedCall, open_call
 from tests.webrtc.publisher import WhipPublisher
@@ -112,9 +113,8 @@ async def until_ended(http: aiohttp.ClientSession, call: OpenedCall, *, within_s
 
 
 def objects(program: Program) -> list[Path]:
-    """Everything in the store but the ledger's checkpoint."""
-    root = program.folder / "objects"
-    return sorted(path for path in root.rglob("*") if path.is_file() and path.parent.name != "ledger")
+    """Everything in the store but the ledger."""
+    return objects_in(program.folder)
 
 
 def stored_of(program: Program, call: OpenedCall) -> list[str]:

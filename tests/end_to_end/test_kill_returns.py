@@ -35,6 +35,7 @@ from tests.end_to_end.campaign import (
     visitors,
 )
 from tests.end_to_end.campaign_media import PLAN
+from tests.end_to_end.folders import files_below
 from tests.end_to_end.program import Program
 from tests.end_to_end.syscalls import watched_steps
 from tests.end_to_end.visitor import OpenedCall
@@ -64,7 +65,7 @@ async def cut_off(http: aiohttp.ClientSession, program: Program) -> OpenedCall:
 
 def spooled(program: Program) -> int:
     """How many fragments lie in the spool."""
-    return sum(path.is_file() for path in (program.folder / "objects" / "spool").rglob("*"))
+    return len(files_below(program.folder / "objects" / "spool"))
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.fake_devices import AGENT, VISITOR, is_what_was_shown
+from tests.end_to_end.folders import files_below
 from tests.end_to_end.program import running_program
 from tests.end_to_end.two_browsers import talking
 
@@ -36,4 +37,4 @@ def test_a_call_that_may_not_be_recorded_is_a_call_all_the_same(tmp_path: Path) 
         talk.both_see_and_hear()
         talk.agent_hangs_up()
         assert talk.api("GET", "/v1/media").json()["items"] == []
-        assert not [path for path in (program.folder / "objects" / "spool").rglob("*") if path.is_file()]
+        assert not files_below(program.folder / "objects" / "spool")
