@@ -176,13 +176,10 @@ async def items_of(agent: Agent, call_id: str) -> list[dict[str, Any]]:
 def objects_of(folder: Path, media_id: str, space: str = "*") -> list[Path]:
     """The files that the store holds of a recording: below spool/, media/ or both."""
     root = folder / "objects"
-    found = [(path, path.relative_to(root).parts) for path in files_below(root)]
+    named = uuid_of(media_id)
+    spaces = [root / space] if space != "*" else [root / "spool", root / "media"]
     return [
-        path
-        for path, parts in found
-        if len(parts) > 3
-        and space in {"*", parts[0]}
-        and parts[2] == uuid_of(media_id)  # space, tenant, item
+        path for each in spaces for path in files_below(each) if named in path.relative_to(each).parts[1:-1]
     ]
 
 
