@@ -35,6 +35,7 @@ STEPS = (
 OPENS = ("open", "openat", "openat2", "creat", "memfd_create", "mknod", "mknodat")
 HOLD_US = 8_000
 ATTACH_TIMEOUT_S = 10.0
+DETACH_TIMEOUT_S = 3.0
 _STEP = re.compile(rb"(?<![\w.])(" + "|".join(STEPS).encode() + rb")\(")
 _OPEN = re.compile(rb'(?<![\w.])(open|openat|openat2|creat|memfd_create|mknod|mknodat)\((.*?)"([^"]*)"(.*)')
 _WRITES = re.compile(rb"O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE|O_TRUNC|O_APPEND")
@@ -73,7 +74,12 @@ class Follower:
                 yield
             finally:
                 process.send_signal(signal.SIGINT)  # detaches
-                process.wait(10)
+                try:
+                    process.wait(DETACH_TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    # Killed just now, the leader is gone before a thread of it: strace waits for the one it
+                    # does not reap. Its own end lets go of both, and of a live process as well.
+                    process.kill()
                 reader.join(10)
 
 
