@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SOUND_ONLY = PublisherPlan(video=None)
 HERE = "127.0.0.1"
+QUICK: dict[str, Any] = {"stalled_after_s": 0.5, "dead_after_s": 2.5}  # and no leg dies of a busy machine
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,15 @@ class Studio:
             shown = await self.feeds.open(call.id, leg_id, await spectator.offer(), by=by, address=address)
             await spectator.accept(shown.sdp)
             yield shown, spectator
+
+    async def lose(self, publisher: Publisher) -> None:
+        """A connection goes silent, and its leg is final."""
+        before = self.legs.live
+        await publisher.vanish()
+        await until(lambda: self._carries_less_than(before))
+
+    async def _carries_less_than(self, count: int) -> bool:
+        return self.legs.live < count
 
     def heard(self, who: Id, *types: str) -> list[dict[str, object]]:
         """What somebody was told, of these types."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.vault.calls.studio import SOUND_ONLY, Studio, open_studio, until
+from tests.vault.calls.studio import QUICK, SOUND_ONLY, Studio, open_studio, until
 from tests.vault.media.workshop import Workshop
 from tests.webrtc.publisher import Publisher
 from vault.calls.calls import OpenedCall
@@ -17,7 +17,6 @@ from vault.errors import OfferRefusedError
 from vault.model import CallState, Role, new_id
 from vault.policy import Principal
 
-QUICK: dict[str, Any] = {"stalled_after_s": 0.5, "dead_after_s": 1.0}
 LOST = {"silent", "consent_lost"}
 
 
@@ -26,13 +25,6 @@ async def ends(work: Workshop, call: OpenedCall, role: Role = Role.VISITOR) -> l
     query = select(legs.c.end_reason).where(legs.c.call_id == call.id, legs.c.role == role.value)
     async with work.database.read() as connection:
         return list((await connection.execute(query.order_by(legs.c.created_at, legs.c.id))).scalars())
-
-
-async def lose(studio: Studio, publisher: Publisher) -> None:
-    """A connection goes silent, and its leg is final."""
-    before = studio.legs.live
-    await publisher.vanish()
-    await until(lambda: _carries(studio, before - 1))
 
 
 async def _carries(studio: Studio, count: int) -> bool:
@@ -53,7 +45,7 @@ async def test_a_lost_visitor_comes_back_to_the_same_call(work: Workshop) -> Non
         theirs = await studio.live(call, agent, by=ada)
         await studio.live(call, first)
         await until(lambda: _has_begun(work, 2))
-        await lose(studio, first)
+        await studio.lose(first)
         assert (await studio.rows(call))[0] == "live"
         answered = await studio.live(call, second)
         await until(lambda: _heard(studio, ada, answered.leg_id))
@@ -87,7 +79,7 @@ async def test_after_the_grace_the_call_ends_for_the_reason_of_the_leg(work: Wor
         agent, first, second = [await stack.enter_async_context(Publisher(SOUND_ONLY)) for _ in range(3)]
         await studio.live(call, agent, by=ada)
         await studio.live(call, first)
-        await lose(studio, first)
+        await studio.lose(first)
         await studio.join(call, second)  # and never connects
         await until(lambda: _carries(studio, 1))
         assert (await studio.rows(call))[0] == "live"
@@ -106,7 +98,7 @@ async def test_each_loss_has_its_own_grace(work: Workshop) -> None:
             publisher = await stack.enter_async_context(Publisher(SOUND_ONLY))
             await studio.live(call, publisher)
             assert not waits.waiting
-            await lose(studio, publisher)
+            await studio.lose(publisher)
             assert waits.waiting == [call.id]
         await studio.legs.aclose()
         assert not waits.waiting

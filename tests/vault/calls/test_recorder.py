@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from tests.vault.calls.studio import SOUND_ONLY, Studio, open_studio, until
+from tests.vault.calls.studio import QUICK, SOUND_ONLY, Studio, open_studio, until
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from vault.calls.recorder import OTHER_CODEC
 from vault.db.tables import media, recording_legs
@@ -22,8 +22,6 @@ from vault.model import ErasureReason, Id, LegKind, MediaState, new_id
 
 if TYPE_CHECKING:
     from tests.vault.media.workshop import Workshop
-
-QUICK: dict[str, Any] = {"stalled_after_s": 0.5, "dead_after_s": 1.0}
 
 
 async def rows(work: Workshop) -> list[Any]:
@@ -48,17 +46,6 @@ async def stored(work: Workshop, count: int) -> bool:
     return len(numbers) >= count
 
 
-async def lose(studio: Studio, publisher: Publisher) -> None:
-    """A line goes silent, and its leg is final."""
-    before = studio.legs.live
-    await publisher.vanish()
-    await until(lambda: _carries(studio, before - 1))
-
-
-async def _carries(studio: Studio, count: int) -> bool:
-    return studio.legs.live == count
-
-
 async def _is(work: Workshop, *states: MediaState) -> bool:
     return [row.state for row in await rows(work)] == [state.value for state in states]
 
@@ -72,7 +59,7 @@ async def test_who_comes_back_goes_on_with_the_same_recording(any_work: Workshop
         one = await studio.live(call, first)
         await until(lambda: stored(work, 2))
         if how == "lost":
-            await lose(studio, first)
+            await studio.lose(first)
             assert await _is(work, MediaState.CAPTURING)
             assert studio.ended == []
         two = await studio.live(call, second)
@@ -124,7 +111,7 @@ async def test_an_answer_that_fails_leaves_no_recording_resting(
                 raise DependencyError("away")
             return await end(media_id, **how)
 
-        await lose(studio, agent)
+        await studio.lose(agent)
         monkeypatch.setattr(work.recordings, "end", failing)
         if ends == "the call":
             await studio.legs.hang_up(call.id, visitors.leg_id, by=work.visitor(call))
@@ -149,8 +136,8 @@ async def test_an_agent_and_a_shared_screen_come_back_to_theirs(work: Workshop) 
         await studio.live(call, legs[1], by=ada)
         await studio.live(call, legs[2], by=ada, kind=LegKind.SCREEN)
         await until(lambda: _has(work, 3))
-        await lose(studio, legs[1])
-        await lose(studio, legs[2])
+        await studio.lose(legs[1])
+        await studio.lose(legs[2])
         await studio.live(call, legs[3], by=ada)
         await studio.live(call, legs[4], by=ada, kind=LegKind.SCREEN)
         await asyncio.sleep(1.5)
@@ -176,7 +163,7 @@ async def test_who_does_not_come_back_ends_the_recording(work: Workshop, who: st
         await studio.live(call, lost, by=by.pop(who))
         await until(lambda: stored(work, 1))
         await studio.live(call, other, by=next(iter(by.values())))
-        await lose(studio, lost)
+        await studio.lose(lost)
         await until(lambda: _ended(studio, 1 if who == "agent" else 2))
         found = {row.id: row for row in await rows(work)}
         assert found[studio.ended[0]].end_reason in {"silent", "consent_lost", "call_ended"}
@@ -196,7 +183,7 @@ async def test_a_recording_that_rests_ends_with_its_call(work: Workshop) -> None
         answered = await studio.live(call, mine)
         await studio.live(call, theirs, by=ada)
         await until(lambda: _has(work, 2))
-        await lose(studio, theirs)
+        await studio.lose(theirs)
         await studio.legs.hang_up(call.id, answered.leg_id, by=work.visitor(call))
         await until(lambda: _ended(studio, 2))
         assert await _is(work, MediaState.FINISHING, MediaState.FINISHING)
@@ -209,7 +196,7 @@ async def test_nothing_is_recorded_again_of_what_was_erased_while_it_ran(work: W
         first, second = [await stack.enter_async_context(Publisher(SOUND_ONLY)) for _ in range(2)]
         await studio.live(call, first)
         await until(lambda: stored(work, 1))
-        await lose(studio, first)
+        await studio.lose(first)
         (row,) = await rows(work)
         await work.requests.of_media(row.id, ErasureReason.VISITOR_REQUEST, by=work.by())
         answered = await studio.live(call, second)
@@ -247,7 +234,7 @@ async def test_a_picture_in_another_codec_begins_a_new_recording(work: Workshop)
             await studio.live(call, publisher)
             await until(partial(_has, work, number))
             if number == 1:
-                await lose(studio, publisher)
+                await studio.lose(publisher)
         assert [row.end_reason for row in await rows(work)] == [OTHER_CODEC, None]
         assert [row.codecs for row in await rows(work)] == [["opus", "vp8"], ["opus", "h264"]]
 
