@@ -65,6 +65,7 @@ from vault.rights.fence import Fence
 from vault.rights.keeper import Keeper
 from vault.rights.portal import Portal, make_portal
 from vault.rights.receipts import Receipts
+from vault.rights.replaying import Replay
 from vault.rights.requests import DeletionRequests
 from vault.settings import Settings
 
@@ -169,7 +170,7 @@ def _rooms(ground: Ground) -> Rooms:
         whole_calls=whole_calls,
         deletion_requests=requests,
         turn=_turn(ground, ends := EpochEnds(database, ledger)),
-        fence=Fence(database, ground.keys, ledger, ground.checkpoints, clock),
+        fence=Fence(database, ground.keys, ledger, ground.checkpoints, Replay(requests, clock)),
         receipts=(receipts := Receipts(requests, ledger, ground.checkpoints, ends)),
         portal=make_portal(database, own_links, requests, receipts),
         custody=custody,

@@ -60,3 +60,27 @@ async def test_a_restored_backup_does_not_bring_an_erased_recording_back(tmp_pat
                 assert status in {404, 410}, (url, status, answer)
         else:
             assert status in {404, 410}
+
+
+async def test_the_program_does_what_was_erased_since_again_before_it_answers(tmp_path: Path) -> None:
+    """An older database beside today's objects: the start takes the ledger's entries from there."""
+    folder, backup = tmp_path / "vault", tmp_path / "backup"
+    async with started(folder) as program, visitors() as http, signed_in(program) as agent:
+        async with talking(http, program) as sent:
+            await asyncio.sleep(1)
+            await sent.publisher.unpublish()
+        item = await settled(agent, folder, sent)
+        assert item is not None
+    await asyncio.to_thread(shutil.copytree, folder, backup)
+    async with started(folder) as program, signed_in(program) as agent:
+        assert (await agent.ask("DELETE", f"/v1/media/{item['id']}?reason=visitor_request"))[0] == 202
+        await require_receipt(agent, folder, item["id"])
+    for name in ("callvault.db", "keys.db"):
+        for old in folder.glob(f"{name}*"):
+            old.unlink()
+        shutil.copy(backup / name, folder / name)
+    async with started(folder) as program, signed_in(program) as agent:
+        status, _ = await agent.ask("GET", f"/v1/media/{item['id']}")
+        assert status == 410
+        await require_receipt(agent, folder, item["id"])
+        assert "system.restored" in program.log.read_text()

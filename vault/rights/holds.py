@@ -62,7 +62,10 @@ class NewHold:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold as those who may read holds see it; ``reason`` is None once its call is erased."""
+    """A hold as those who may read holds see it.
+
+    ``reason`` is None once its call is erased, and where a restore brought the hold back from the ledger.
+    """
 
     id: Id
     tenant_id: Id

@@ -257,6 +257,39 @@ class DeletionRequests:
                 await self._ledger.append(connection, entry)
             return await request_of_row(connection, row)
 
+    async def ask_again(
+        self,
+        connection: AsyncConnection,
+        kind: str,
+        object_id: Id,
+        *,
+        tenant_id: Id,
+        facts: Mapping[str, str],
+        evidence: dict[str, str | int],
+    ) -> None:
+        """Write a request again that the ledger has and this database lacks; once is enough.
+
+        What it reaches is out of reach at once. ``facts`` and ``evidence`` are those of its entries.
+        """
+        objects = [(kind, object_id)]
+        if await _asked(connection, objects):
+            return
+        of = await calls_of(connection, objects)
+        query = select(deletion_requests).where(deletion_requests.c.id == facts["request"])
+        row = (await connection.execute(query)).first()
+        if row is None:
+            call_id = None if facts["scope"] == "visitor" else of.get(object_id)
+            asking = {**_asking(facts, tenant_id, None, call_id), "requested_at": self._clock.now()}
+            written = insert(deletion_requests).returning(deletion_requests)
+            row = (await connection.execute(written, asking)).one()
+        if kind in MEDIA_KINDS:
+            await _withhold(connection, object_id)
+        elif kind == "invitation":
+            await self._ends_invitation(connection, object_id)
+        await connection.execute(
+            insert(erasures).values(_erasure(row, kind, object_id, of, {object_id: evidence}))
+        )
+
     async def _take_out_of_reach(
         self, connection: AsyncConnection, kind: str, tenant_id: Id, object_id: Id
     ) -> Sequence[Entry]:

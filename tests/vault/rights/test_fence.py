@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,19 @@ from storage.store import ObjectKey
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, open_ground, open_workshop
 from vault.db.tables import calls, erasures, leaves, media
-from vault.errors import KeyForgottenError, LedgerBrokenError
+from vault.errors import KeyForgottenError, LedgerBrokenError, RestrictedError
 from vault.ledger.leaf import EntryType
-from vault.model import ErasureReason
+from vault.model import ErasureReason, HoldGround, RestrictionGround, RestrictionSubject
 from vault.rights.fence import Fence
+from vault.rights.holds import HoldState, NewHold
+from vault.rights.replaying import Replay
+from vault.rights.restrictions import NewRestriction
 
 
 def fence_of(work: Workshop) -> Fence:
     """The fence before a workshop's doors."""
-    return Fence(work.database, work.keys, work.ledger, work.checkpoints, work.clock)
+    replay = Replay(work.requests, work.clock)
+    return Fence(work.database, work.keys, work.ledger, work.checkpoints, replay)
 
 
 async def copied(work: Workshop, folder: Path) -> Path:
@@ -85,13 +90,10 @@ async def test_what_was_erased_stays_erased_whatever_is_set_back(
             with pytest.raises(KeyForgottenError):
                 await back.keys.data_key(tenant_id=back.tenant_id, object_id=object_id)
         async with back.database.read() as connection:
-            state = (
-                await connection.execute(select(media.c.state).where(media.c.id == media_id))
-            ).scalar_one()
             of_call = select(calls.c.personal).where(calls.c.id == call_id)
             personal = (await connection.execute(of_call)).scalar_one()
             told = (await connection.execute(select(leaves.c.type))).scalars().all()
-        assert (state, personal) == ("erased", None)
+        assert (await state_of(back, media_id), personal) == ("erased", None)
         assert EntryType.SYSTEM_RESTORED in told
         again = await back.receipts.of(request, by=back.by())
         assert verify_receipt(receipt, back.ledger_keys.verifiers).status == "complete"
@@ -138,6 +140,83 @@ async def test_a_database_of_another_history_or_without_its_entries_is_refused(
     async with set_back(kept, copy, tmp_path / "without", "main.db") as back:
         with pytest.raises(LedgerBrokenError):
             await fence_of(back).let_through()
+
+
+async def test_what_kept_things_keeps_them_after_a_restore(kept: Workshop, tmp_path: Path) -> None:
+    """Holds and restrictions that the copy lacks count again; an erasure that waited goes on waiting."""
+    held, other = await kept.ready(), await kept.ready()
+    copy = await copied(kept, tmp_path / "copy")
+    until = kept.clock.now() + timedelta(days=3)
+    hold = NewHold(held.media_id, HoldGround.LEGAL_CLAIM, "why", until)
+    await kept.custody.holds.place(hold, by=kept.by())
+    ground, subject = RestrictionGround.OBJECTION, RestrictionSubject.VISITOR
+    restriction = NewRestriction(other.media_id, ground, subject, "why")
+    await kept.custody.restrictions.place(restriction, by=kept.by())
+    await kept.requests.of_media(held.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    await kept.keeper.turn()
+    await kept.checkpoints.publish_now()
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        await back.keeper.turn()
+        assert await state_of(back, held.media_id) == "erasing"
+        await back.keys.data_key(tenant_id=back.tenant_id, object_id=held.media_id)
+        (again,) = await back.custody.holds.list(by=back.by())
+        assert (again.media_id, again.ground, again.reason) == (held.media_id, HoldGround.LEGAL_CLAIM, None)
+        assert again.expires_at == until.replace(microsecond=until.microsecond // 1000 * 1000)
+        with pytest.raises(RestrictedError):
+            await back.links.make(other.media_id, purpose="listen", by=back.by())
+
+
+async def test_an_erasure_that_waited_for_a_hold_goes_on_after_a_restore(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """The hold was placed and ended after the copy: what was asked for meanwhile is not forgotten."""
+    begun = await kept.ready()
+    copy = await copied(kept, tmp_path / "copy")
+    until = kept.clock.now() + timedelta(days=3)
+    placed = await kept.custody.holds.place(
+        NewHold(begun.media_id, HoldGround.AUTHORITY, "why", until), by=kept.by()
+    )
+    await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    await kept.keeper.turn()
+    assert await kept.custody.holds.end_expired(until) == 1
+    await kept.checkpoints.publish_now()
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        assert (await back.custody.holds.get(placed.id, by=back.by())).state is HoldState.EXPIRED
+        assert await back.keeper.turn() == 0
+        assert await state_of(back, begun.media_id) == "erased"
+
+
+async def test_no_erasure_is_complete_before_its_request_lies_outside(kept: Workshop, tmp_path: Path) -> None:
+    """A restore of the moment before would not know of it; so the receipt waits, and says so."""
+    begun = await kept.ready()
+    copy = await copied(kept, tmp_path / "copy")
+    await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    folder = kept.ground.folder.parent / "objects" / "ledger"
+    await asyncio.to_thread(_block, folder)
+    assert await kept.keeper.turn() == 1
+    assert await state_of(kept, begun.media_id) == "erasing"
+    await asyncio.to_thread(folder.unlink)
+    assert await kept.keeper.turn() == 0
+    async with set_back(kept, copy, tmp_path / "back", "main.db", "keys.db") as back:
+        await fence_of(back).let_through()
+        await back.keeper.turn()
+        with pytest.raises(KeyForgottenError):
+            await back.keys.data_key(tenant_id=back.tenant_id, object_id=begun.media_id)
+
+
+def _block(folder: Path) -> None:
+    """Put a file where the ledger's folder is to be: nothing of it can be stored."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.write_text("")
+
+
+async def state_of(work: Workshop, media_id: str) -> str:
+    """A media item's state."""
+    async with work.database.read() as connection:
+        found = await connection.execute(select(media.c.state).where(media.c.id == media_id))
+        return str(found.scalar_one())
 
 
 async def test_a_vault_that_was_not_set_back_is_let_through_and_says_nothing(tmp_path: Path) -> None:
