@@ -18,7 +18,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys, epochs, tenant_keys
 from vault.errors import ConfigurationError, ConflictError
-from vault.keys.provider import KeyProvider
+from vault.keys.provider import EpochKeyState, KeyProvider
 
 START_LOCK: Final = 0x65706F63  # "epoc": PostgreSQL's advisory lock around what one program does at a time
 
@@ -33,6 +33,7 @@ class EpochState(StrEnum):
 
 
 OPEN: Final = (EpochState.CURRENT.value, EpochState.RETIRING.value)  # a key may still be stored under these
+CLOSED: Final = (EpochState.RETIRED.value, EpochState.DESTROYED.value)  # nothing lives under these
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +149,21 @@ class Epochs:
             )
         return True
 
+    async def key_state(self, epoch: int) -> EpochKeyState:
+        """Ask the provider how an epoch's key is; raises KeyProviderError where it does not answer."""
+        return await self._provider.state(epoch)
+
     async def destroy(self, epoch: int) -> None:
         """Destroy a retired epoch's key at its provider and forget the tenant keys under it.
 
-        The provider first: a crash in between is finished by asking again, which is harmless.
+        The provider first: a crash in between is finished by asking again, which is harmless. So is asking
+        for an epoch that was destroyed, where somebody took that back.
         """
         now = self._clock.now()
         async with self._database.write() as connection:
             await take_turn(connection)
             row = (await connection.execute(select(epochs).where(epochs.c.epoch == epoch))).one()
-            if row.state != EpochState.RETIRED.value:
+            if row.state not in CLOSED:
                 return
             gone = await self._provider.destroy_epoch(epoch, now=now)
             await connection.execute(tenant_keys.delete().where(tenant_keys.c.epoch == epoch))
@@ -189,7 +195,7 @@ class Epochs:
         return made.number
 
 
-async def require_open(connection: AsyncConnection, epoch: int) -> bool:
+async def is_open(connection: AsyncConnection, epoch: int) -> bool:
     """Tell whether a key may be stored in an epoch, and keep it so until the transaction ends."""
     query = select(epochs.c.state).where(epochs.c.epoch == epoch).with_for_update(read=True)
     return (await connection.execute(query)).scalar_one_or_none() in OPEN

@@ -18,8 +18,8 @@ from crypto.wrapping import WrapContext, commitment, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys
-from vault.errors import KeyForgottenError, KeyProviderError
-from vault.keys.epochs import Epochs, require_open
+from vault.errors import DependencyError, KeyForgottenError, KeyProviderError
+from vault.keys.epochs import Epochs, is_open
 from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import committed_stream, context_of, opened
 from vault.keys.tenant_keys import CACHE_S, TenantKeys
@@ -27,6 +27,7 @@ from vault.model import uuid_of
 
 IDS_AT_ONCE: Final = 500  # names in one statement
 AGAIN_S: Final = 0.2
+TRACE_TRIES: Final = 50
 CACHE_KEYS: Final = 1_000  # a page of recordings and the calls that run
 
 
@@ -115,7 +116,7 @@ class KeyStore:
             sealed_sha256=None,
         )
         async with self._database.write() as connection:
-            if not await require_open(connection, epoch):
+            if not await is_open(connection, epoch):
                 return False
             await connection.execute(
                 insert(data_keys).values(
@@ -197,7 +198,10 @@ class KeyStore:
             del self._data_keys[cached]
 
     async def forget_all(self, object_ids: Sequence[str]) -> int:
-        """Forget the keys of objects that may have none; tells how many there were, their traces gone too."""
+        """Forget the keys of objects that may have none; tells how many there were, their traces gone too.
+
+        Raises DependencyError where a reader of the key database does not let go of what was forgotten.
+        """
         there: list[str] = []
         for start in range(0, len(object_ids), IDS_AT_ONCE):
             some = object_ids[start : start + IDS_AT_ONCE]
@@ -206,9 +210,11 @@ class KeyStore:
                 there += (await connection.execute(query)).scalars()
         for object_id in there:
             await self.forget(object_id=object_id)
-        while there and not await self.traces_gone():  # noqa: ASYNC110  # a reader lets go, and tells nobody
+        for _ in range(TRACE_TRIES):
+            if not there or await self.traces_gone():
+                return len(there)
             await asyncio.sleep(AGAIN_S)
-        return len(there)
+        raise DependencyError("somebody reads the key database and holds what was forgotten; end that reader")
 
     async def traces_gone(self) -> bool:
         """Truncate the write-ahead log; False while a reader holds it, then the caller asks again."""

@@ -11,6 +11,7 @@ each repeated without harm, so that a crash anywhere is finished by whoever come
 3. Every record in the new epoch is opened once more as it lies in the database; the old one is *retired*.
 4. A backup of the key store is made and read back: with the live one, two good copies.
 5. After the grace period, and only while such a backup is there, the provider destroys the old epoch's key.
+6. Its end is told once the provider has no such key any more: one that only schedules may be told to stop.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from vault.db.engine import Database
 from vault.db.key_tables import data_keys
 from vault.errors import TamperedError, VaultError
 from vault.keys.epochs import EpochState, Standing
+from vault.keys.provider import EpochKeyState
 from vault.keys.records import context_of, opened
 from vault.keys.store import KeyStore
 
@@ -180,9 +182,15 @@ class Turn:
         log.info("keys.epoch_destroyed", epoch=each.epoch)
 
     async def _tell(self, each: Standing) -> None:
-        """Record the end once the tenant keys are out of the database's log too."""
+        """Record the end once the provider has no such key and the database's log no tenant keys of it."""
         self._keys.drop_epoch(each.epoch)
-        if await self._epochs.traces_gone():
+        state = await self._epochs.key_state(each.epoch)
+        if state in {EpochKeyState.USABLE, EpochKeyState.DISABLED}:
+            log.error("keys.destruction_taken_back", epoch=each.epoch)
+            await self._epochs.destroy(each.epoch)
+            return
+        is_over = each.destroyed_at is not None and each.destroyed_at <= self._clock.now()
+        if state is EpochKeyState.GONE and is_over and await self._epochs.traces_gone():
             await self._ends.tell(each)
 
 

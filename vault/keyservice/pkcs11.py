@@ -87,6 +87,8 @@ class Pkcs11KeyProvider:
         """Make a key in the token, unless it is there; the caller sees to it that it is alone."""
 
         def make(session: Session) -> None:
+            if self._keys_of(session, number):  # the first try made it, and its answer was lost
+                return
             session.generate_key(
                 KeyType.AES,
                 KEY_BITS,
@@ -187,8 +189,7 @@ class Pkcs11KeyProvider:
         """
 
         def find(session: Session) -> Result | None:
-            wanted = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: self._label(epoch)}
-            keys = list(session.get_objects(wanted))
+            keys = self._keys_of(session, epoch)
             if len(keys) > 1:
                 raise KeyProviderError(
                     f"two keys are named {self._label(epoch)} in the token; none of them is used"
@@ -200,6 +201,10 @@ class Pkcs11KeyProvider:
             return found
         await self._worker.do(self._restarted)
         return await self._call(find)
+
+    def _keys_of(self, session: Session, epoch: int) -> list[Any]:
+        wanted = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: self._label(epoch)}
+        return list(session.get_objects(wanted))
 
     async def _call(self, act: Callable[[Session], Result]) -> Result:
         def run() -> Result:

@@ -17,6 +17,8 @@ from vault.db.key_tables import data_keys, epochs, tenant_keys
 from vault.errors import ConflictError, KeyForgottenError, KeyProviderError
 from vault.keys.epochs import EpochState, Standing
 from vault.keys.file_provider import FileKeyProvider
+from vault.keys.provider import Destruction, EpochKeyState
+from vault.keys.ring_file import RingFile
 from vault.keys.store import KeyStore
 from vault.keys.turning import Ends, Turn, TurnParts, TurnRules
 from vault.model import Id, new_id
@@ -39,13 +41,15 @@ class Told:
         self.ends.append(ended.epoch)
 
 
-def turn_of(work: Workshop, told: Ends, *, has_backup: bool = True, days: int = 7) -> Turn:
+def turn_of(
+    work: Workshop, told: Ends, *, keys: KeyStore | None = None, has_backup: bool = True, days: int = 7
+) -> Turn:
     """A turn over a workshop's key store."""
 
     async def backed_up(_: datetime) -> bool:
         return has_backup
 
-    parts = TurnParts(work.key_database, work.keys, work.clock, backed_up, told)
+    parts = TurnParts(work.key_database, keys or work.keys, work.clock, backed_up, told)
     return Turn(parts, TurnRules(days, DAY))
 
 
@@ -151,6 +155,59 @@ async def test_an_old_epoch_is_destroyed_only_after_its_grace_and_with_a_backup(
         clock.turn(DAY)
         await turn.carry()
         assert told.ends == [1, 2]
+
+
+class Scheduling(FileKeyProvider):
+    """Destroys a week after it was told to, as a key service does, unless somebody takes that back."""
+
+    def __init__(self, file: RingFile, clock: TurnableClock) -> None:
+        super().__init__(file)
+        self.ends_at: dict[int, datetime] = {}
+        self._clock = clock
+
+    async def state(self, epoch: int) -> EpochKeyState:
+        """Ending, until the week is over."""
+        at = self.ends_at.get(epoch)
+        if at is not None and at > self._clock.now():
+            return EpochKeyState.ENDING
+        return await super().state(epoch)
+
+    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+        """Put it on the list."""
+        at = self.ends_at.setdefault(epoch, now + 7 * DAY)
+        return Destruction(at, {"deletion_date": at.isoformat()})
+
+    async def pass_away(self) -> None:
+        """What the service does when the date has come."""
+        for epoch, at in self.ends_at.items():
+            if at <= self._clock.now():
+                await super().destroy_epoch(epoch, now=at)
+
+
+async def test_a_scheduled_destruction_is_told_when_it_is_over_and_asked_for_again_when_taken_back(
+    tmp_path: Path,
+) -> None:
+    """A receipt is final when no such key exists; until then somebody may cancel, and would be believed."""
+    clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
+    async with open_workshop(tmp_path, clock=clock) as work:
+        provider, told = Scheduling(RingFile(work.ground.root_key), clock), Told()
+        keys = KeyStore(work.key_database, provider, clock)
+        turn = turn_of(work, told, keys=keys)
+        await turn.begin()
+        await turn.carry(grace=timedelta(0))
+        assert await states(work) == [EpochState.DESTROYED, EpochState.CURRENT]
+        assert told.ends == []
+        provider.ends_at.clear()  # cancelled
+        clock.turn(3 * DAY)
+        await turn.carry()
+        assert provider.ends_at == {1: clock.now() + 7 * DAY}
+        clock.turn(7 * DAY - timedelta(seconds=1))
+        await turn.carry()
+        assert told.ends == []
+        clock.turn(timedelta(seconds=1))
+        await provider.pass_away()
+        (ended, _) = await turn.carry()
+        assert (told.ends, ended.destroyed_at) == ([1], clock.now())
 
 
 async def test_epochs_turn_by_themselves_when_their_days_are_over(tmp_path: Path) -> None:
