@@ -22,7 +22,7 @@ from webrtc.errors import FragmentRefusedError, PeerClosedError, RenegotiationRe
 from webrtc.frames import TrackEnd
 from webrtc.ice import LegGatherer
 from webrtc.lifecycle import CloseReason, PeerState, move
-from webrtc.rhythm import on_grid
+from webrtc.rhythm import next_phase, on_grid
 from webrtc.trickle import read_fragment
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ class Endpoint(Generic[M]):
         self._timer: asyncio.TimerHandle | None = None
         self._ending = asyncio.Event()
         self._candidates = 0
+        self._phase = next_phase()
         self._connected_s = 0.0
         self._answered_s = 0.0
 
@@ -253,7 +254,7 @@ class Endpoint(Generic[M]):
 
     def _schedule(self, parts: Parts[M], reported_s: float) -> None:
         loop = asyncio.get_running_loop()
-        due_s = on_grid(loop.time(), self._limits.feedback_interval_s)
+        due_s = on_grid(loop.time(), self._limits.feedback_interval_s, self._phase)
         self._timer = loop.call_at(due_s, self._beat, parts, reported_s)
 
     def _beat(self, parts: Parts[M], reported_s: float) -> None:

@@ -1,7 +1,7 @@
 """Watches the lines of the calls that run: tells the agents in a call, and keeps numbers of each leg."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from vault.errors import VaultError
 from vault.model import Id, LegKind, Role
 from vault.policy import Principal
 from webrtc.frames import Codec
+from webrtc.stats import TrackStats
 
 SAMPLE_S: Final = 2.0  # long enough for a share of 100 packets of sound, short enough to be news
 QUALITY: Final = "call.quality"
@@ -95,18 +96,20 @@ class Qualities:
         live = {leg.id: leg for leg in self._floor.legs.values() if leg.is_live and not leg.is_ending}
         for leg in live.values():
             self._sample(leg)
+            await asyncio.sleep(0)  # packets of all calls wait meanwhile
         for leg_id in [each for each in self._lines if each not in live]:
             await self._keep(leg_id)
 
     def _sample(self, leg: LiveLeg) -> None:
-        now_s, counted = self._clock.monotonic(), counted_of(leg)
+        tracks = leg.peer.stats().tracks
+        now_s, counted = self._clock.monotonic(), counted_of(tracks)
         line = self._lines.get(leg.id)
         if line is None:
             self._lines[leg.id] = _Line(leg, now_s, counted)
             return
         if now_s <= line.at_s:
             return
-        sample = self._judge(line, counted, now_s)
+        sample = self._judge(line, counted, now_s, max((track.jitter_s for track in tracks), default=0.0))
         line.at_s, line.counted = now_s, counted
         line.summary.add(sample)
         for watcher in self._watchers:
@@ -114,7 +117,7 @@ class Qualities:
         if line.told.news(sample.troubles()):
             self._tell(leg, sample, line.told)
 
-    def _judge(self, line: _Line, counted: Counted, now_s: float) -> Sample:
+    def _judge(self, line: _Line, counted: Counted, now_s: float, jitter_s: float) -> Sample:
         """What happened since the last sample; how the others' legs reach this participant is among it."""
         leg = line.leg
         watched = [
@@ -127,7 +130,7 @@ class Qualities:
             line.counted,
             counted,
             now_s - line.at_s,
-            jitter_s=max((track.jitter_s for track in leg.peer.stats().tracks), default=0.0),
+            jitter_s=jitter_s,
             round_trip_s=max(round_trips, default=None),
             received_lost=max((each.fraction_lost for each in watched), default=None),
         )
@@ -159,9 +162,8 @@ class Qualities:
             log.warning("quality.not_kept", leg=leg_id, error=type(error).__name__)
 
 
-def counted_of(leg: LiveLeg) -> Counted:
-    """Read the counters of a leg's receivers."""
-    tracks = leg.peer.stats().tracks
+def counted_of(tracks: Sequence[TrackStats]) -> Counted:
+    """Add up the counters of a leg's receivers."""
     sound = [track for track in tracks if track.codec == Codec.OPUS.value]
     picture = [track for track in tracks if track.codec != Codec.OPUS.value]
     return Counted(
