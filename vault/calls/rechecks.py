@@ -55,8 +55,9 @@ class Rechecks:
         """Ask once of everybody but visitors, whose right is the call itself."""
         there = [*(leg.by for leg in self._floor.legs.values()), *(f.by for f in self._floor.feeds.values())]
         people = {(who.id, who.token_id): who for who in there if who.role is not Role.VISITOR}
-        for who in people.values():
-            if not await self._may_stay(who):
+        answers = await asyncio.gather(*(self._may_stay(who) for who in people.values()))
+        for who, may_stay in zip(people.values(), answers, strict=True):
+            if not may_stay:
                 await self._turn_out(who)
 
     async def _may_stay(self, who: Principal) -> bool:

@@ -15,6 +15,7 @@ from vault.db.engine import Database
 from vault.identity.claims import LEEWAY_S, issuer_of
 from vault.identity.errors import Refusal, TokenRefusedError
 from vault.identity.foreign_tokens import ForeignTokens
+from vault.identity.going_on import GoingOn
 from vault.identity.issuers import Issuers
 from vault.identity.jws import Envelope, read_envelope
 from vault.identity.own_tokens import Minted, OwnClaims, OwnTokens
@@ -52,6 +53,7 @@ class Identity:
         self._clock = clock
         self._tokens = tokens
         self._foreign = foreign
+        self._going_on = GoingOn(database, sessions)
 
     async def authenticate_token(self, token: str) -> Principal:
         """Say who a bearer token speaks for; raises TokenRefusedError.
@@ -74,15 +76,9 @@ class Identity:
         """
         if principal.until is not None and principal.until + LEEWAY <= self._clock.now():
             return None
-        if principal.token_id is not None and await self._is_revoked(principal.token_id):
-            return None
         if principal.is_visit:
             return None  # a visit reads and decides; nothing of it goes on
-        if principal.role is Role.VISITOR:
-            return principal if await self._call_is_there(principal.id, principal.tenant_id) else None
-        if principal.session_id is not None and not await self.sessions.is_live(principal.session_id):
-            return None
-        role = await self._role_of(principal.id, principal.tenant_id)
+        role = await self._going_on.role_of(principal)
         return None if role is None else replace(principal, role=role)
 
     async def sign_in_with_token(self, token: str) -> OpenedSession:
@@ -192,10 +188,7 @@ class Identity:
             return (await connection.execute(query)).first() is not None
 
     async def _require_not_revoked(self, jti: str) -> None:
-        if await self._is_revoked(jti):
-            raise TokenRefusedError("the token was revoked", reason=Refusal.REVOKED)
-
-    async def _is_revoked(self, jti: str) -> bool:
         query = select(tables.revoked_tokens.c.jti).where(tables.revoked_tokens.c.jti == jti)
         async with self._database.read() as connection:
-            return (await connection.execute(query)).first() is not None
+            if (await connection.execute(query)).first() is not None:
+                raise TokenRefusedError("the token was revoked", reason=Refusal.REVOKED)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -131,11 +132,10 @@ class Sessions:
                 )
         return _principal(row)
 
-    async def is_live(self, session_id: Id) -> bool:
-        """Tell whether a session may go on: for playbacks that run longer than their request."""
-        query = _live(self._clock.now(), self._idle).where(sessions.c.id == session_id)
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).first() is not None
+    async def live(self, connection: AsyncConnection, session_ids: Collection[str]) -> set[str]:
+        """Name those of these sessions that may go on: for what runs longer than its request."""
+        query = _live(self._clock.now(), self._idle).where(sessions.c.id.in_(session_ids))
+        return {row.session_id for row in await connection.execute(query)}
 
     async def end(self, principal: Principal, *, how: str = "sign_out") -> None:
         """End a session: its cookie is worth nothing from here on."""
