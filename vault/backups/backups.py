@@ -6,6 +6,7 @@ is worth nothing once the epoch it was made in is destroyed; that is what makes 
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from crypto.keys import DataKey
 from crypto.streaming import Opener, Sealer
 from storage.errors import AbsentError, StorageError
 from storage.store import ObjectKey, ObjectStore
-from vault.backups.dump import Head, Kind, Loader, defer_references, dump, require_empty
+from vault.backups.dump import Head, Kind, Loader, dump, require_empty
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.migrate import current_revision
@@ -29,10 +30,12 @@ from vault.keys.private_file import read_private, write_private
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_S: Final = 60.0
+LOOK_EVERY_S: Final = 600.0
+AGAIN_S: Final = 60.0  # where something failed
 SEGMENT_BYTES: Final = 64 * 1024
 NAME_RANDOM_BYTES: Final = 4
 _STAMP: Final = "%Y%m%dt%H%M%S"
+_NAME: Final = re.compile(r"\d{8}t\d{9}z-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,8 @@ class Backups:
     async def run(self) -> None:
         """Make what is due and throw away what is old, until cancelled; a fault is tried again."""
         while True:
-            for kind in self._stores:
-                try:
-                    await self._keep_up(kind)
-                except VaultError as error:
-                    log.warning("backup.failed", kind=kind.value, error=type(error).__name__)
-            await asyncio.sleep(LOOK_EVERY_S)
+            kept_up = [await self._kept_up(kind) for kind in self._stores]
+            await asyncio.sleep(LOOK_EVERY_S if all(kept_up) else AGAIN_S)
 
     async def create(self, kind: Kind) -> Backup:
         """Make a backup and read it back; what does not open is removed again.
@@ -108,7 +107,7 @@ class Backups:
             await store.erase(_key_of(kind, name))
             raise
         log.info("backup.made", kind=kind.value, name=name, sealed_bytes=stored.size_bytes)
-        return Backup(kind, name, _made_at(name), stored.size_bytes)
+        return Backup(kind, name, now, stored.size_bytes)
 
     async def verify(self, kind: Kind, name: str) -> Head:
         """Read a backup whole and check every line of it; raises TamperedError, NotFoundError."""
@@ -124,9 +123,9 @@ class Backups:
             return ()
         try:
             found = [
-                Backup(kind, name, _made_at(name), stored.size_bytes)
+                Backup(kind, name, made_at, stored.size_bytes)
                 async for stored in self._stores[kind].list(_folder(kind))
-                if (name := stored.key.rpartition("/")[2])
+                if (made_at := _made_at(name := stored.key.rpartition("/")[2])) is not None
             ]
         except StorageError as cause:
             raise DependencyError("the store of the backups does not answer") from cause
@@ -154,7 +153,6 @@ class Backups:
         revision = await current_revision(database) or ""
         async with database.write() as connection:
             await require_empty(connection, kind)
-            await defer_references(connection)
             loader = Loader(kind, connection, revision=revision)
             await self._read(kind, name, loader)
             head = await loader.finish()
@@ -164,8 +162,11 @@ class Backups:
 
     async def prune(self, kind: Kind) -> int:
         """Erase what is older than its time, never the newest; tells how many."""
+        return await self._prune(kind, await self.all(kind))
+
+    async def _prune(self, kind: Kind, there: Sequence[Backup]) -> int:
         oldest = self._clock.now() - self._rules.keep[kind]
-        gone = [each for each in (await self.all(kind))[:-1] if each.made_at < oldest]
+        gone = [each for each in there[:-1] if each.made_at < oldest]
         for each in gone:
             try:
                 await self._stores[kind].erase(_key_of(kind, each.name))
@@ -174,12 +175,17 @@ class Backups:
             self._read_back.discard(each.name)
         return len(gone)
 
-    async def _keep_up(self, kind: Kind) -> None:
-        made = await self.all(kind)
-        now = self._clock.now()
-        if self._rules.every and (not made or now - made[-1].made_at >= self._rules.every):
-            await self.create(kind)
-        await self.prune(kind)
+    async def _kept_up(self, kind: Kind) -> bool:
+        try:
+            made = await self.all(kind)
+            now = self._clock.now()
+            if self._rules.every and (not made or now - made[-1].made_at >= self._rules.every):
+                made = [*made, await self.create(kind)]
+            await self._prune(kind, made)
+        except VaultError as error:
+            log.warning("backup.failed", kind=kind.value, error=type(error).__name__)
+            return False
+        return True
 
     def _store(self, kind: Kind) -> ObjectStore:
         if kind not in self._stores:
@@ -229,10 +235,12 @@ def _key_of(kind: Kind, name: str) -> ObjectKey:
     return ObjectKey(_folder(kind) + name)
 
 
-def _made_at(name: str) -> datetime:
-    """Read the moment out of a name; one that is none of ours is as old as can be, and stays unused."""
+def _made_at(name: str) -> datetime | None:
+    """Read the moment out of a name; None for one that is none of ours, which is left alone."""
+    if not _NAME.fullmatch(name):
+        return None
     try:
         stamp = datetime.strptime(name[:15], _STAMP).replace(tzinfo=UTC)
-        return stamp + timedelta(milliseconds=int(name[15:18]))
     except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+        return None
+    return stamp + timedelta(milliseconds=int(name[15:18]))

@@ -4,6 +4,7 @@ The same lines come out of SQLite and PostgreSQL, so that a backup of one can be
 first line says what it is, the last one how much there was: what was cut off anywhere is no backup.
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy import Row, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault import __version__
@@ -78,9 +79,9 @@ async def dump(database: Database, kind: Kind, *, now: datetime, ring: bytes = b
             lines.add({"table": table.name, "columns": [column.name for column in table.columns]})
             counts[table.name] = 0
             rows = await connection.stream(select(table).execution_options(yield_per=ROWS_AT_ONCE))
-            async for row in rows:
-                lines.add([_coded(value) for value in row])
-                counts[table.name] += 1
+            async for some in rows.partitions(ROWS_AT_ONCE):
+                await asyncio.to_thread(lines.add_rows, some)
+                counts[table.name] += len(some)
                 if lines.is_full:
                     yield lines.take()
         lines.add({"end": counts})
@@ -101,7 +102,7 @@ class Loader:
         self._rest = b""
         self._table: Table | None = None
         self._columns: list[str] = []
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[list[Any]] = []
         self._counts: dict[str, int] = {}
         self._ended = False
         self.head: Head | None = None
@@ -111,8 +112,8 @@ class Loader:
         *lines, self._rest = (self._rest + piece).split(b"\n")
         if len(self._rest) > LINE_LIMIT_BYTES:
             raise TamperedError("the backup has a line that is too long to be one of ours")
-        for line in lines:
-            await self._line(json.loads(line))
+        for line in await asyncio.to_thread(_read, lines):
+            await self._line(line)
 
     async def finish(self) -> Head:
         """Write what is left and tell what was taken; TamperedError where the end is missing."""
@@ -158,13 +159,14 @@ class Loader:
             raise TamperedError("the backup has a row of no table")
         self._counts[self._table.name] += 1
         if self._connection is not None:
-            self._rows.append(dict(zip(self._columns, map(_decoded, values), strict=True)))
+            self._rows.append(values)
             if len(self._rows) >= ROWS_AT_ONCE:
                 await self._flush()
 
     async def _flush(self) -> None:
         if self._connection is not None and self._table is not None and self._rows:
-            await self._connection.execute(insert(self._table), self._rows)
+            rows = await asyncio.to_thread(_rows_of, self._columns, self._rows)
+            await self._connection.execute(insert(self._table), rows)
         self._rows = []
 
 
@@ -175,12 +177,6 @@ async def require_empty(connection: AsyncConnection, kind: Kind) -> None:
             raise ConflictError(
                 f"the {kind.value} database holds rows in {table.name}: restore into an empty one"
             )
-
-
-async def defer_references(connection: AsyncConnection) -> None:
-    """Let rows come in any order until the transaction ends; SQLite checks at its end, too."""
-    if connection.dialect.name == "sqlite":
-        await connection.execute(text("PRAGMA defer_foreign_keys=ON"))
 
 
 async def _ledger_size(connection: AsyncConnection) -> int:
@@ -203,6 +199,11 @@ class _Lines:
         self._lines.append(line)
         self._bytes += len(line)
 
+    def add_rows(self, rows: Sequence[Row[Any]]) -> None:
+        """Add a line for each row."""
+        for row in rows:
+            self.add([_coded(value) for value in row])
+
     @property
     def is_full(self) -> bool:
         """Whether it is time to hand them on."""
@@ -213,6 +214,14 @@ class _Lines:
         piece = b"".join(self._lines)
         self._lines, self._bytes = [], 0
         return piece
+
+
+def _read(lines: Sequence[bytes]) -> list[Any]:
+    return [json.loads(line) for line in lines]
+
+
+def _rows_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, map(_decoded, values), strict=True)) for values in rows]
 
 
 def _coded(value: Any) -> Any:
