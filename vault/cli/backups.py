@@ -1,24 +1,26 @@
 """``callvault backup``: make, list, check and restore backups of both databases."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
 from vault.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from vault.app import Rooms
     from vault.backups.backups import Backup, Backups
-    from vault.backups.dump import Head
-    from vault.settings import Settings
+    from vault.backups.dump import Head, Kind
 
 GROUP: Final = options.group("backup", "Sealed backups of both databases.")
 COLUMNS: Final = ("kind", "name", "made_at", "sealed_bytes")
 NEWEST: Final = "newest"
 NONE: Final = "none"
+TOLD: Final = ("kind", "made_at", "version", "ledger_size")
+Result = TypeVar("Result")
 
 
 @GROUP.command("create")
@@ -96,10 +98,7 @@ def restore(
     note("Start the program now: it serves nothing before every erasure since the backup is done again.")
 
 
-TOLD: Final = ("kind", "made_at", "version", "ledger_size")
-
-
-async def _chosen(backups: "Backups", kind: Any, name: str) -> str:
+async def _chosen(backups: "Backups", kind: "Kind", name: str) -> str:
     from vault.errors import NotFoundError
 
     if name != NEWEST:
@@ -110,16 +109,16 @@ async def _chosen(backups: "Backups", kind: Any, name: str) -> str:
     return made[-1].name
 
 
-def _with_backups(config: Any, act: Any) -> Any:
+def _with_backups(config: "Path | None", act: "Callable[[Backups], Awaitable[Result]]") -> Result:
     """Open the databases and the places of their backups, and nothing that needs a filled database."""
     from vault.backups.dump import Kind
     from vault.cli.rooms import settings_of
     from vault.clock import SystemClock
     from vault.ground import open_backups, open_databases
 
-    settings: Settings = settings_of(config)
+    settings = settings_of(config)
 
-    async def run() -> Any:
+    async def run() -> Result:
         async with (
             open_databases(settings) as (main, keys),
             open_backups(settings, {Kind.MAIN: main, Kind.KEYS: keys}, SystemClock()) as backups,

@@ -38,7 +38,7 @@ def add(  # noqa: PLR0913  # one option for each thing a visitor reads
     from vault.calls.buttons import NewButton
     from vault.cli.exits import CommandError, Exit
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     if records and not (purpose_fr and purpose_en):
         raise CommandError("say why calls are recorded: --purpose-fr and --purpose-en", code=Exit.USAGE)
@@ -53,7 +53,7 @@ def add(  # noqa: PLR0913  # one option for each thing a visitor reads
             records=records,
             retention_days=retention_days,
         )
-        return _shown(await rooms.buttons.create(new, by=operator_of(await tenant_of(rooms, tenant))))
+        return _shown(await rooms.buttons.create(new, by=await acting_for(rooms, tenant)))
 
     show(in_rooms(config, act), as_json=as_json)
 
@@ -64,10 +64,10 @@ def list_(
 ) -> None:
     """List a tenant's buttons, oldest first."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return [_shown(found) for found in await rooms.buttons.list(by=by)]
 
     show(in_rooms(config, act), as_json=as_json, columns=SHOWN)
@@ -88,13 +88,13 @@ def change(
     """Change where a button may stand, or switch it; takes effect with the next call."""
     from vault.cli.exits import CommandError, Exit
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     if not origin and on is None:
         raise CommandError("say what to change: --origin, --on or --off", code=Exit.USAGE)
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         origins = tuple(origin) if origin else None
         disabled = None if on is None else not on
         return _shown(await rooms.buttons.change(button, by=by, allowed_origins=origins, disabled=disabled))

@@ -27,10 +27,10 @@ def list_(
 ) -> None:
     """List legal holds, newest first."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         found = await rooms.custody.holds.list(by=by, limit=1_000, only_lasting=not every)
         return [_shown(hold) for hold in found]
 
@@ -51,11 +51,11 @@ def place(
 ) -> None:
     """Place a legal hold: nothing of it is erased while it lasts, whoever asks."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
     from vault.rights.holds import NewHold
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         until = rooms.clock.now() + timedelta(days=days)
         return _shown(await rooms.custody.holds.place(NewHold(thing, ground, reason, until, owner), by=by))
 
@@ -72,10 +72,10 @@ def release(
 ) -> None:
     """Ask for the release of a hold; one of your people confirms it in the console or over HTTP."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return _shown(await rooms.custody.holds.ask_release(hold, by=by))
 
     show(in_rooms(config, act), as_json=as_json)
@@ -91,10 +91,10 @@ def confirm(
 ) -> None:
     """Confirm, as the operator, a release that one of your people asked for."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return _shown(await rooms.custody.holds.confirm_release(hold, by=by))
 
     show(in_rooms(config, act), as_json=as_json)

@@ -72,12 +72,12 @@ def disable(
 ) -> None:
     """Trust a provider no longer: tokens and sessions of its people are refused from the next request on."""
     from vault.cli.output import confirm, show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     confirm(f"Refuse everyone who comes from {issuer}?", yes=yes)
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return _shown(await rooms.identity.issuers.set_disabled(issuer, disabled=True, by=by))
 
     show(in_rooms(config, act), as_json=as_json)

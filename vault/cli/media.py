@@ -32,11 +32,11 @@ def list_(
 ) -> None:
     """List a tenant's recordings, newest first."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
     from vault.media.library import MediaFilter
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return [_shown(item) for item in await rooms.library.page(MediaFilter(), by=by, limit=limit)]
 
     show(in_rooms(config, act), as_json=as_json, columns=SHOWN)
@@ -58,7 +58,7 @@ def erase(
 ) -> None:
     """Erase a recording for good: forget its key, delete every copy, prove it in the ledger."""
     from vault.cli.output import confirm, note, show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     if dry_run:
         show(in_rooms(config, lambda rooms: _look(rooms, recording, tenant)), as_json=as_json)
@@ -66,7 +66,7 @@ def erase(
     confirm(f"Erase {recording} for good? Nobody can bring it back.", yes=yes)
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return await _erased(rooms, recording, reason, wait_s, by)
 
     told = in_rooms(config, act)
@@ -79,9 +79,9 @@ def erase(
 
 
 async def _look(rooms: "Rooms", recording: str, tenant: str | None) -> dict[str, Any]:
-    from vault.cli.rooms import operator_of, tenant_of
+    from vault.cli.rooms import acting_for
 
-    by = operator_of(await tenant_of(rooms, tenant))
+    by = await acting_for(rooms, tenant)
     return _shown(await rooms.library.get(recording, by=by))
 
 

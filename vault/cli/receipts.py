@@ -59,10 +59,10 @@ def get(
     config: options.Config = None,
 ) -> None:
     """Write the receipt of a deletion request as it stands."""
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> bytes:
-        return await rooms.receipts.of(request, by=operator_of(await tenant_of(rooms, tenant)))
+        return await rooms.receipts.of(request, by=await acting_for(rooms, tenant))
 
     receipt = in_rooms(config, act)
     if output is not None:

@@ -21,10 +21,10 @@ def list_(
 ) -> None:
     """List restrictions, newest first."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return [_shown(one) for one in await rooms.custody.restrictions.list(by=by, limit=1_000)]
 
     show(in_rooms(config, act), as_json=as_json, columns=SHOWN)
@@ -45,11 +45,11 @@ def place(
 ) -> None:
     """Restrict the processing of something: what plays of it ends within seconds."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
     from vault.rights.restrictions import NewRestriction
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         new = NewRestriction(thing, ground, subject, reason)
         return _shown(await rooms.custody.restrictions.place(new, by=by))
 
@@ -67,12 +67,12 @@ def lift(
 ) -> None:
     """Lift a restriction; the person concerned is told before (Art. 18(3))."""
     from vault.cli.output import confirm, show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     confirm("Has the person concerned been told that it will be lifted?", yes=yes)
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return _shown(await rooms.custody.restrictions.lift(restriction, by=by))
 
     show(in_rooms(config, act), as_json=as_json)

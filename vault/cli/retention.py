@@ -26,10 +26,10 @@ def list_(
 ) -> None:
     """Say what counts: in general, then what buttons have of their own."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return [_shown(rule) for rule in await rooms.custody.rules.list(by=by)]
 
     show(in_rooms(config, act), as_json=as_json, columns=SHOWN)
@@ -47,10 +47,10 @@ def set_(
 ) -> None:
     """Set a rule. What is kept already stays for as long as its visitor was told."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return _shown(await rooms.custody.rules.set(kind, days, button_id=button, by=by))
 
     show(in_rooms(config, act), as_json=as_json)
@@ -67,10 +67,10 @@ def unset(
 ) -> None:
     """Let the more general rule count again, and print which that is."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return _shown(await rooms.custody.rules.unset(kind, button_id=button, by=by))
 
     show(in_rooms(config, act), as_json=as_json)
@@ -86,11 +86,11 @@ def why(
 ) -> None:
     """Say why something is still here, and when it goes; of a call, all that hangs from it."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
     from vault.model import is_id
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
-        by, standings = operator_of(await tenant_of(rooms, tenant)), rooms.custody.standings
+        by, standings = await acting_for(rooms, tenant), rooms.custody.standings
         is_call = is_id(thing, "call")
         found = await standings.of_call(thing, by=by) if is_call else [await standings.of_media(thing, by=by)]
         return [{name: getattr(one, name) for name in WHY} for one in found]
@@ -128,17 +128,17 @@ def shorten(
 ) -> None:
     """Make a rule shorter for what is kept already, after retention.cooling_days; can be cancelled."""
     from vault.cli.output import confirm, note, show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
     from vault.rights.changes import Wanted
 
     wanted = Wanted(kind, days, button)
 
     async def look(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return asdict(await rooms.custody.changes.preview(wanted, by=by))
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return asdict(await rooms.custody.changes.ask(wanted, moves=seen["moves"], by=by))
 
     seen = in_rooms(config, look)
@@ -156,10 +156,10 @@ def changes(
 ) -> None:
     """List what was asked to be shortened, newest first."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return [asdict(one) for one in await rooms.custody.changes.list(by=by)]
 
     show(in_rooms(config, act), as_json=as_json)
@@ -177,10 +177,10 @@ def cancel(
 ) -> None:
     """Cancel a change before it applies."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return asdict(await rooms.custody.changes.cancel(change, by=by))
 
     show(in_rooms(config, act), as_json=as_json)

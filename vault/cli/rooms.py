@@ -72,3 +72,8 @@ def operator_of(tenant: "Id") -> "Principal":
     from vault.policy import Principal
 
     return Principal(id=tenant, tenant_id=tenant, role=Role.ADMIN)
+
+
+async def acting_for(rooms: "Rooms", named: str | None) -> "Principal":
+    """Act as the tenant that a command is about; see ``tenant_of``."""
+    return operator_of(await tenant_of(rooms, named))

@@ -26,10 +26,10 @@ def add(
 ) -> None:
     """Add a team with nobody in it."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return _shown(await rooms.teams.create(name, by=by))
 
     show(in_rooms(config, act), as_json=as_json)
@@ -41,10 +41,10 @@ def list_(
 ) -> None:
     """List a tenant's teams by name."""
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         return [_shown(found) for found in await rooms.teams.list(by=by)]
 
     show(in_rooms(config, act), as_json=as_json, columns=SHOWN)
@@ -86,12 +86,12 @@ def delete(
 ) -> None:
     """Delete a team that no button rings."""
     from vault.cli.output import confirm, say
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     confirm(f"Delete {team}?", yes=yes)
 
     async def act(rooms: "Rooms") -> None:
-        await rooms.teams.delete(team, by=operator_of(await tenant_of(rooms, tenant)))
+        await rooms.teams.delete(team, by=await acting_for(rooms, tenant))
 
     in_rooms(config, act)
     say(f"{team} is deleted")
@@ -101,10 +101,10 @@ def _change(
     team: str, person: str, tenant: str | None, config: options.Config, *, joins: bool, as_json: bool
 ) -> None:
     from vault.cli.output import show
-    from vault.cli.rooms import in_rooms, operator_of, tenant_of
+    from vault.cli.rooms import acting_for, in_rooms
 
     async def act(rooms: "Rooms") -> dict[str, Any]:
-        by = operator_of(await tenant_of(rooms, tenant))
+        by = await acting_for(rooms, tenant)
         changed = rooms.teams.add_member if joins else rooms.teams.remove_member
         await changed(team, person, by=by)
         return _shown(await rooms.teams.one(team, by=by))
