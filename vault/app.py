@@ -240,7 +240,7 @@ def _eraser(ground: Ground, custody: Custody, legs: Legs, finisher: Finisher, ex
             ledger=ground.ledger,
             clock=ground.clock,
             stop_capture=stop_capture,
-            publish=ground.checkpoints.publish_now,
+            publish_request=ground.checkpoints.publish_request,
             begin=custody.holds.begin,
             irrecoverable_days=ground.settings.irrecoverable_days,
             places=tuple(ground.store.places),

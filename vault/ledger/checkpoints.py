@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.checkpoints import Checkpoint
@@ -16,10 +16,11 @@ from storage.errors import AbsentError, StorageError
 from storage.store import ObjectKey, ObjectStore
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import checkpoints
+from vault.db.tables import checkpoints, leaves
 from vault.errors import DependencyError, LedgerBrokenError, NotFoundError, VaultError
 from vault.ledger import tree
 from vault.ledger.continuing import append_again
+from vault.ledger.leaf import EntryType
 from vault.ledger.outside import Outside
 from vault.ledger.signing import LedgerKeys
 
@@ -91,6 +92,19 @@ class Checkpoints:
             await self.publish(await self.newest())
         except StorageError as cause:
             raise DependencyError("the store does not take the ledger's entries; try again") from cause
+
+    async def publish_request(self, object_id: str) -> None:
+        """See to it that the request to erase an object lies outside, where it may not yet; DependencyError.
+
+        Requests that came together are published together: the first erasure of them does it for all.
+        """
+        query = select(func.max(leaves.c.leaf_index)).where(
+            leaves.c.object_id == object_id, leaves.c.type == EntryType.ERASURE_REQUESTED.value
+        )
+        async with self._database.read() as connection:
+            asked = (await connection.execute(query)).scalar_one_or_none()
+        if asked is None or asked >= self._published_size:
+            await self.publish_now()
 
     async def latest(self) -> str:
         """Return the newest checkpoint that has been signed: anybody may ask for it, as often as they like.

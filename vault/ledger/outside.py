@@ -5,7 +5,7 @@ run of entries, a line each, under ``ledger/leaves/<first>-<behind the last>``. 
 Runs may overlap: a crash leaves some twice, never one missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -19,8 +19,9 @@ from vault.errors import LedgerBrokenError
 
 FOLDER: Final = "ledger/leaves/"
 AT_ONCE: Final = 10_000  # leaves in one piece: about 5 MB
+READ_AT_ONCE: Final = 500  # leaves of one read
 PIECE_LIMIT_BYTES: Final = 64 * 1024 * 1024
-MOST_PIECES: Final = 60  # ten minutes of a busy vault; then they become one
+MOST_PIECES: Final = 60  # that are not full: ten minutes of a busy vault; then they become one
 
 Run = tuple[int, int]
 
@@ -39,11 +40,12 @@ class Outside:
         stop = covered(pieces)
         while stop < size:
             run = (stop, min(size, stop + AT_ONCE))
-            await self._store.put(_key(run), "".join(await self._lines(run)).encode("ascii"))
+            await self._store.put(_key(run), self._text(run))
             pieces.append(run)
             stop = run[1]
-        if len(pieces) > MOST_PIECES:
-            await self._join(pieces)
+        small = sorted(run for run in pieces if run[1] - run[0] < AT_ONCE)
+        if len(small) > MOST_PIECES:
+            await self._join(pieces, small)
 
     async def between(self, start: int, stop: int) -> Sequence[str]:
         """Read leaves back; raises LedgerBrokenError where one is missing, StorageError."""
@@ -64,21 +66,23 @@ class Outside:
             self._pieces = [_run(stored.key) async for stored in self._store.list(FOLDER)]
         return self._pieces
 
-    async def _lines(self, run: Run) -> Sequence[str]:
-        query = (
-            select(leaves.c.leaf)
-            .where(leaves.c.leaf_index >= run[0], leaves.c.leaf_index < run[1])
-            .order_by(leaves.c.leaf_index)
-        )
-        async with self._database.read() as connection:
-            return [f"{leaf}\n" for leaf in (await connection.execute(query)).scalars()]
+    async def _text(self, run: Run) -> AsyncIterator[bytes]:
+        for start in range(*run, READ_AT_ONCE):
+            stop = min(run[1], start + READ_AT_ONCE)
+            query = (
+                select(leaves.c.leaf)
+                .where(leaves.c.leaf_index >= start, leaves.c.leaf_index < stop)
+                .order_by(leaves.c.leaf_index)
+            )
+            async with self._database.read() as connection:
+                some = (await connection.execute(query)).scalars().all()
+            yield "".join(f"{leaf}\n" for leaf in some).encode("ascii")
 
-    async def _join(self, pieces: list[Run]) -> None:
+    async def _join(self, pieces: list[Run], small: Sequence[Run]) -> None:
         """Write the small pieces of the end as one, then remove them: in between both are there."""
-        small = sorted(run for run in pieces if run[1] - run[0] < AT_ONCE)
-        first = next((run[0] for run in small), 0)
+        first = small[0][0]
         joined = (first, min(covered(pieces), first + AT_ONCE))
-        await self._store.put(_key(joined), "".join(await self._lines(joined)).encode("ascii"))
+        await self._store.put(_key(joined), self._text(joined))
         gone = [run for run in small if joined[0] <= run[0] and run[1] <= joined[1] and run != joined]
         for run in gone:
             # A replica that is away must not keep the head from being published. It owes the erasure; and a

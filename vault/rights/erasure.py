@@ -52,7 +52,7 @@ class Collaborators:
     ledger: Ledger
     clock: Clock
     stop_capture: Callable[[str], Awaitable[None]]
-    publish: Callable[[], Awaitable[None]]  # the ledger's entries so far, to where no restore reaches
+    publish_request: Callable[[str], Awaitable[None]]  # of an object, to where no restore reaches
     begin: Callable[[Row[Any]], Awaitable[bool]]  # False while a legal hold keeps the object
     irrecoverable_days: int  # until no copy of the key store opens what was erased
     places: tuple[str, ...] = ()  # of the store, where there are several
@@ -68,7 +68,7 @@ class Eraser:
         self._ledger = parts_.ledger
         self._clock = parts_.clock
         self._stop_capture = parts_.stop_capture
-        self._publish = parts_.publish
+        self._publish_request = parts_.publish_request
         self._begin = parts_.begin
         self._irrecoverable_days = parts_.irrecoverable_days
         self._places = {"places": ", ".join(parts_.places)} if len(parts_.places) > 1 else {}
@@ -179,7 +179,9 @@ class Eraser:
         await self._forget_rows(row)
         if not await self._database.forget_traces(*EMPTIED):
             return False
-        await self._publish()  # a database that is set back to before it was asked for is told of it then
+        await self._publish_request(
+            row.object_id
+        )  # a database that is set back to before it was asked for is told of it then
         await self._prove(row)
         return True
 

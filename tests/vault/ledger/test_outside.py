@@ -1,5 +1,7 @@
 """The ledger's entries beside the objects: none missing, few pieces, and read back exactly."""
 
+from typing import Any
+
 import pytest
 
 from storage.debts import MemoryDebts
@@ -8,6 +10,7 @@ from storage.store import ObjectKey
 from tests.storage.test_replicated import Place
 from tests.vault.media.workshop import Workshop
 from vault.errors import LedgerBrokenError
+from vault.ledger import outside as outside_module
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.outside import MOST_PIECES, Outside, covered
 
@@ -33,6 +36,28 @@ async def test_every_entry_lies_outside_and_the_pieces_stay_few(work: Workshop) 
     read = await Outside(work.database, work.store).between(0, size)
     told = [await work.ledger.leaf(index, tenant_id=work.tenant_id) for index in range(size)]
     assert list(read) == told
+
+
+async def test_full_pieces_are_left_as_they_are(work: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger of years has many; joining touches the small ones of the end only."""
+    monkeypatch.setattr(outside_module, "AT_ONCE", 2)
+    monkeypatch.setattr(outside_module, "READ_AT_ONCE", 1)
+    outside = Outside(work.database, work.store)
+    size = await grown(work, 2 * MOST_PIECES + 4)
+    await outside.publish(size)
+    before = [stored async for stored in work.store.list("ledger/leaves/")]
+    assert len(before) > MOST_PIECES
+    written: list[str] = []
+    put = work.store.put
+
+    async def counted(key: ObjectKey, *rest: Any, **more: Any) -> Any:
+        written.append(key)
+        return await put(key, *rest, **more)
+
+    monkeypatch.setattr(work.store, "put", counted)
+    await outside.publish(await grown(work, 1))
+    assert len(written) == 1
+    assert len(await Outside(work.database, work.store).between(0, size)) == size
 
 
 async def test_a_replica_that_is_away_does_not_keep_entries_from_lying_outside(work: Workshop) -> None:

@@ -133,7 +133,7 @@ class Workshop:
                 ledger=self.ledger,
                 clock=self.clock,
                 stop_capture=self.stop_making,
-                publish=self.checkpoints.publish_now,
+                publish_request=self.checkpoints.publish_request,
                 begin=self.custody.holds.begin,
                 irrecoverable_days=7,
                 places=tuple(getattr(self.ground.store, "places", ())),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -204,6 +205,25 @@ async def test_no_erasure_is_complete_before_its_request_lies_outside(kept: Work
         await back.keeper.turn()
         with pytest.raises(KeyForgottenError):
             await back.keys.data_key(tenant_id=back.tenant_id, object_id=begun.media_id)
+
+
+async def test_requests_that_came_together_are_laid_outside_once(
+    kept: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call of many objects costs two writes beside the objects, not two for each."""
+    begun = [await kept.ready() for _ in range(3)]
+    for each in begun:
+        await kept.requests.of_media(each.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    written: list[str] = []
+    put = kept.checkpoints._store.put
+
+    async def counted(key: ObjectKey, *rest: Any, **more: Any) -> Any:
+        written.append(key)
+        return await put(key, *rest, **more)
+
+    monkeypatch.setattr(kept.checkpoints._store, "put", counted)
+    assert await kept.keeper.turn() == 0
+    assert len(written) == 2
 
 
 def _block(folder: Path) -> None:
