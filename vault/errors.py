@@ -63,9 +63,12 @@ class OriginRefusedError(VaultError):
 
 
 class NotFoundError(VaultError):
-    """Missing, or another tenant's: the two look the same on purpose."""
+    """Missing, or another tenant's: the two look the same on purpose, and so does what is said of them."""
 
     code = "not_found"
+
+    def __init__(self, message: str = "there is no such thing here") -> None:
+        super().__init__(message)
 
 
 class ErasedError(VaultError):

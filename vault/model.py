@@ -13,6 +13,7 @@ from vault.errors import IllegalMoveError
 Id = NewType("Id", str)
 State = TypeVar("State", bound=StrEnum)
 
+DAYS_MAX: Final = 3_650  # the longest that anything is kept, or held, without a new decision
 PREFIXES: Final = {
     "ten": "tenant",
     "per": "person",

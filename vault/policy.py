@@ -163,10 +163,10 @@ def require(principal: Principal, permission: Permission) -> None:
 def require_same_tenant(principal: Principal, tenant_id: str) -> None:
     """Raise NotFoundError for another tenant's object, exactly as if it did not exist."""
     if principal.tenant_id != tenant_id:
-        raise NotFoundError("there is no such thing here")
+        raise NotFoundError
 
 
 def require_own_call(principal: Principal, call_id: str) -> None:
     """A visitor's rights end at its own call; raises NotFoundError beyond it."""
     if principal.role is Role.VISITOR and principal.call_id != call_id:
-        raise NotFoundError("there is no such thing here")
+        raise NotFoundError

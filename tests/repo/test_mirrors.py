@@ -31,6 +31,7 @@ HELD_BY = {
     "vault/keys/records.py": "tests/vault/keys/test_store.py",
     "vault/ledger/epoch_ends.py": "tests/vault/rights/test_final_receipts.py",
     "vault/rights/replaying.py": "tests/vault/rights/test_fence.py",
+    "vault/rights/placing.py": "tests/vault/rights/test_holds.py",
     "vault/ledger/continuing.py": "tests/vault/rights/test_fence.py",
     "vault/backups/dump.py": "tests/vault/backups/test_backups.py",
     "vault/backups/key.py": "tests/vault/backups/test_backups.py",

@@ -37,7 +37,6 @@ log = structlog.get_logger(__name__)
 
 TRANSFERRED: Final = "transferred"  # why a leg ended whose owner handed the call over
 RINGS_FOR: Final = timedelta(seconds=RING_S)
-NOWHERE: Final = "there is no such thing here"
 NOT_IN_IT: Final = "you are not in this call"
 
 
@@ -133,7 +132,7 @@ class Asking:
         await self._calls.view(call_id, by=by)
         found = await self._view(Id(ask_id))
         if found.ask.call_id != call_id:
-            raise NotFoundError(NOWHERE)
+            raise NotFoundError
         return found
 
     async def cancel(self, call_id: str, ask_id: str, *, by: Principal) -> AskView:
@@ -386,7 +385,7 @@ class Asking:
         async with self._database.read() as connection:
             ask = await asks.get(connection, ask_id)
             if ask is None:
-                raise NotFoundError(NOWHERE)
+                raise NotFoundError
             by_state = await rings.states(connection, ask.call_id, ask_id=ask.id)
             team_name = await self._colleagues.team_name(connection, ask.team_id)
         of_name = team_name if ask.person_id is None else await self._name(ask.person_id, ask)

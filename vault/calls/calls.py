@@ -392,11 +392,11 @@ class Calls:
     ) -> Row[Any]:
         """Find a call of the principal's; ``lock`` keeps it as it is until the transaction ends."""
         if not is_id(call_id, "call"):
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         query = select(calls).where(calls.c.id == call_id)
         row = (await connection.execute(query.with_for_update() if lock else query)).first()
         if row is None:
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         require_same_tenant(by, row.tenant_id)
         require_own_call(by, row.id)
         return row

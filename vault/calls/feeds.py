@@ -5,7 +5,6 @@ whoever watches, and with the call.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
@@ -21,8 +20,6 @@ from webrtc.lifecycle import CloseReason
 from webrtc.viewer import Viewer
 
 log = structlog.get_logger(__name__)
-
-NOWHERE: Final = "there is no such thing here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class Feeds:
         try:
             await self._calls.joined(call_id, by=by)
         except ConflictError as cause:  # not in it, or over
-            raise NotFoundError(NOWHERE) from cause
+            raise NotFoundError from cause
         leg = self._leg(call_id, leg_id)
         if leg.by.id == by.id:
             raise ConflictError("this leg is your own; watch the others")
@@ -140,14 +137,14 @@ class Feeds:
     def _leg(self, call_id: str, leg_id: str) -> LiveLeg:
         leg = self._floor.legs.get(Id(leg_id))
         if leg is None or leg.call.id != call_id or leg.is_ending or not leg.peer.codecs:
-            raise NotFoundError(NOWHERE)
+            raise NotFoundError
         return leg
 
     def _own(self, call_id: str, leg_id: str, feed_id: str, by: Principal) -> LiveFeed:
         require(by, Permission.CALL_JOIN)
         feed = self._floor.feeds.get(Id(feed_id))
         if feed is None or (feed.leg.call.id, feed.leg.id, feed.by.id) != (call_id, leg_id, by.id):
-            raise NotFoundError(NOWHERE)
+            raise NotFoundError
         return feed
 
     def _require_seen(self, call_id: str, by: Principal) -> None:

@@ -158,11 +158,11 @@ class History:
 
     async def _row(self, call_id: str, by: Principal) -> Row[Any]:
         if not is_id(call_id, "call"):
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         async with self._database.read() as connection:
             row = (await connection.execute(_SELECT.where(calls.c.id == call_id))).first()
         if row is None:
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         require_same_tenant(by, row.tenant_id)
         return row
 

@@ -139,7 +139,7 @@ class Invitations:
         async with self._database.write() as connection:
             row = await _row(connection, invitation_id, lock=True)
             if row is None or row.tenant_id != by.tenant_id:
-                raise NotFoundError("there is no such thing here")
+                raise NotFoundError
             if row.person_id != by.id:
                 require(by, Permission.PEOPLE_MANAGE)
             if row.ended_at is None:

@@ -21,7 +21,6 @@ from webrtc.frames import MediaKind
 from webrtc.lifecycle import CloseReason
 from webrtc.peer import Peer
 
-NOWHERE: Final = "there is no such thing here"
 FINAL_WITHIN_S: Final = 15.0  # a database that is away for longer has its rows written when it is back
 
 
@@ -148,7 +147,7 @@ class Legs:
             try:
                 await self._calls.joined(call_id, by=by, or_lost=True)
             except ConflictError as cause:  # not in it, or over
-                raise NotFoundError(NOWHERE) from cause
+                raise NotFoundError from cause
         return call
 
     def _replaced_by(self, call: CallView, by: Principal, kind: LegKind) -> list[LiveLeg]:
@@ -299,7 +298,7 @@ class Legs:
         require(by, Permission.CALL_JOIN)
         leg = self._floor.legs.get(Id(leg_id))
         if leg is None or leg.call.id != call_id or leg.by.id != by.id:
-            raise NotFoundError(NOWHERE)
+            raise NotFoundError
         require_same_tenant(by, leg.call.tenant_id)
         require_own_call(by, leg.call.id)
         return leg

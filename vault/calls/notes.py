@@ -229,10 +229,10 @@ async def _writable(connection: AsyncConnection, call_id: str, by: Principal) ->
     An agent may where they took part; who supervises may on every call of the tenant.
     """
     if not is_id(call_id, "call"):
-        raise NotFoundError("there is no such thing here")
+        raise NotFoundError
     call = (await connection.execute(select(calls).where(calls.c.id == call_id))).first()
     if call is None:
-        raise NotFoundError("there is no such thing here")
+        raise NotFoundError
     require_same_tenant(by, call.tenant_id)
     if call.erased_at is not None:
         raise ErasedError("this call has been erased")

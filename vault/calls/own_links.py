@@ -27,7 +27,6 @@ from vault.policy import Permission, Principal, require, require_own_call, requi
 
 AFTERWARDS: Final = timedelta(days=30)  # after the last of the call is gone, for its receipt
 NOBODYS: Final = bytes(32)  # no text has this hash: a missing call costs what a wrong secret costs
-MISSING: Final = "there is no such thing here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ class OwnLinks:
             row = found.first() if is_id(call_id, "call") else None
         stored = NOBODYS if row is None else row.secret_hash
         if not secrets.compare_digest(stored, hash_of(secret)) or row is None:
-            raise NotFoundError(MISSING)
+            raise NotFoundError
         await self._ledger.record(
             Entry(EntryType.OWN_LINK_OPENED, tenant_id=row.tenant_id, object_id=row.call_id)
         )
@@ -146,6 +145,6 @@ async def _held(connection: AsyncConnection, call_id: str, by: Principal) -> Row
     found = await connection.execute(select(calls).where(calls.c.id == call_id).with_for_update())
     row: Row[Any] | None = found.first()
     if row is None or not is_id(call_id, "call"):
-        raise NotFoundError(MISSING)
+        raise NotFoundError
     require_same_tenant(by, row.tenant_id)
     return row

@@ -214,7 +214,7 @@ class Pauses:
         async with self._database.read() as connection:
             row = await pause_rows.find(connection, call_id, pause_id)
         if row is None:
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         return PauseView(row.id, row.begun_at, row.ended_at, is_durable=True)
 
     async def _tell(self, permit: Permit) -> None:

@@ -182,7 +182,7 @@ class Withdrawals:
         found = await connection.execute(select(calls).where(calls.c.id == call_id).with_for_update())
         row: Row[Any] | None = found.first()
         if row is None:
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         require_same_tenant(by, row.tenant_id)
         return row
 

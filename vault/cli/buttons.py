@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from vault.cli import options
+from vault.model import DAYS_MAX
 
 if TYPE_CHECKING:
     from vault.app import Rooms
@@ -29,7 +30,7 @@ def add(  # noqa: PLR0913  # one option for each thing a visitor reads
     purpose_en: Annotated[str, typer.Option("--purpose-en", help="Why calls are recorded.")] = "",
     audio_only: Annotated[bool, typer.Option("--audio-only", help="Never ask for a camera.")] = False,
     records: Annotated[bool, typer.Option("--record/--no-record", help="Ask to record calls.")] = True,
-    retention_days: Annotated[int | None, typer.Option("--retention-days", min=1, max=3_650)] = None,
+    retention_days: Annotated[int | None, typer.Option("--retention-days", min=1, max=DAYS_MAX)] = None,
     tenant: options.Tenant = None,
     config: options.Config = None,
     as_json: options.Json = False,

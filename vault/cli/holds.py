@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from vault.cli import options
-from vault.model import HoldGround
+from vault.model import DAYS_MAX, HoldGround
 
 if TYPE_CHECKING:
     from vault.app import Rooms
@@ -43,7 +43,7 @@ def place(
     thing: Annotated[str, typer.Argument(metavar="ID", help="A recording, an export or a call.")],
     ground: Annotated[HoldGround, typer.Option("--ground", help="Art. 17(3) GDPR.")],
     reason: Annotated[str, typer.Option("--reason", callback=options.named, help="Sealed; for your file.")],
-    days: Annotated[int, typer.Option("--days", min=1, max=3_650, help="It ends by itself after these.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=DAYS_MAX, help="It ends by itself after these.")],
     owner: Annotated[str | None, typer.Option("--owner", help="The person who answers for it.")] = None,
     tenant: options.Tenant = None,
     config: options.Config = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from vault.cli import options
-from vault.model import RuleKind
+from vault.model import DAYS_MAX, RuleKind
 
 if TYPE_CHECKING:
     from vault.app import Rooms
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 GROUP: Final = options.group("retention", "How long what is kept, and why something is still here.")
 SHOWN: Final = ("kind", "button_id", "days", "source", "set_at")
 WHY: Final = ("object_id", "kind", "why", "since", "until", "erased_at")
-DAYS_MAX: Final = 3_650
 Button = Annotated[str | None, typer.Option("--button", help="The rule of this button; else the company's.")]
 Kind = Annotated[RuleKind, typer.Argument(help="What the rule is about.")]
 

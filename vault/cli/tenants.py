@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from vault.cli import options
-from vault.model import Id, StopRule
+from vault.model import DAYS_MAX, Id, StopRule
 
 if TYPE_CHECKING:
     from vault.app import Rooms
@@ -21,7 +21,7 @@ def add(
     ],
     retention_days: Annotated[
         int | None,
-        typer.Option("--retention-days", min=1, max=3_650, help="Days; else the settings' default."),
+        typer.Option("--retention-days", min=1, max=DAYS_MAX, help="Days; else the settings' default."),
     ] = None,
     config: options.Config = None,
     as_json: options.Json = False,

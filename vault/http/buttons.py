@@ -10,7 +10,7 @@ from vault.errors import NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Out, Text
-from vault.model import Id
+from vault.model import DAYS_MAX, Id
 from vault.policy import Permission
 
 Origins = list[Text]
@@ -73,7 +73,7 @@ class ButtonIn(In):
     media: list[Literal["audio", "video"]] = Field(min_length=1, max_length=2)
     allowed_origins: Origins = Field(min_length=1, max_length=50)
     records: bool = False
-    retention_days: Integer | None = Field(None, ge=1, le=3_650)
+    retention_days: Integer | None = Field(None, ge=1, le=DAYS_MAX)
     routing: RoutingIn | None = None
     requires_visitor_token: bool = Field(
         default=False, description="Only visitors vouched for by a signed token."

@@ -1,5 +1,6 @@
 """Deletion requests and their receipts: ``/v1/deletion-requests``."""
 
+from collections.abc import Sequence
 from typing import Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -7,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from vault.calls.visitors import Field as VisitorField
 from vault.errors import ConflictError, ErasedError, NotFoundError, RestrictedError
 from vault.http.ask import Answer, Ask
-from vault.http.paging import next_link, scope_of
+from vault.http.paging import page_of
 from vault.http.route import Route
 from vault.http.wire import JSON_TYPE, In, Moment, Out, PageQuery, Text, one_of
 from vault.model import ErasureReason, ErasureState, HoldGround
@@ -97,17 +98,13 @@ async def request_deletion(ask: Ask[DeletionIn, None]) -> Answer:
 
 async def list_deletions(ask: Ask[None, PageQuery]) -> Answer:
     """List requests, newest first."""
-    scope = scope_of("deletions", ask.principal.tenant_id, ask.query)
-    before = str(ask.services.cursors.read(scope, ask.query.cursor)[0]) if ask.query.cursor else None
-    found = await ask.services.deletion_requests.list(
-        by=ask.principal, before=before, limit=ask.query.limit + 1
-    )
-    shown = found[: ask.query.limit]
-    cursor = ask.services.cursors.write(scope, [shown[-1].id]) if len(found) > len(shown) else None
-    return Answer(
-        body=DeletionPage(items=[present_deletion(one) for one in shown], next_cursor=cursor),
-        headers=next_link(ask, cursor),
-    )
+
+    async def find(before: str | None, limit: int) -> Sequence[DeletionRequest]:
+        return await ask.services.deletion_requests.list(by=ask.principal, before=before, limit=limit)
+
+    page = await page_of(ask, "deletions", find)
+    shown = DeletionPage(items=[present_deletion(one) for one in page.items], next_cursor=page.next_cursor)
+    return Answer(body=shown, headers=page.headers)
 
 
 async def show_deletion(ask: Ask[None, None]) -> Answer:

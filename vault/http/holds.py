@@ -1,5 +1,6 @@
 """Legal holds: ``/v1/holds``. Placed by one person, released by two."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal
 
@@ -7,11 +8,10 @@ from pydantic import Field
 
 from vault.errors import ConflictError, ErasedError, NotFoundError, SecondPersonError
 from vault.http.ask import Answer, Ask
-from vault.http.paging import next_link, scope_of
+from vault.http.paging import page_of
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Moment, Out, PageQuery, Text
-from vault.media.retention import DAYS_MAX
-from vault.model import HoldGround
+from vault.model import DAYS_MAX, HoldGround
 from vault.policy import Permission
 from vault.rights.holds import Hold, HoldState, NewHold
 
@@ -74,17 +74,16 @@ async def place(ask: Ask[HoldIn, None]) -> Answer:
 
 async def list_holds(ask: Ask[None, HoldQuery]) -> Answer:
     """List holds, newest first."""
-    scope = scope_of("holds", ask.principal.tenant_id, ask.query)
-    before = str(ask.services.cursors.read(scope, ask.query.cursor)[0]) if ask.query.cursor else None
-    found = await ask.services.custody.holds.list(
-        by=ask.principal, before=before, limit=ask.query.limit + 1, only_lasting=ask.query.lasting == "true"
-    )
-    shown = found[: ask.query.limit]
-    cursor = ask.services.cursors.write(scope, [shown[-1].id]) if len(found) > len(shown) else None
-    return Answer(
-        body=HoldPage(items=[present(one) for one in shown], next_cursor=cursor),
-        headers=next_link(ask, cursor),
-    )
+    lasting = ask.query.lasting == "true"
+
+    async def find(before: str | None, limit: int) -> Sequence[Hold]:
+        return await ask.services.custody.holds.list(
+            by=ask.principal, before=before, limit=limit, only_lasting=lasting
+        )
+
+    page = await page_of(ask, "holds", find)
+    shown = HoldPage(items=[present(one) for one in page.items], next_cursor=page.next_cursor)
+    return Answer(body=shown, headers=page.headers)
 
 
 async def show(ask: Ask[None, None]) -> Answer:

@@ -16,7 +16,7 @@ from vault.http.ask import Answer, Ask
 from vault.http.buttons import TwoLanguages
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Moment, Out, Text
-from vault.media.retention import DAYS_MAX
+from vault.model import DAYS_MAX
 from vault.policy import Permission
 
 

@@ -1,12 +1,13 @@
 """People of a tenant: ``/v1/people``. The model of a resource module: wire models, handlers, rows."""
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from pydantic import Field
 
 from vault.errors import ConflictError, NotFoundError
 from vault.http.ask import Answer, Ask
-from vault.http.paging import next_link, scope_of
+from vault.http.paging import page_of
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out, PageQuery, Text
 from vault.identity.people import Person
@@ -64,19 +65,14 @@ class SignInCode(Out):
 
 async def list_people(ask: Ask[None, PeopleQuery]) -> Answer:
     """List people, newest first."""
-    query, who = ask.query, ask.principal
-    scope = scope_of("people", who.tenant_id, query)
-    after = str(ask.services.cursors.read(scope, query.cursor)[0]) if query.cursor else None
-    people = ask.services.identity.people
-    found = await people.page(
-        tenant_id=Id(who.tenant_id), after=after, limit=query.limit + 1, role=query.role
-    )
-    shown = found[: query.limit]
-    cursor = ask.services.cursors.write(scope, [shown[-1].id]) if len(found) > query.limit else None
-    return Answer(
-        body=PeoplePage(items=[_present(person) for person in shown], next_cursor=cursor),
-        headers=next_link(ask, cursor),
-    )
+    people, who = ask.services.identity.people, ask.principal
+
+    async def find(before: str | None, limit: int) -> Sequence[Person]:
+        return await people.page(tenant_id=Id(who.tenant_id), after=before, limit=limit, role=ask.query.role)
+
+    page = await page_of(ask, "people", find)
+    shown = PeoplePage(items=[_present(person) for person in page.items], next_cursor=page.next_cursor)
+    return Answer(body=shown, headers=page.headers)
 
 
 async def add_person(ask: Ask[PersonIn, None]) -> Answer:

@@ -1,5 +1,6 @@
 """Restriction of processing (Art. 18 GDPR): ``/v1/restrictions``."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from pydantic import Field
@@ -7,7 +8,7 @@ from pydantic import Field
 from vault.errors import ConflictError, ErasedError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.holds import OBJECT_ID
-from vault.http.paging import next_link, scope_of
+from vault.http.paging import page_of
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out, PageQuery, Text
 from vault.model import RestrictionGround, RestrictionSubject
@@ -62,17 +63,13 @@ async def place(ask: Ask[RestrictionIn, None]) -> Answer:
 
 async def list_restrictions(ask: Ask[None, PageQuery]) -> Answer:
     """List restrictions, newest first."""
-    scope = scope_of("restrictions", ask.principal.tenant_id, ask.query)
-    before = str(ask.services.cursors.read(scope, ask.query.cursor)[0]) if ask.query.cursor else None
-    found = await ask.services.custody.restrictions.list(
-        by=ask.principal, before=before, limit=ask.query.limit + 1
-    )
-    shown = found[: ask.query.limit]
-    cursor = ask.services.cursors.write(scope, [shown[-1].id]) if len(found) > len(shown) else None
-    return Answer(
-        body=RestrictionPage(items=[present(one) for one in shown], next_cursor=cursor),
-        headers=next_link(ask, cursor),
-    )
+
+    async def find(before: str | None, limit: int) -> Sequence[Restriction]:
+        return await ask.services.custody.restrictions.list(by=ask.principal, before=before, limit=limit)
+
+    page = await page_of(ask, "restrictions", find)
+    shown = RestrictionPage(items=[present(one) for one in page.items], next_cursor=page.next_cursor)
+    return Answer(body=shown, headers=page.headers)
 
 
 async def show(ask: Ask[None, None]) -> Answer:

@@ -9,8 +9,7 @@ from vault.http.ask import Answer, Ask
 from vault.http.media import BUTTON_ID
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Moment, Out
-from vault.media.retention import DAYS_MAX
-from vault.model import RuleKind
+from vault.model import DAYS_MAX, RuleKind
 from vault.policy import Permission
 from vault.rights.rules import Rule, Source
 from vault.rights.standing import Standing, Stays

@@ -55,7 +55,7 @@ class CallManifests:
         async with self._database.read() as connection:
             call = (await connection.execute(select(calls).where(calls.c.id == call_id))).first()
             if call is None:
-                raise NotFoundError("there is no such thing here")
+                raise NotFoundError
             require_same_tenant(by, call.tenant_id)
             if call.erased_at is not None:
                 raise ErasedError("this call has been erased")

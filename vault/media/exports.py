@@ -123,7 +123,7 @@ class Exports:
         async with self._database.read() as connection:
             row = (await connection.execute(_select().where(media.c.id == export_id))).first()
             if row is None or not is_id(export_id, "exp"):
-                raise NotFoundError("there is no such thing here")
+                raise NotFoundError
             require_same_tenant(by, row.tenant_id)
             return (await _told(connection, [row]))[0]
 
@@ -135,7 +135,7 @@ class Exports:
             tenant = select(calls.c.tenant_id).where(calls.c.id == call_id)
             owner = (await connection.execute(tenant)).scalar_one_or_none()
             if owner is None:
-                raise NotFoundError("there is no such thing here")
+                raise NotFoundError
             require_same_tenant(by, owner)
             return await _told(connection, (await connection.execute(query)).all())
 
@@ -172,7 +172,7 @@ class Exports:
         """Lock and read what there is to export; raises as ``ask`` says."""
         call = (await connection.execute(select(calls).where(calls.c.id == call_id))).first()
         if call is None or not is_id(call_id, "call"):
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         require_same_tenant(by, call.tenant_id)
         if call.erased_at is not None:
             raise ErasedError("this call has been erased")

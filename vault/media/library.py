@@ -84,11 +84,11 @@ class Library:
         """Find one item, erased ones too; NotFoundError for a missing or foreign one."""
         require(by, Permission.MEDIA_LIST)
         if not is_media_id(media_id):
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         async with self._database.read() as connection:
             row = (await connection.execute(_SELECT.where(media.c.id == media_id))).first()
             if row is None:
-                raise NotFoundError("there is no such thing here")
+                raise NotFoundError
             require_same_tenant(by, row.tenant_id)
             found = await connection.execute(select(parts.c.part).where(parts.c.media_id == media_id))
             return _item(row, [Part(part.part) for part in found])

@@ -160,7 +160,7 @@ class Links:
         async with self._database.write() as connection:
             row = (await connection.execute(select(links).where(links.c.id == link_id))).first()
             if row is None or not is_id(link_id, "lnk") or row.tenant_id != by.tenant_id:
-                raise NotFoundError("there is no such thing here")
+                raise NotFoundError
             if row.principal_id != by.id:
                 require(by, Permission.MEDIA_ERASE)
             if row.revoked_at is None:
@@ -228,7 +228,7 @@ async def _media_row(connection: AsyncConnection, media_id: str) -> Row[Any]:
     # Locked: a link is made before an erasure is asked for, or not at all.
     row = (await connection.execute(select(media).where(media.c.id == media_id).with_for_update())).first()
     if row is None:
-        raise NotFoundError("there is no such thing here")
+        raise NotFoundError
     return row
 
 

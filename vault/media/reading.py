@@ -82,7 +82,7 @@ class Reader:
         async with self._database.read() as connection:
             row = (await connection.execute(_PART, {"media_id": media_id, "part": part.value})).first()
         if row is None:
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         if row.state in {MediaState.ERASING, MediaState.ERASED}:
             raise ErasedError("this recording has been erased")
         if row.restricted_at is not None:

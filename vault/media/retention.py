@@ -5,15 +5,11 @@ than its visitor was told; what belongs to a call, never longer than a recording
 never longer than the first of its recordings.
 """
 
-from typing import Final
-
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.tables import buttons, retention_rules, tenants
 from vault.model import RuleKind
-
-DAYS_MAX: Final = 3_650
 
 
 async def days_of(connection: AsyncConnection, button_id: str, kind: RuleKind, *, else_: int = 0) -> int:

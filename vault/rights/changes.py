@@ -24,8 +24,8 @@ from vault.ledger.log import Ledger
 from vault.model import Id, ItemKind, MediaState, RuleKind, is_id, new_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.due import DAY_MS
+from vault.rights.placing import placed
 
-MISSING: Final = "there is no such thing here"
 LISTED: Final = 200
 GOING: Final = (MediaState.ERASING.value, MediaState.ERASED.value)
 
@@ -140,7 +140,7 @@ class Changes:
         """Show one."""
         require(by, Permission.RETENTION_READ)
         async with self._database.read() as connection:
-            return _told(await _row(connection, change_id, by))
+            return _told(await placed(connection, retention_changes, change_id, by))
 
     async def list(self, *, by: Principal) -> Sequence[Change]:
         """Show the tenant's, newest first."""
@@ -154,7 +154,7 @@ class Changes:
         """Take a change back before it applies; ConflictError afterwards."""
         require(by, Permission.RETENTION_MANAGE)
         async with self._database.write() as connection:
-            row = await _row(connection, change_id, by)
+            row = await placed(connection, retention_changes, change_id, by)
             if not await self._ended(connection, row, ChangeState.CANCELLED):
                 raise ConflictError("this change has been applied, or cancelled")
             await self._say(connection, EntryType.RETENTION_CHANGE_CANCELLED, row, by, {})
@@ -278,17 +278,8 @@ async def _require_button(connection: AsyncConnection, button_id: str | None, by
         await connection.execute(select(buttons.c.tenant_id).where(buttons.c.id == button_id))
     ).scalar_one_or_none()
     if owner is None or not is_id(button_id, "btn"):
-        raise NotFoundError(MISSING)
+        raise NotFoundError
     require_same_tenant(by, owner)
-
-
-async def _row(connection: AsyncConnection, change_id: str, by: Principal) -> Row[Any]:
-    query = select(retention_changes).where(retention_changes.c.id == change_id)
-    row = (await connection.execute(query)).first()
-    if row is None or not is_id(change_id, "rtc"):
-        raise NotFoundError(MISSING)
-    require_same_tenant(by, row.tenant_id)
-    return row
 
 
 def _told(row: Row[Any]) -> Change:

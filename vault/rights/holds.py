@@ -17,26 +17,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
-from vault.db.tables import calls, erasures, holds, media, people
+from vault.db.tables import calls, erasures, holds, people
 from vault.errors import (
     ConflictError,
     ErasedError,
     Fault,
     InvalidError,
-    KeyForgottenError,
-    NotFoundError,
     SecondPersonError,
 )
 from vault.keys.blobs import Blobs
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
-from vault.media.library import is_media_id
-from vault.model import HoldGround, Id, is_id, new_id, uuid_of
-from vault.policy import Permission, Principal, require, require_same_tenant
+from vault.model import HoldGround, Id, new_id, uuid_of
+from vault.policy import Permission, Principal, require
 from vault.rights.holding import lasting
+from vault.rights.placing import Reasons, call_of, placed
 
-MISSING: Final = "there is no such thing here"
-PART: Final = "hold"
 EXPIRED_BATCH: Final = 200
 
 
@@ -87,7 +83,7 @@ class Holds:
 
     def __init__(self, database: Database, blobs: Blobs, ledger: Ledger, clock: Clock) -> None:
         self._database = database
-        self._blobs = blobs
+        self._reasons = Reasons(blobs, "hold")
         self._ledger = ledger
         self._clock = clock
 
@@ -97,14 +93,11 @@ class Holds:
         if new.expires_at <= self._clock.now():
             raise InvalidError("a hold ends", [Fault("#/expires_at", "past", "choose a moment to come")])
         async with self._database.read() as connection:
-            call_id = await _call_of(connection, new.object_id, by)
+            call_id = await call_of(connection, new.object_id, by)
         hold_id = new_id("hold")
-        told = {"reason": new.reason}
-        place = {"tenant_id": by.tenant_id, "object_id": call_id, "part": _part(hold_id)}
-        try:
-            sealed = await self._blobs.seal(**place, value=told)
-        except KeyForgottenError as cause:
-            raise ErasedError("this call has been erased") from cause
+        sealed = await self._reasons.seal(
+            new.reason, tenant_id=by.tenant_id, call_id=call_id, placed_id=hold_id
+        )
         facts = {"hold": uuid_of(hold_id), "ground": new.ground.value, "until": to_text(new.expires_at)}
         ready = await self._ledger.ready(
             _entry(EntryType.HOLD_PLACED, by.tenant_id, new.object_id, facts, by)
@@ -134,7 +127,7 @@ class Holds:
         """Show one, ended ones too."""
         require(by, Permission.HOLDS_READ)
         async with self._database.read() as connection:
-            row = await _row(connection, hold_id, by)
+            row = await placed(connection, holds, hold_id, by)
         return await self._opened(row)
 
     async def list(
@@ -155,7 +148,7 @@ class Holds:
         """Ask for the end of a hold; another person confirms. Asked already, it stays who asked first."""
         require(by, Permission.HOLDS_MANAGE)
         async with self._database.write() as connection:
-            row = await _row(connection, hold_id, by)
+            row = await placed(connection, holds, hold_id, by)
             asked = await connection.execute(
                 update(holds)
                 .where(holds.c.id == hold_id, holds.c.ended_at.is_(None), holds.c.release_asked_by.is_(None))
@@ -172,7 +165,7 @@ class Holds:
         """
         require(by, Permission.HOLDS_MANAGE)
         async with self._database.write() as connection:
-            row = await _row(connection, hold_id, by)
+            row = await placed(connection, holds, hold_id, by)
             if row.release_asked_by == by.id and row.ended_at is None:
                 raise SecondPersonError("who asked for a release cannot confirm it; somebody else does")
             ended = await connection.execute(
@@ -246,20 +239,13 @@ class Holds:
         await self._ledger.append(connection, entry)
 
     async def _opened(self, row: Row[Any]) -> Hold:
-        reason = None
-        if row.sealed is not None:
-            place = {"tenant_id": row.tenant_id, "object_id": row.call_id, "part": _part(row.id)}
-            try:
-                reason = str((await self._blobs.open(row.sealed, **place))["reason"])
-            except KeyForgottenError:
-                reason = None  # its call is being erased
         return Hold(
             id=row.id,
             tenant_id=row.tenant_id,
             call_id=row.call_id,
             media_id=row.media_id,
             ground=HoldGround(row.ground),
-            reason=reason,
+            reason=await self._reasons.open(row),
             owner_id=row.owner_id,
             placed_by=row.placed_by,
             placed_at=row.placed_at,
@@ -268,10 +254,6 @@ class Holds:
             release_asked_by=row.release_asked_by,
             ended_at=row.ended_at,
         )
-
-
-def _part(hold_id: str) -> str:
-    return f"{PART}-{uuid_of(hold_id)}"
 
 
 def _state(row: Row[Any]) -> HoldState:
@@ -297,18 +279,6 @@ async def _held_call(connection: AsyncConnection, call_id: str) -> None:
     await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())
 
 
-async def _call_of(connection: AsyncConnection, object_id: str, by: Principal) -> Id:
-    """Find the call of what is to be held; NotFoundError for a missing or foreign thing."""
-    table = media if is_media_id(object_id) else calls
-    if table is calls and not is_id(object_id, "call"):
-        raise NotFoundError(MISSING)
-    row = (await connection.execute(select(table).where(table.c.id == object_id))).first()
-    if row is None:
-        raise NotFoundError(MISSING)
-    require_same_tenant(by, row.tenant_id)
-    return Id(row.call_id if table is media else row.id)
-
-
 async def _require_there(connection: AsyncConnection, object_id: str) -> None:
     """What is gone, or is going, cannot be held: its key may be forgotten by now."""
     query = select(erasures.c.begun_at, erasures.c.completed_at).where(erasures.c.object_id == object_id)
@@ -330,11 +300,3 @@ async def _require_owner(connection: AsyncConnection, owner_id: str | None, by: 
         raise InvalidError(
             "no such person", [Fault("#/owner_id", "unknown", "name a person of your company")]
         )
-
-
-async def _row(connection: AsyncConnection, hold_id: str, by: Principal) -> Row[Any]:
-    row = (await connection.execute(select(holds).where(holds.c.id == hold_id))).first()
-    if row is None or not is_id(hold_id, "hold"):
-        raise NotFoundError(MISSING)
-    require_same_tenant(by, row.tenant_id)
-    return row

@@ -35,8 +35,6 @@ from vault.rights.asked import DeletionRequest
 from vault.rights.receipts import Receipts
 from vault.rights.requests import DeletionRequests
 
-MISSING: Final = "there is no such thing here"
-
 
 class Side(StrEnum):
     """Whose picture and voice an item holds."""
@@ -172,7 +170,7 @@ class Kept:
                 if not request.complete:
                     raise ConflictError("it is not complete yet; ask again in a moment")
                 return await self._receipts.written(request)
-        raise NotFoundError(MISSING)
+        raise NotFoundError
 
 
 async def _own(connection: AsyncConnection, call_id: str, by: Principal) -> Row[Any]:
@@ -194,7 +192,7 @@ async def _own(connection: AsyncConnection, call_id: str, by: Principal) -> Row[
     )
     row = (await connection.execute(query)).first() if is_id(call_id, "call") else None
     if row is None:
-        raise NotFoundError(MISSING)
+        raise NotFoundError
     require_same_tenant(by, row.tenant_id)
     require_own_call(by, row.id)
     return row

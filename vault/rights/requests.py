@@ -77,7 +77,7 @@ class DeletionRequests:
         async with self._database.read() as connection:
             row = (await connection.execute(select(media).where(media.c.id == media_id))).first()
         if row is None or not is_media_id(media_id):
-            raise NotFoundError("there is no such thing here")
+            raise NotFoundError
         require_same_tenant(by, row.tenant_id)
         if row.state == MediaState.ERASED:
             raise ErasedError("this recording has been erased")
@@ -98,7 +98,7 @@ class DeletionRequests:
         async with self._database.read() as connection:
             row = (await connection.execute(select(calls).where(calls.c.id == call_id))).first()
             if row is None or not is_id(call_id, "call"):
-                raise NotFoundError("there is no such thing here")
+                raise NotFoundError
             require_same_tenant(by, row.tenant_id)
             objects = await _of_calls(connection, [row]) + await invitation_of_call(connection, row)
         if not objects:
@@ -158,7 +158,7 @@ class DeletionRequests:
                 )
             ).first()
             if row is None:
-                raise NotFoundError("there is no such thing here")
+                raise NotFoundError
             require_same_tenant(by, row.tenant_id)
             return await request_of_row(connection, row)
 

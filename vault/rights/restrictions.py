@@ -16,11 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import calls, erasures, export_sources, legs, media, restrictions
-from vault.errors import ConflictError, ErasedError, KeyForgottenError, NotFoundError
+from vault.errors import ConflictError, ErasedError
 from vault.keys.blobs import Blobs
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
-from vault.media.library import is_media_id
 from vault.media.restricting import refusal
 from vault.model import (
     ErasureReason,
@@ -30,14 +29,13 @@ from vault.model import (
     RestrictionGround,
     RestrictionSubject,
     Role,
-    is_id,
     new_id,
     uuid_of,
 )
-from vault.policy import Permission, Principal, require, require_same_tenant
+from vault.policy import Permission, Principal, require
 from vault.rights.belongings import IDS_AT_ONCE
+from vault.rights.placing import Reasons, call_of, placed
 
-MISSING: Final = "there is no such thing here"
 OWN_ACTS: Final = frozenset({ErasureReason.CONSENT_WITHDRAWN, ErasureReason.NOT_RECORDED})
 GOING: Final = (MediaState.ERASING.value, MediaState.ERASED.value)
 
@@ -74,7 +72,7 @@ class Restrictions:
 
     def __init__(self, database: Database, blobs: Blobs, ledger: Ledger, clock: Clock) -> None:
         self._database = database
-        self._blobs = blobs
+        self._reasons = Reasons(blobs, "restriction")
         self._ledger = ledger
         self._clock = clock
 
@@ -85,9 +83,11 @@ class Restrictions:
         """
         require(by, Permission.RESTRICTIONS_MANAGE)
         async with self._database.read() as connection:
-            call_id = await _call_of(connection, new.object_id, by)
+            call_id = await call_of(connection, new.object_id, by)
         restriction_id, now = new_id("rst"), self._clock.now()
-        sealed = await self._sealed(by.tenant_id, call_id, restriction_id, new.reason)
+        sealed = await self._reasons.seal(
+            new.reason, tenant_id=by.tenant_id, call_id=call_id, placed_id=restriction_id
+        )
         facts = {"restriction": uuid_of(restriction_id), "ground": new.ground.value}
         placed = Entry(
             EntryType.RESTRICTION_PLACED,
@@ -122,7 +122,7 @@ class Restrictions:
         """Show one, lifted ones too."""
         require(by, Permission.RESTRICTIONS_READ)
         async with self._database.read() as connection:
-            row = await _row(connection, restriction_id, by)
+            row = await placed(connection, restrictions, restriction_id, by)
         return await self._opened(row)
 
     async def list(
@@ -141,7 +141,7 @@ class Restrictions:
         """Lift one, once the person concerned has been told; ConflictError where it is lifted already."""
         require(by, Permission.RESTRICTIONS_MANAGE)
         async with self._database.write() as connection:
-            row = await _row(connection, restriction_id, by)
+            row = await placed(connection, restrictions, restriction_id, by)
             await _hold(connection, row.call_id)
             if not await _lift(connection, row, self._clock.now(), by.id):
                 raise ConflictError("this restriction has been lifted already")
@@ -149,21 +149,7 @@ class Restrictions:
             await self._ledger.append(connection, lifted_entry(row, by))
         return await self.get(restriction_id, by=by)
 
-    async def _sealed(self, tenant_id: str, call_id: str, restriction_id: str, reason: str) -> bytes:
-        place = {"tenant_id": tenant_id, "object_id": call_id, "part": _part(restriction_id)}
-        try:
-            return await self._blobs.seal(**place, value={"reason": reason})
-        except KeyForgottenError as cause:
-            raise ErasedError("this call has been erased") from cause
-
     async def _opened(self, row: Row[Any]) -> Restriction:
-        reason = None
-        if row.sealed is not None:
-            place = {"tenant_id": row.tenant_id, "object_id": row.call_id, "part": _part(row.id)}
-            try:
-                reason = str((await self._blobs.open(row.sealed, **place))["reason"])
-            except KeyForgottenError:
-                reason = None  # its call is being erased
         return Restriction(
             id=row.id,
             tenant_id=row.tenant_id,
@@ -171,7 +157,7 @@ class Restrictions:
             media_id=row.media_id,
             ground=RestrictionGround(row.ground),
             subject=RestrictionSubject(row.subject),
-            reason=reason,
+            reason=await self._reasons.open(row),
             placed_by=row.placed_by,
             placed_at=row.placed_at,
             lifted_by=row.lifted_by,
@@ -267,10 +253,6 @@ async def _lift(connection: AsyncConnection, row: Row[Any], now: datetime, by: s
     return lifted.rowcount == 1
 
 
-def _part(restriction_id: str) -> str:
-    return f"restriction-{uuid_of(restriction_id)}"
-
-
 async def _hold(connection: AsyncConnection, call_id: str) -> None:
     """Keep the call's row, then its media's, as an erasure does: of the two one is the first."""
     await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())
@@ -290,22 +272,3 @@ async def _require_at_rest(connection: AsyncConnection, call_id: str, media_id: 
     if row.completed_at is not None:
         raise ErasedError("this has been erased")
     raise ConflictError("its erasure was asked for: it is out of reach already")
-
-
-async def _call_of(connection: AsyncConnection, object_id: str, by: Principal) -> Id:
-    table = media if is_media_id(object_id) else calls
-    if table is calls and not is_id(object_id, "call"):
-        raise NotFoundError(MISSING)
-    row = (await connection.execute(select(table).where(table.c.id == object_id))).first()
-    if row is None:
-        raise NotFoundError(MISSING)
-    require_same_tenant(by, row.tenant_id)
-    return Id(row.call_id if table is media else row.id)
-
-
-async def _row(connection: AsyncConnection, restriction_id: str, by: Principal) -> Row[Any]:
-    row = (await connection.execute(select(restrictions).where(restrictions.c.id == restriction_id))).first()
-    if row is None or not is_id(restriction_id, "rst"):
-        raise NotFoundError(MISSING)
-    require_same_tenant(by, row.tenant_id)
-    return row

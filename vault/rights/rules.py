@@ -177,7 +177,7 @@ async def _require_button(connection: AsyncConnection, button_id: str | None, by
     )
     owner = found.scalar_one_or_none()
     if owner is None or not is_id(button_id, "btn"):
-        raise NotFoundError("there is no such thing here")
+        raise NotFoundError
     require_same_tenant(by, owner)
 
 

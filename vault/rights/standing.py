@@ -20,8 +20,6 @@ from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.holding import held_until
 from vault.rights.rules import Rule, Rules
 
-MISSING = "there is no such thing here"
-
 
 class Stays(StrEnum):
     """Why something is still here, or that it is not."""
@@ -64,7 +62,7 @@ class Standings:
         async with self._database.read() as connection:
             row = (await connection.execute(select(media).where(media.c.id == media_id))).first()
             if row is None or not is_media_id(media_id):
-                raise NotFoundError(MISSING)
+                raise NotFoundError
             require_same_tenant(by, row.tenant_id)
             return await self._whole(connection, await self._media(connection, row), row.call_id)
 
@@ -79,7 +77,7 @@ class Standings:
             )
             call = (await connection.execute(query)).first()
             if call is None or not is_id(call_id, "call"):
-                raise NotFoundError(MISSING)
+                raise NotFoundError
             require_same_tenant(by, call.tenant_id)
             of_call = select(media).where(media.c.call_id == call_id).order_by(media.c.id)
             items = (await connection.execute(of_call)).all()
