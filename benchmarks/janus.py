@@ -23,11 +23,11 @@ import aiohttp
 import uvloop
 from aiortc import RTCSessionDescription
 
-from benchmarks.light import light_ends
 from benchmarks.machine import CALLER_CORE, SERVER_CORE, cpu_time, go_first, load, on_core
 from benchmarks.talk import SETTLE_S, WINDOW_S, measured_talk
 from benchmarks.talkers import PLAN
 from tests.webrtc.legs import eventually
+from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import Publisher, addresses_of_this_host
 from tests.webrtc.spectator import Spectator
 
@@ -184,10 +184,10 @@ class Carried:
 
 async def carry(folder: Path, calls: int) -> Carried:
     """The same calls as ours, through Janus."""
-    light_ends()
     plan = PLAN.__class__(**{**PLAN.__dict__, "address": ADDRESS})
     plan.video_media(), plan.audio_media()  # encoded before the clock runs
     async with AsyncExitStack() as stack:
+        stack.enter_context(light_ends())
         pid = await stack.enter_async_context(running_janus(folder))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         janus = Janus(http, folder)

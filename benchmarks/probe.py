@@ -24,13 +24,13 @@ from typing import Any, Final, cast
 import uvloop
 from aiortc.rtp import RtcpPacket, RtcpSrPacket
 
-from benchmarks.light import light_ends
 from benchmarks.program import session
 from benchmarks.talkers import PLAN
 from tests.end_to_end.crowd import Pair, hired, paired
 from tests.end_to_end.program import Program
 from tests.end_to_end.visitor import Agent
 from tests.webrtc.legs import eventually
+from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import Publisher
 from tests.webrtc.spectator import Spectator
 from webrtc.frames import Codec
@@ -209,9 +209,9 @@ def publishers_answer() -> Iterator[None]:
 async def main(base: str, code: str, seconds: float) -> None:
     """Talk, look, tell."""
     program = Program(base, code, Path(), Path(), cast("Any", None))
-    light_ends()
     PLAN.video_media(), PLAN.audio_media()  # encoded before the clock runs
     async with AsyncExitStack() as stack:
+        stack.enter_context(light_ends())
         http = await stack.enter_async_context(session())
         admin = Agent(await stack.enter_async_context(session()), program)
         await admin.sign_in()

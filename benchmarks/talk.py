@@ -21,11 +21,11 @@ from typing import Any, Final
 import aiohttp
 import uvloop
 
-from benchmarks.light import light_ends
 from benchmarks.machine import CALLER_CORE, cpu_time, go_first, load, on_core, own_memory_bytes
 from benchmarks.program import Vault, lag_p99_s, running_vault
 from benchmarks.servers import printing_its_port
 from benchmarks.talkers import PLAN
+from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import Publisher
 from tests.webrtc.spectator import Spectator
 
@@ -133,8 +133,8 @@ class Relayed:
 
 async def relayed(folder: Path) -> Relayed:
     """One call of two through stock aiortc."""
-    light_ends()
     async with printing_its_port("benchmarks.relay", folder) as server, AsyncExitStack() as stack:
+        stack.enter_context(light_ends())
         http = await stack.enter_async_context(aiohttp.ClientSession())
         base = f"http://127.0.0.1:{server.port}"
         sides = [await stack.enter_async_context(Publisher(PLAN)) for _ in range(2)]

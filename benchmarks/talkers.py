@@ -13,11 +13,11 @@ from typing import Any, Final, cast
 
 import uvloop
 
-from benchmarks.light import light_ends
 from benchmarks.program import session
 from tests.end_to_end.crowd import Pair, hired, paired
 from tests.end_to_end.program import Program
 from tests.end_to_end.visitor import Agent
+from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import PublisherPlan
 
 PLAN: Final = PublisherPlan(width=1280, height=720, bit_rate=1_200_000, keyframe_every=60)
@@ -40,9 +40,9 @@ def _say(**event: object) -> None:
 async def main(base: str, code: str, calls: int, seconds: float) -> None:
     """Talk, tell, hang up, tell."""
     program = Program(base, code, Path(), Path(), cast("Any", None))
-    light_ends()
     PLAN.video_media(), PLAN.audio_media()  # encoded before the clock runs
     async with AsyncExitStack() as stack:
+        stack.enter_context(light_ends())
         http = await stack.enter_async_context(session())
         admin = Agent(await stack.enter_async_context(session()), program)
         await admin.sign_in()

@@ -32,6 +32,7 @@ from tests.end_to_end.crowd import NO_LIMITS, Pair, hired, paired
 from tests.end_to_end.program import Program
 from tests.end_to_end.visitor import Agent
 from tests.servers.ports import free_port
+from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import Publisher, PublisherPlan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
@@ -178,6 +179,7 @@ async def test_calls_that_come_and_go_leave_nothing_behind(
         AsyncExitStack() as stack,
         house(tmp_path / "vault", talk_s=rounds(3, 120)) as (churn, metrics_port),
     ):
+        stack.enter_context(light_ends())  # what is shown to nobody is not decoded, nor kept
         agents = [await hired(stack, churn.program, churn.admin, number) for number in range(rounds(3, 20))]
 
         async def at_rest(most_tasks: float = math.inf) -> Held:

@@ -6,6 +6,8 @@ together or estimated: no decoder, no jitter buffer, no NACK (nothing is lost on
 
 import struct
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -57,8 +59,19 @@ def _undecoded(_: Any, frames: Any, *__: Any) -> None:
         continue
 
 
-def light_ends() -> None:
-    """Make every connection of this process a light one."""
-    aiortc.rtcrtpreceiver.decoder_worker = cast("Any", _undecoded)
-    setattr(RTCDtlsTransport, "_handle_rtp_data", _counted)  # noqa: B010  # mypy forbids the assignment
-    aiortc.clock.current_ntp_time = _ntp_now
+@contextmanager
+def light_ends() -> Iterator[None]:
+    """Make every connection of this process a light one, for the length of the block."""
+    places: tuple[tuple[Any, str, Any], ...] = (
+        (aiortc.rtcrtpreceiver, "decoder_worker", _undecoded),
+        (RTCDtlsTransport, "_handle_rtp_data", _counted),
+        (aiortc.clock, "current_ntp_time", _ntp_now),
+    )
+    before = [getattr(owner, name) for owner, name, _ in places]
+    for owner, name, light in places:
+        setattr(owner, name, light)
+    try:
+        yield
+    finally:
+        for (owner, name, _), heavy in zip(places, before, strict=True):
+            setattr(owner, name, heavy)
