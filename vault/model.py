@@ -39,6 +39,7 @@ PREFIXES: Final = {
     "hold": "legal hold",
     "rst": "restriction of processing",
     "rtc": "retention rule made shorter",
+    "xit": "exit of a tenant",
     "req": "HTTP request",
 }
 """Every prefix of an identifier and what it stands for: the one list, docs/API.md repeats it."""
@@ -248,6 +249,7 @@ class ErasureReason(StrEnum):
     NOT_RECORDED = "not_recorded"  # what was there when an agent took the call as an unrecorded one
     RECORDED_BY_MISTAKE = "recorded_by_mistake"
     LEGAL = "legal"
+    TENANT_EXIT = "tenant_exit"  # the company has left
     OTHER = "other"
 
 

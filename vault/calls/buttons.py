@@ -176,7 +176,7 @@ class Buttons:
         return _button(row)
 
 
-_SELECT = select(buttons, tenants.c.name.label("tenant_name")).join(
+_SELECT = select(buttons, tenants.c.name.label("tenant_name"), tenants.c.leaving_at).join(
     tenants, tenants.c.id == buttons.c.tenant_id
 )
 
@@ -194,7 +194,7 @@ def _button(row: Row[Any]) -> Button:
         records=row.records,
         retention_days=row.retention_days,
         routing=Routing.from_json(row.routing),
-        disabled=row.disabled_at is not None,
+        disabled=row.disabled_at is not None or row.leaving_at is not None,  # no call begins any more
         requires_visitor_token=row.requires_visitor_token,
     )
 

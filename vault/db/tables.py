@@ -25,6 +25,7 @@ from vault.db.columns import ID_LENGTH, metadata
 from vault.db.columns import identifier as _id
 from vault.db.columns import reference as _ref
 from vault.db.columns import tenant as _tenant
+from vault.db.exit_tables import tenant_exits
 from vault.db.export_tables import export_sources, exports
 from vault.db.keeping_tables import clock_marks, holds, restrictions, retention_changes, retention_rules
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
@@ -53,6 +54,7 @@ __all__ = [
     "retention_rules",
     "team_members",
     "teams",
+    "tenant_exits",
 ]
 
 tenants: Final = Table(
@@ -65,6 +67,8 @@ tenants: Final = Table(
     Column("dispositions", Json, nullable=True),  # [{"code", "label"}]; none: those of vault.calls.notes
     Column("on_withdrawal", String(10), nullable=False, server_default="erase"),  # vault.model.StopRule
     Column("created_at", Moment, nullable=False),
+    Column("leaving_at", Moment, nullable=True),  # no call begins any more; the rest goes on until
+    Column("left_at", Moment, nullable=True),  # from here on nothing of it is served to anybody
 )
 
 people: Final = Table(

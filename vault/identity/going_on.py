@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.db.engine import Database
 from vault.db.tables import calls, issuers, people, revoked_tokens
 from vault.identity.sessions import Sessions
+from vault.identity.tenants import is_here
 from vault.model import Role
 from vault.policy import Principal
 
@@ -89,7 +90,9 @@ async def _calls(connection: AsyncConnection, who: Sequence[Principal]) -> dict[
     if not who:
         return {}
     query = select(calls.c.id, calls.c.tenant_id).where(
-        tuple_(calls.c.id, calls.c.tenant_id).in_(_names(who)), calls.c.erased_at.is_(None)
+        tuple_(calls.c.id, calls.c.tenant_id).in_(_names(who)),
+        calls.c.erased_at.is_(None),
+        is_here(calls.c.tenant_id),
     )
     return {(row.id, row.tenant_id): Role.VISITOR for row in await connection.execute(query)}
 

@@ -21,7 +21,7 @@ from vault.identity.jws import Envelope, read_envelope
 from vault.identity.own_tokens import Minted, OwnClaims, OwnTokens
 from vault.identity.people import People, Person
 from vault.identity.sessions import OpenedSession, Sessions
-from vault.identity.tenants import Tenants
+from vault.identity.tenants import Tenants, is_here
 from vault.identity.visits import is_good
 from vault.model import Id, Role
 from vault.policy import Principal
@@ -182,7 +182,10 @@ class Identity:
     async def _call_is_there(self, call_id: Id, tenant_id: Id) -> bool:
         calls = tables.calls
         query = select(calls.c.id).where(
-            calls.c.id == call_id, calls.c.tenant_id == tenant_id, calls.c.erased_at.is_(None)
+            calls.c.id == call_id,
+            calls.c.tenant_id == tenant_id,
+            calls.c.erased_at.is_(None),
+            is_here(calls.c.tenant_id),
         )
         async with self._database.read() as connection:
             return (await connection.execute(query)).first() is not None

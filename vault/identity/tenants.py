@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -13,6 +13,11 @@ from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import Id, StopRule, new_id
 from vault.policy import Permission, Principal, require, require_same_tenant
+
+
+def is_here(tenant_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Say in a query that a row's tenant has not left."""
+    return tenant_id.not_in(select(tenants.c.id).where(tenants.c.left_at.is_not(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,7 @@ class Tenants:
             )
 
     async def all_ids(self) -> list[Id]:
-        """List every tenant, oldest first."""
+        """List every tenant that has not left, oldest first."""
         async with self._database.read() as connection:
-            return [
-                Id(row.id) for row in await connection.execute(select(tenants.c.id).order_by(tenants.c.id))
-            ]
+            here = select(tenants.c.id).where(tenants.c.left_at.is_(None)).order_by(tenants.c.id)
+            return [Id(row.id) for row in await connection.execute(here)]

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.tables import own_links
 from vault.identity.own_tokens import OwnClaims
+from vault.identity.tenants import is_here
 
 TAG_BYTES: Final = 12
 
@@ -29,6 +30,7 @@ async def is_good(connection: AsyncConnection, claims: OwnClaims, *, now: dateti
         own_links.c.call_id == claims.subject,
         own_links.c.tenant_id == claims.tenant_id,
         own_links.c.expires_at > now,
+        is_here(own_links.c.tenant_id),
     )
     found = (await connection.execute(query)).scalar_one_or_none()
     return found is not None and tag_of(found) == claims.link

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, tuple_, update
 
 from crypto.keys import DataKey, TenantKey
 from crypto.wrapping import WrapContext, commitment, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys
+from vault.db.key_tables import data_keys, tenant_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError
 from vault.keys.epochs import Epochs, is_open
 from vault.keys.provider import EpochKeyState, KeyProvider
@@ -215,6 +215,35 @@ class KeyStore:
                 return len(there)
             await asyncio.sleep(AGAIN_S)
         raise DependencyError("somebody reads the key database and holds what was forgotten; end that reader")
+
+    async def forget_tenant(self, tenant_id: str) -> int | None:
+        """Forget the keys of a tenant under which all its data keys lie: none of those opens from here on.
+
+        Tells the newest epoch that they were in; None where there was none. Repeating it is harmless.
+        """
+        async with self._database.write() as connection:
+            newest = select(func.max(tenant_keys.c.epoch)).where(tenant_keys.c.tenant_id == tenant_id)
+            epoch: int | None = (await connection.execute(newest)).scalar_one_or_none()
+            await connection.execute(delete(tenant_keys).where(tenant_keys.c.tenant_id == tenant_id))
+        self._forgets += 1
+        self._tenant_keys.drop_tenant(tenant_id)
+        for cached in [name for name in self._data_keys if name[0] == tenant_id]:
+            del self._data_keys[cached]
+        return epoch
+
+    async def tenant_traces_gone(self) -> bool:
+        """As ``traces_gone``, of tenant keys."""
+        return await self._database.forget_traces("tenant_keys", "data_keys")
+
+    async def forget_some(self, tenant_id: str, *, limit: int) -> int:
+        """Delete records of a tenant whose keys are forgotten, which open nothing any more; how many."""
+        name, gen = data_keys.c.object_id, data_keys.c.gen
+        some = select(name, gen).where(data_keys.c.tenant_id == tenant_id).limit(limit)
+        async with self._database.write() as connection:
+            found = [tuple(row) for row in await connection.execute(some)]
+            if found:
+                await connection.execute(delete(data_keys).where(tuple_(name, gen).in_(found)))
+        return len(found)
 
     async def traces_gone(self) -> bool:
         """Truncate the write-ahead log; False while a reader holds it, then the caller asks again."""

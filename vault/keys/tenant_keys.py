@@ -45,6 +45,11 @@ class TenantKeys:
         """Keep no key here any longer."""
         self._cached.clear()
 
+    def drop_tenant(self, tenant_id: str) -> None:
+        """Keep no key of a tenant here any longer."""
+        for name in [name for name in self._cached if name[0] == tenant_id]:
+            del self._cached[name]
+
     def drop(self, epoch: int) -> None:
         """Keep no key of an epoch here any longer."""
         for name in [name for name in self._cached if name[1] == epoch]:

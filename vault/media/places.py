@@ -10,7 +10,9 @@ from storage.store import ObjectKey
 from vault.model import Part, uuid_of
 
 FINAL_SEGMENT_BYTES: Final = 64 * 1024  # a seek opens at most two segments, tags cost 0.02 %
+MEDIA: Final = "media"
 SPOOL: Final = "spool"
+ARCHIVE: Final = "archive"  # what a tenant takes along, sealed to a key of theirs
 SPOOL_SEGMENT_BYTES: Final = 64 * 1024  # a fragment is one object, read whole
 
 
@@ -35,9 +37,14 @@ def spool_associated(*, tenant_id: str, media_id: str, leg_id: str, number: int)
     )
 
 
+def tenant_prefixes(tenant_id: str) -> tuple[str, ...]:
+    """Name the folders of everything that the store holds of a tenant."""
+    return tuple(f"{folder}/{uuid_of(tenant_id)}/" for folder in (MEDIA, SPOOL, ARCHIVE))
+
+
 def media_prefix(*, tenant_id: str, media_id: str) -> str:
     """Name the folder of everything that is kept of a media item."""
-    return f"media/{uuid_of(tenant_id)}/{uuid_of(media_id)}/"
+    return f"{MEDIA}/{uuid_of(tenant_id)}/{uuid_of(media_id)}/"
 
 
 def part_key(*, tenant_id: str, media_id: str, gen: int, part: Part) -> ObjectKey:

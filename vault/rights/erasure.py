@@ -35,7 +35,9 @@ from vault.ledger.log import Ledger
 from vault.media.places import media_prefix, spool_prefix
 from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState, before, require_move
 from vault.rights.belongings import EMPTIED, MEDIA_KINDS, forget_rows, keys_with
+from vault.rights.emptying import Emptying
 from vault.rights.holding import held
+from vault.rights.tenant_rows import TENANT, blank
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +73,7 @@ class Eraser:
         self._publish_request = parts_.publish_request
         self._begin = parts_.begin
         self._irrecoverable_days = parts_.irrecoverable_days
+        self._emptying = Emptying(parts_.database, parts_.keys, parts_.store, parts_.clock)
         self._places = {"places": ", ".join(parts_.places)} if len(parts_.places) > 1 else {}
 
     async def carry(self, object_id: str) -> bool:
@@ -85,7 +88,10 @@ class Eraser:
                 return False
             state = await self._moved(row, state, ErasureState.KEY_FORGOTTEN)
         if state is ErasureState.KEY_FORGOTTEN:
-            await self._delete_objects(row)
+            if row.kind != TENANT:
+                await self._delete_objects(row)
+            elif not await self._emptying.delete_objects(row):
+                return False
             state = await self._moved(row, state, ErasureState.OBJECTS_DELETED)
         if state is ErasureState.OBJECTS_DELETED:
             return await self._complete(await self._row(object_id))
@@ -107,6 +113,10 @@ class Eraser:
             return [row.object_id for row in rows]
 
     async def _forget_key(self, row: Row[Any]) -> bool:
+        if row.kind == TENANT:
+            for media_id in await self._emptying.unfinished(row.tenant_id):
+                await self._stop_capture(media_id)
+            return await self._emptying.forget_keys(row)
         if row.kind in MEDIA_KINDS:
             await self._stop_capture(row.object_id)
         records = await self._keys.records(object_id=row.object_id)
@@ -176,9 +186,13 @@ class Eraser:
 
     async def _complete(self, row: Row[Any]) -> bool:
         """Blank the rows, then the log they stood in, and only then say so."""
-        await self._forget_rows(row)
-        if not await self._database.forget_traces(*EMPTIED):
-            return False
+        if row.kind == TENANT:
+            if not await self._emptying.delete_rows(row) or not await self._emptying.traces_gone():
+                return False
+        else:
+            await self._forget_rows(row)
+            if not await self._database.forget_traces(*EMPTIED):
+                return False
         await self._publish_request(
             row.object_id
         )  # a database that is set back to before it was asked for is told of it then
@@ -226,7 +240,7 @@ class Eraser:
             object_id=row.object_id,
             facts={
                 **row.evidence,
-                **(self._places if row.kind in MEDIA_KINDS else {}),
+                **(self._places if row.kind in {*MEDIA_KINDS, TENANT} else {}),
                 "kind": row.kind,
                 "request": row.request_id,
                 "objects": objects,  # so that a receipt from which an entry was taken out is no complete one
@@ -298,6 +312,8 @@ async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime
     elif row.kind == "invitation":
         gone = update(invitations).where(invitations.c.id == row.object_id)
         await connection.execute(gone.values(erased_at=now))
+    elif row.kind == TENANT:
+        await blank(connection, row.tenant_id)
     elif row.kind == "call":
         await connection.execute(update(calls).where(calls.c.id == row.object_id).values(erased_at=now))
 

@@ -20,7 +20,7 @@ from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.continuing import candidates
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
-from vault.model import ErasureState
+from vault.model import ErasureState, is_id
 from vault.rights.replaying import WITH_A_KEY, Replay
 
 log = structlog.get_logger(__name__)
@@ -65,6 +65,9 @@ class Fence:
         forgotten = 0
         async for some in self._erased():
             forgotten += await self._keys.forget_all(some)
+            for name in some:
+                if is_id(name, "ten") and await self._keys.forget_tenant(name) is not None:
+                    forgotten += 1
         return forgotten
 
     async def _erased(self) -> AsyncIterator[Sequence[str]]:

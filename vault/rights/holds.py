@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock, to_text
@@ -32,6 +32,7 @@ from vault.model import HoldGround, Id, new_id, uuid_of
 from vault.policy import Permission, Principal, require
 from vault.rights.holding import lasting
 from vault.rights.placing import Reasons, call_of, placed
+from vault.rights.tenant_rows import TENANT
 
 EXPIRED_BATCH: Final = 200
 
@@ -225,6 +226,9 @@ class Holds:
             return False
 
     async def _first(self, connection: AsyncConnection, erasure: Row[Any]) -> Row[Any] | None:
+        if erasure.kind == TENANT:
+            lasts = and_(holds.c.tenant_id == erasure.tenant_id, holds.c.ended_at.is_(None))
+            return (await connection.execute(select(holds).where(lasts).limit(1))).first()
         if erasure.call_id is None:
             return None
         await _held_call(connection, erasure.call_id)

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock, from_text
-from vault.db.tables import calls, holds, invitations, media, notes, restrictions
+from vault.db.tables import calls, holds, invitations, media, notes, restrictions, tenants
 from vault.ledger.continuing import candidates, plain
 from vault.ledger.leaf import EntryType
 from vault.model import Id
@@ -20,11 +20,12 @@ from vault.rights.belongings import calls_of
 from vault.rights.holds import HoldState
 from vault.rights.requests import SYSTEM, DeletionRequests
 from vault.rights.restrictions import mark
+from vault.rights.tenant_rows import TENANT
 
 Leaf = Mapping[str, Any]
 
 OF_THE_KEY: Final = ("gen", "epoch", "key_commitment", "ct_sha256", "ct_len")  # in the entry that it is gone
-WITH_A_KEY: Final = ("rec", "exp", "call", "chat", "note", "inv")  # of what an erasure reaches
+WITH_A_KEY: Final = ("ten", "rec", "exp", "call", "chat", "note", "inv")  # of what an erasure reaches
 ENDS: Final = {
     EntryType.HOLD_RELEASED.value: HoldState.RELEASED,
     EntryType.HOLD_EXPIRED.value: HoldState.EXPIRED,
@@ -139,6 +140,7 @@ async def _found(connection: AsyncConnection, leaf: Leaf) -> tuple[str, Id] | No
     if item is not None:
         return item.kind, item.id
     named = {
+        TENANT: select(tenants.c.id).where(tenants.c.id.in_(names)),
         "call": select(calls.c.id).where(calls.c.id.in_(names)),
         "chat": select(calls.c.chat_id).where(calls.c.chat_id.in_(names)),
         "note": select(notes.c.id).where(notes.c.id.in_(names)),

@@ -21,6 +21,7 @@ from vault.db.tables import (
     invitations,
     legs,
     media,
+    tenants,
 )
 from vault.errors import ConflictError, ErasedError, InvalidError, NotFoundError
 from vault.keys.blobs import Blobs
@@ -52,6 +53,7 @@ from vault.rights.belongings import (
 )
 from vault.rights.erasure import key_evidence
 from vault.rights.restrictions import admit
+from vault.rights.tenant_rows import TENANT, shut_out
 
 SYSTEM: Final = Id("system")
 IDENTIFYING: Final = frozenset({Field.REFERENCE, Field.EMAIL, Field.PHONE})
@@ -147,6 +149,13 @@ class DeletionRequests:
         if not kept:
             return None
         return (await self._ask(tenant_id, "media", kept, reason, by=None, call_id=call_id)).id
+
+    async def of_tenant(self, tenant_id: Id) -> DeletionRequest:
+        """Ask, in the house's own name, for everything of a tenant: from here on nobody of it is let in.
+
+        Raises ConflictError while somebody is in a call.
+        """
+        return await self._ask(tenant_id, TENANT, [(TENANT, tenant_id)], ErasureReason.TENANT_EXIT, by=None)
 
     async def get(self, request_id: str, *, by: Principal) -> DeletionRequest:
         """Show a request of the principal's tenant."""
@@ -286,6 +295,8 @@ class DeletionRequests:
             await _withhold(connection, object_id)
         elif kind == "invitation":
             await self._ends_invitation(connection, object_id)
+        elif kind == TENANT:
+            await shut_out(connection, tenant_id, self._clock.now())
         await connection.execute(
             insert(erasures).values(_erasure(row, kind, object_id, of, {object_id: evidence}))
         )
@@ -298,6 +309,8 @@ class DeletionRequests:
             await _withhold(connection, object_id)
         elif kind == "invitation":
             await self._ends_invitation(connection, object_id)
+        elif kind == TENANT:
+            await shut_out(connection, tenant_id, self._clock.now())
         elif kind == "call" and await self._ends_call(connection, object_id):
             return [_ended_entry(tenant_id, object_id)]
         return []
@@ -441,7 +454,12 @@ async def _require_no_leg(connection: AsyncConnection, call_ids: Sequence[str]) 
 
 async def _hold(connection: AsyncConnection, objects: Sequence[tuple[str, Id]]) -> None:
     """Keep the rows until the transaction ends, in one order, so that of two requests one is the first."""
-    for kinds, table in (({"call"}, calls), ({"invitation"}, invitations), (MEDIA_KINDS, media)):
+    for kinds, table in (
+        ({TENANT}, tenants),
+        ({"call"}, calls),
+        ({"invitation"}, invitations),
+        (MEDIA_KINDS, media),
+    ):
         for some in _batches(sorted(object_id for kind, object_id in objects if kind in kinds)):
             await connection.execute(
                 select(table.c.id).where(table.c.id.in_(some)).order_by(table.c.id).with_for_update()
