@@ -23,9 +23,10 @@ import aiohttp
 import uvloop
 from aiortc import RTCSessionDescription
 
-from benchmarks.machine import CALLER_CORE, SERVER_CORE, cpu_time, go_first, load, on_core
+from benchmarks.machine import CALLER_CORE, SERVER_CORE, cpu_time, load, on_core
 from benchmarks.talk import SETTLE_S, WINDOW_S, measured_talk
 from benchmarks.talkers import PLAN
+from tests.servers.first import go_first
 from tests.webrtc.legs import eventually
 from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import Publisher, addresses_of_this_host

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-BEFORE_OTHERS: Final = -10  # nice value: the same for the two that are compared, and for their callers
+from tests.servers.first import BEFORE_OTHERS
+
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 CORES: Final = tuple(sorted(os.sched_getaffinity(0)))  # before anything of ours narrows it
 SERVER_CORE: Final = CORES[0]  # the measured server has it to itself
@@ -27,12 +28,6 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, cores)
         with suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, nice)
-
-
-def go_first(pid: int) -> None:
-    """Let the session of a process go before others where we may: the kernel weighs sessions (sched(7))."""
-    with suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(BEFORE_OTHERS), encoding="ascii")
 
 
 @dataclass(frozen=True, slots=True)

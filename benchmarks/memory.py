@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.machine import CALLER_CORE, go_first, load, on_core, own_memory_bytes
+from benchmarks.machine import CALLER_CORE, load, on_core, own_memory_bytes
 from benchmarks.program import Vault, open_legs, running_vault, session
 from benchmarks.publishers import STAGGER_S, publishing
+from tests.servers.first import go_first
 
 CALLS: Final = 40
 CARRIED_S: Final = 12.0  # several fragments of each leg have been sealed and stored by then

@@ -20,10 +20,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from benchmarks.laid_down import lay_down_long
-from benchmarks.machine import CALLER_CORE, go_first, load, on_core
+from benchmarks.machine import CALLER_CORE, load, on_core
 from benchmarks.program import running_vault, session
 from benchmarks.servers import printing_its_port
 from tests.end_to_end.visitor import Agent
+from tests.servers.first import go_first
 
 FILE_BYTES: Final = 64 << 20
 SEEK_BYTES: Final = 256 << 10  # what a player asks for after a seek, at least

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import aiohttp
 
-from benchmarks.machine import SERVER_CORE, go_first, on_core
+from benchmarks.machine import SERVER_CORE, on_core
 from benchmarks.publishers import Leg
 from tests.end_to_end.program import Program, running_program
 from tests.end_to_end.visitor import Agent, open_call
+from tests.servers.first import go_first
 from tests.servers.ports import free_port
 
 PLENTY: Final = "1000000"  # the limits that keep strangers out are not what is measured

@@ -20,10 +20,11 @@ from typing import Any, Final
 
 import av
 
-from benchmarks.machine import CALLER_CORE, cpu_time, go_first, load, on_core
+from benchmarks.machine import CALLER_CORE, cpu_time, load, on_core
 from benchmarks.program import Manifests, Vault, lag_p99_s, open_legs, running_vault, session
 from benchmarks.publishers import FPS, STAGGER_S, Leg, publishing
 from benchmarks.servers import printing_its_port
+from tests.servers.first import go_first
 
 CALLS: Final = 20
 MORE_CALLS: Final = 120

@@ -21,10 +21,11 @@ from typing import Any, Final
 import aiohttp
 import uvloop
 
-from benchmarks.machine import CALLER_CORE, cpu_time, go_first, load, on_core, own_memory_bytes
+from benchmarks.machine import CALLER_CORE, cpu_time, load, on_core, own_memory_bytes
 from benchmarks.program import Vault, lag_p99_s, running_vault
 from benchmarks.servers import printing_its_port
 from benchmarks.talkers import PLAN
+from tests.servers.first import go_first
 from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import Publisher
 from tests.webrtc.spectator import Spectator

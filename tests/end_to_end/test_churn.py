@@ -31,6 +31,7 @@ from tests.end_to_end.campaign import (
 from tests.end_to_end.crowd import NO_LIMITS, Pair, hired, paired
 from tests.end_to_end.program import Program
 from tests.end_to_end.visitor import Agent
+from tests.servers.first import go_first
 from tests.servers.ports import free_port
 from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import Publisher, PublisherPlan
@@ -166,6 +167,8 @@ async def house(folder: Path, *, talk_s: float) -> AsyncIterator[tuple[Churn, in
         visitors() as http,
         signed_in(program) as admin,
     ):
+        for pid in (program.process.pid, os.getpid()):
+            go_first(pid)  # an hour beside others shows leaks too, where neither waits for a processor
         yield Churn(program, http, admin, seeded(), talk_s), metrics_port
 
 
