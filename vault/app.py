@@ -47,6 +47,9 @@ from vault.insight.metrics import Metrics
 from vault.insight.store_metrics import count_replicas, count_stock
 from vault.jobs import bounded, kept_running
 from vault.keys.turning import Turn, TurnParts, TurnRules
+from vault.leaving.exits import Exits
+from vault.leaving.leaver import Leaver
+from vault.leaving.room import Leaving, Surroundings, make_leaving
 from vault.ledger.epoch_ends import EpochEnds
 from vault.ledger.leaf import Entry, EntryType
 from vault.media.exporter import Exporter
@@ -107,6 +110,8 @@ class Rooms(Ground):
     inventory: Inventory
     turn: Turn
     fence: Fence
+    exits: Exits
+    leaver: Leaver
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +152,12 @@ def _rooms(ground: Ground) -> Rooms:
     whole_calls = _whole_calls(ground, reader, live.events)
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
     custody = make_custody(database, ground.blobs, ledger, clock, ground.settings)
-    stops = (live.legs, finisher, whole_calls.exporter)
     invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
-    kept = (recordings, calls, custody, links)
-    eraser, unjoined_s = _eraser(ground, custody, *stops), ground.settings.sessions.visitor_token_s
-    keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
+    eraser = _eraser(ground, custody, live.legs, finisher, whole_calls.exporter)
+    keeper = _keeper(ground, eraser, requests, (recordings, calls, custody), links)
     live.control.withdrawals.erase_with(keeper.stopped)
+    receipts = Receipts(requests, ledger, ground.checkpoints, EpochEnds(database, ledger))
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         teams=Teams(database, ledger, clock),
@@ -169,13 +173,14 @@ def _rooms(ground: Ground) -> Rooms:
         links=Links(database, ledger, clock, lifetime_s=ground.settings.links.lifetime_s),
         whole_calls=whole_calls,
         deletion_requests=requests,
-        turn=_turn(ground, ends := EpochEnds(database, ledger)),
+        turn=_turn(ground),
         fence=Fence(database, ground.keys, ledger, ground.checkpoints, Replay(requests, clock)),
-        receipts=(receipts := Receipts(requests, ledger, ground.checkpoints, ends)),
+        receipts=receipts,
         portal=make_portal(database, own_links, requests, receipts),
         custody=custody,
         keeper=keeper,
         inventory=Inventory(database, ground.store),
+        **_shared(_leaving(ground, reader, receipts, requests, custody, keeper), Rooms),
     )
 
 
@@ -197,7 +202,8 @@ def _papers(ground: Ground, calls: Calls, live: LiveCalls) -> Papers:
     return make_papers(calls=calls, tellings=live.tellings, **{name: getattr(ground, name) for name in named})
 
 
-def _turn(ground: Ground, ends: EpochEnds) -> Turn:
+def _turn(ground: Ground) -> Turn:
+    ends = EpochEnds(ground.database, ground.ledger)
     parts = TurnParts(ground.key_database, ground.keys, ground.clock, ground.backups.good_since, ends)
     keys = ground.settings.keys
     return Turn(parts, TurnRules(keys.epoch_days, timedelta(hours=keys.grace_h)))
@@ -224,6 +230,39 @@ def _finisher(ground: Ground, recordings: Recordings) -> Finisher:
 def _whole_calls(ground: Ground, reader: Reader, events: Events) -> WholeCalls:
     grounds = Grounds(ground.database, ground.keys, ground.store, ground.ledger, ground.clock, reader)
     return make_whole_calls(grounds, events, ground.settings)
+
+
+def _leaving(
+    ground: Ground,
+    reader: Reader,
+    receipts: Receipts,
+    requests: DeletionRequests,
+    custody: Custody,
+    keeper: Keeper,
+) -> Leaving:
+    named = ("database", "keys", "store", "ledger", "clock", "checkpoints")
+    return make_leaving(
+        Surroundings(
+            **{name: getattr(ground, name) for name in named},
+            reader=reader,
+            receipts=receipts,
+            requests=requests,
+            sentry=custody.sentry,
+            mail=ground.settings.mail,
+            wake=keeper.wake,
+        )
+    )
+
+
+def _keeper(
+    ground: Ground,
+    eraser: Eraser,
+    requests: DeletionRequests,
+    kept: tuple[Recordings, Calls, Custody],
+    links: VisitorLinks,
+) -> Keeper:
+    unjoined_s = ground.settings.sessions.visitor_token_s
+    return Keeper(eraser, requests, *kept, links, ground.clock, unjoined_s=unjoined_s)
 
 
 def _eraser(ground: Ground, custody: Custody, legs: Legs, finisher: Finisher, exporter: Exporter) -> Eraser:
@@ -349,6 +388,7 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         "inventory": rooms.inventory.run,
         "exporter": rooms.whole_calls.exporter.run,
         "keeper": rooms.keeper.run,
+        "leaver": rooms.leaver.run,
         "control": rooms.control.run,
         "backups": rooms.backups.run,
         "key provider": rooms.key_watch.run,

@@ -54,6 +54,7 @@ class Permission(StrEnum):
     ISSUERS_MANAGE = "issuers:manage"
     TENANT_READ = "tenant:read"  # the company's own rules
     TENANT_MANAGE = "tenant:manage"
+    TENANT_LEAVE = "tenant:leave"  # take everything along, and have all of it erased
 
 
 _P = Permission
@@ -93,6 +94,7 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
         _P.LEDGER_READ,
         _P.TENANT_READ,
         _P.TENANT_MANAGE,
+        _P.TENANT_LEAVE,
     },
     # The data protection officer sees who looked and what was erased, erases, but plays nothing.
     Role.AUDITOR: _SIGNED_IN

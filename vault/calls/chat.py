@@ -214,7 +214,10 @@ class Chat:
             chat_id = new_id("chat")
             await self._keys.create_data_key(tenant_id=view.tenant_id, object_id=chat_id)
         sealed = await self._blobs.seal(
-            tenant_id=view.tenant_id, object_id=chat_id, part=_part(made.id), value={"text": made.text}
+            tenant_id=view.tenant_id,
+            object_id=chat_id,
+            part=part_of_message(made.id),
+            value={"text": made.text},
         )
         return Id(chat_id), sealed
 
@@ -233,7 +236,7 @@ class Chat:
 
     async def _text(self, row: Row[Any], tenant_id: Id) -> str:
         opened = await self._blobs.open(
-            row.sealed, tenant_id=tenant_id, object_id=row.chat_id, part=_part(row.id)
+            row.sealed, tenant_id=tenant_id, object_id=row.chat_id, part=part_of_message(row.id)
         )
         return str(opened["text"])
 
@@ -251,7 +254,8 @@ class Chat:
         self._rooms.pop(call_id, None)
 
 
-def _part(message_id: str) -> str:
+def part_of_message(message_id: str) -> str:
+    """Name a message among what its chat's key seals."""
     return f"message-{uuid_of(message_id)}"
 
 

@@ -18,6 +18,7 @@ from vault.cli import (
     holds,
     issuers,
     keys,
+    leaving,
     ledger,
     media,
     options,
@@ -50,6 +51,7 @@ GROUPS: Final = (
     restrictions,
     retention,
     holds,
+    leaving,
     ledger,
     storage,
 )

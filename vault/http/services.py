@@ -28,6 +28,7 @@ from vault.http.health import Health
 from vault.identity.identity import Identity
 from vault.insight.metrics import Metrics
 from vault.keys.blobs import Blobs
+from vault.leaving.exits import Exits
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.media.library import Library
@@ -58,6 +59,7 @@ class Services:
     identity: Identity
     teams: Teams
     buttons: Buttons
+    exits: Exits
     calls: Calls
     invitations: Invitations
     legs: Legs

@@ -135,9 +135,9 @@ class Checkpoints:
         A new checkpoint is signed only where the latest does not cover them all.
         """
         note = await self.latest()
-        if max(indexes, default=-1) >= _size_of(note):
+        if max(indexes, default=-1) >= size_of(note):
             note = await self.newest()
-        size = _size_of(note)
+        size = size_of(note)
         if any(not 0 <= index < size for index in indexes):
             raise NotFoundError("the ledger has no such entry")
         async with self._database.read() as connection:
@@ -198,7 +198,7 @@ class Checkpoints:
 
     async def publish(self, note: str) -> None:
         """Leave a checkpoint in the object store, apart from the database it speaks of."""
-        size = _size_of(note)
+        size = size_of(note)
         if size != self._published_size:
             await self._outside.publish(size)
             await self._store.put(PUBLISHED, note.encode())
@@ -223,6 +223,6 @@ class Checkpoints:
         return note
 
 
-def _size_of(note: str) -> int:
+def size_of(note: str) -> int:
     """Read the size out of a checkpoint of our own."""
     return int(note.split("\n", 2)[1])

@@ -19,6 +19,7 @@ from vault.ledger import tree
 from vault.ledger.leaf import RESERVED, Blind, Entry, canonical, detail_commitment, make_leaf
 
 SYSTEM_ACTOR: Final = "system"
+DETAIL_PART: Final = "ledger-detail"
 HISTORY_MAX: Final = 200  # one page
 
 
@@ -70,7 +71,7 @@ class Ledger:
             sealed = await self._blobs.seal(
                 tenant_id=entry.tenant_id,
                 object_id=_detail_key(entry),
-                part="ledger-detail",
+                part=DETAIL_PART,
                 value={"key": blind.entry_key.hex(), "detail": canonical(entry.detail)},
             )
         return Ready(entry, actor, blind, sealed)
@@ -145,7 +146,7 @@ class Ledger:
         if row.sealed is not None:
             try:
                 opened = await self._blobs.open(
-                    row.sealed, tenant_id=row.tenant_id, object_id=row.key_object, part="ledger-detail"
+                    row.sealed, tenant_id=row.tenant_id, object_id=row.key_object, part=DETAIL_PART
                 )
                 detail = json.loads(opened["detail"])
                 # Two details of one object open at each other's place: only the leaf tells them apart.

@@ -22,7 +22,7 @@ from storage.store import ObjectKey
 from vault.db.engine import Database
 from vault.db.tables import media, parts
 from vault.errors import VaultError
-from vault.media.places import SPOOL
+from vault.media.places import ARCHIVE, SPOOL
 from vault.model import Id, MediaState, uuid_of
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ EVERY_S: Final = 86_400.0  # a listing of everything: a thousand requests for a 
 AT_ONCE: Final = 200  # folders, or rows, of one query
 FINDINGS_MAX: Final = 10_000  # named one by one; beyond that they are counted
 _FOLDER: Final = re.compile(rf"^(media|{SPOOL})/[0-9a-f-]{{36}}/([0-9a-f-]{{36}})/", re.ASCII)
-OWN: Final = ("ledger/", "callvault-probe/", "backups/")  # of the vault, and no item's
+OWN: Final = ("ledger/", "callvault-probe/", "backups/", f"{ARCHIVE}/")  # of the vault, and no item's
 _KINDS: Final = ("rec", "exp")
 _GONE: Final = frozenset({MediaState.ERASED.value, MediaState.LOST.value})
 

@@ -42,6 +42,11 @@ def tenant_prefixes(tenant_id: str) -> tuple[str, ...]:
     return tuple(f"{folder}/{uuid_of(tenant_id)}/" for folder in (MEDIA, SPOOL, ARCHIVE))
 
 
+def archive_prefix(*, tenant_id: str, exit_id: str) -> str:
+    """Name the folder of what a tenant takes along."""
+    return f"{ARCHIVE}/{uuid_of(tenant_id)}/{uuid_of(exit_id)}/"
+
+
 def media_prefix(*, tenant_id: str, media_id: str) -> str:
     """Name the folder of everything that is kept of a media item."""
     return f"{MEDIA}/{uuid_of(tenant_id)}/{uuid_of(media_id)}/"

@@ -11,10 +11,12 @@ from vault.settings.keeping import (
 )
 from vault.settings.key_providers import AwsKmsSettings, OpenBaoSettings, Pkcs11Settings
 from vault.settings.schema import (
+    ExitSettings,
     ExportSettings,
     LimitSettings,
     LinkSettings,
     LogSettings,
+    MailSettings,
     MediaSettings,
     RecordingSettings,
     RetentionSettings,
@@ -27,12 +29,14 @@ __all__ = [
     "AwsKmsSettings",
     "BackupSettings",
     "DatabaseSettings",
+    "ExitSettings",
     "ExportSettings",
     "KeysSettings",
     "LedgerSettings",
     "LimitSettings",
     "LinkSettings",
     "LogSettings",
+    "MailSettings",
     "MediaSettings",
     "OpenBaoSettings",
     "Pkcs11Settings",

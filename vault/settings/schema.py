@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from vault.settings.keeping import (
     BackupSettings,
@@ -280,6 +280,32 @@ class RetentionSettings(Section):
     )
 
 
+class ExitSettings(Section):
+    """A company that leaves: how long what it takes along lies ready before everything is erased."""
+
+    grace_days: int = Field(30, ge=0, le=365, description="The least that a company may choose over HTTP.")
+
+
+class MailSettings(Section):
+    """The way out for notices by mail; without a host none are sent."""
+
+    host: str = Field("", description="The mail server that takes them, like smtp.example.org.")
+    port: int = Field(587, ge=1, le=65_535, description="465 with `implicit`.")
+    tls: Literal["starttls", "implicit", "none"] = Field(
+        "starttls", description="`none` only for a server on this machine."
+    )
+    username: str = Field("", description="Empty: without signing in.")
+    password: SecretStr | None = Field(None, description="From a secret file or the environment.")
+    sender: str = Field("callvault@localhost", description="The address that notices come from.")
+    timeout_s: Seconds = Field(20, description="For one notice; then it is tried again.")
+
+    @model_validator(mode="after")
+    def _require_tls_outside(self) -> "MailSettings":
+        if self.tls == "none" and self.host not in {"", "localhost", "127.0.0.1", "::1"}:
+            raise ValueError("tls = none is for a server on this machine")
+        return self
+
+
 class LogSettings(Section):
     """Logging: JSON lines on standard output."""
 
@@ -305,6 +331,8 @@ class Settings(Section):
     sessions: SessionSettings = SessionSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
+    exit: ExitSettings = ExitSettings()
+    mail: MailSettings = MailSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -1,0 +1,5 @@
+"""A workshop for the tests of tenants that leave."""
+
+from tests.vault.media.fixtures import any_work, quick_child, work
+
+__all__ = ["any_work", "quick_child", "work"]

@@ -1,0 +1,1 @@
+"""A tenant leaves: what it takes along, until when, and how it ends."""

@@ -1,0 +1,70 @@
+"""The room of tenants that leave, joined."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from storage.store import ObjectStore
+from vault.clock import Clock
+from vault.db.engine import Database
+from vault.keys.blobs import Blobs
+from vault.keys.store import KeyStore
+from vault.leaving.archive import Archive, Sources
+from vault.leaving.exits import Exits
+from vault.leaving.leaver import Leaver, LeaverParts
+from vault.leaving.notices import Post
+from vault.leaving.records import Records
+from vault.ledger.checkpoints import Checkpoints
+from vault.ledger.log import Ledger
+from vault.media.reading import Reader
+from vault.rights.receipts import Receipts
+from vault.rights.requests import DeletionRequests
+from vault.rights.sentry import Sentry
+from vault.settings import MailSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What there is to ask, and the job that does it."""
+
+    exits: Exits
+    leaver: Leaver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the room stands on."""
+
+    database: Database
+    keys: KeyStore
+    store: ObjectStore
+    ledger: Ledger
+    clock: Clock
+    reader: Reader
+    checkpoints: Checkpoints
+    receipts: Receipts
+    requests: DeletionRequests
+    sentry: Sentry
+    mail: MailSettings
+    wake: Callable[[], None]
+
+
+def make_leaving(on: Surroundings) -> Leaving:
+    """Join it."""
+    post = Post(on.mail) if on.mail.host else None
+    records = Records(on.database, Blobs(on.keys), on.clock)
+    sources = Sources(on.database, on.store, records, on.reader, on.checkpoints, on.receipts, on.clock)
+    exits = Exits(on.database, on.keys, on.store, on.ledger, on.clock, can_tell=post is not None)
+    parts = LeaverParts(
+        database=on.database,
+        keys=on.keys,
+        store=on.store,
+        ledger=on.ledger,
+        clock=on.clock,
+        archive=Archive(sources),
+        requests=on.requests,
+        receipts=on.receipts,
+        sentry=on.sentry,
+        post=post,
+        wake=on.wake,
+    )
+    return Leaving(exits, Leaver(parts))
