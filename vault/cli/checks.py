@@ -50,6 +50,11 @@ def cautions(settings: Settings) -> list[str]:
         found.append(
             'server.trusted_proxies is empty: name the proxy, like ["127.0.0.1"], or all callers count as one'
         )
+    if not settings.backup.keys_url:
+        found.append(
+            "backup.keys_url is empty: without a backup of the key store no epoch ends, no receipt becomes final,"
+            " and an unknown copy of the key store opens what was erased"
+        )
     return found
 
 

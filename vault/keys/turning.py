@@ -36,7 +36,7 @@ from vault.keys.store import KeyStore
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 1_000  # records in one transaction: some milliseconds of the one writer
+BATCH: Final = 250  # records in one transaction: some milliseconds of the one writer, and of the loop
 LOOK_EVERY_S: Final = 60.0
 MOST_BROKEN: Final = 100  # named in the status; the count is whole
 

@@ -7,7 +7,7 @@ import pytest
 from vault.cli.checks import cautions, findings, is_loopback, require_startable
 from vault.cli.exits import CommandError, Exit
 from vault.cli.keyfiles import make_key_files
-from vault.settings import Settings
+from vault.settings import BackupSettings, Settings
 from vault.settings.sources import Name, load_settings
 
 
@@ -126,3 +126,10 @@ def test_a_proxy_that_is_not_named_is_told_before_it_hurts(
     }
     settings = load_settings(environ={}, file=config, given=given).settings
     assert any("trusted_proxies" in caution for caution in cautions(settings)) is told
+
+
+@pytest.mark.parametrize(("url", "told"), [("", True), ("file:///srv/backups", False)])
+def test_a_vault_whose_epochs_cannot_end_says_so_at_the_start(url: str, *, told: bool) -> None:
+    """Receipts would promise what nobody brings about."""
+    settings = Settings(backup=BackupSettings(keys_url=url))
+    assert any("no epoch ends" in caution for caution in cautions(settings)) is told
