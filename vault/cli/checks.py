@@ -52,8 +52,8 @@ def cautions(settings: Settings) -> list[str]:
         )
     if not settings.backup.keys_url:
         found.append(
-            "backup.keys_url is empty: without a backup of the key store no epoch ends, no receipt becomes final,"
-            " and an unknown copy of the key store opens what was erased"
+            "backup.keys_url is empty: without a backup of the key store no epoch ends and no receipt becomes"
+            " final; an unknown copy of the key store opens what was erased"
         )
     return found
 
