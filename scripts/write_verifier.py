@@ -1,8 +1,8 @@
 """The page that checks receipts, as one file: ``vault/web/verify/verify.html``, written by ``make docs``.
 
-A page opened from disk may load no module. So the modules of ``vault/web/verify``, and what they import, become
-one script, each in a function of its own, its text otherwise unchanged; likewise the styles. The page's policy
-names the hashes of both: nothing else runs on it, and it may connect to nothing. ``--check`` only compares.
+A page opened from disk may load no module. So the modules of ``vault/web/verify``, and what they import,
+become one script, each in a function of its own, its text otherwise unchanged; likewise the styles. The
+page's policy names the hashes of both: nothing else runs on it, it connects to nothing. ``--check`` compares.
 """
 
 import base64
