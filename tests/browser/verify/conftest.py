@@ -1,4 +1,4 @@
-"""A Chromium and a Firefox in front of the page that checks receipts."""
+"""A vault, a Chromium and a Firefox in front of the page that checks receipts."""
 
 from collections.abc import AsyncIterator
 
@@ -8,6 +8,15 @@ import pytest_asyncio
 from tests.browser.chromium import Chromium, chromium
 from tests.browser.firefox import Firefox, firefox
 from tests.servers.chromium import ARGUMENTS
+from tests.vault.http.conftest import UNLIMITED
+from tests.vault.http.house import House, open_house
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """A vault that serves the page, and whose receipts it checks."""
+    async with open_house(tmp_path_factory.mktemp("house"), limits=UNLIMITED) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

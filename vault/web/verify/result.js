@@ -1,7 +1,6 @@
 // @ts-check
 /** What the page says of a receipt that was checked: the verdict in one sentence, and all that is proven. */
 
-import { dateTime } from "../shared/i18n.js";
 import { h, icon } from "../widget/dom.js";
 import { hex } from "./encoding.js";
 import { ENDED, HELD, SHREDDED } from "./receipts.js";
@@ -143,7 +142,7 @@ function ended(fields, scene) {
   return [
     h("p", {}, h("strong", {}, `${t("epoch")} ${plain(fields.epoch)}`)),
     facts([
-      [t("provider"), plain(fields.provider)],
+      [t("provider"), known("provider", fields.provider, t)],
       [t("effective_at"), moment(fields.effective_at, scene)],
     ]),
   ];
@@ -211,5 +210,15 @@ function known(name, value, t) {
  */
 function moment(value, { language }) {
   const text = plain(value);
-  return Number.isNaN(Date.parse(text)) ? text : h("time", { datetime: text, title: text }, dateTime(language, text));
+  return Number.isNaN(Date.parse(text)) ? text : h("time", { datetime: text, title: text }, exact(language, text));
+}
+
+/**
+ * A moment to the minute, with its time zone: it is evidence.
+ * @param {Scene["language"]} language
+ * @param {string} text  RFC 3339
+ */
+function exact(language, text) {
+  const parts = /** @type {const} */ ({ year: "numeric", month: "long", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  return new Intl.DateTimeFormat(language, { ...parts, timeZoneName: "short" }).format(new Date(text));
 }

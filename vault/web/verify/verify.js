@@ -38,7 +38,7 @@ function show() {
     h("div", { class: "given" }, receiptCard(), keysCard()),
     h("button", { type: "button", id: "check", class: "main", click: () => void check() }, t("check")),
     h("div", { id: "results" }, ...outcomes.map((outcome, number) => result(outcome, number, { language, t }))),
-    keeping(),
+    isServed ? keeping() : "",
   );
   content.removeAttribute("aria-busy");
   document.title = t("title");
@@ -140,7 +140,7 @@ function keeping() {
     { class: "keep", "aria-labelledby": "keep-title" },
     h("h2", { id: "keep-title" }, t("keep.title")),
     h("p", {}, t("keep.text")),
-    isServed && h("p", {}, h("a", { class: "button", href: location.pathname, download: SAVED_AS }, t("keep.save"))),
+    h("a", { class: "button", href: location.pathname, download: SAVED_AS }, t("keep.save")),
   );
 }
 
@@ -177,6 +177,8 @@ async function takeKeys(file) {
 
 /** @param {unknown} caught */
 function asRefusal(caught) {
+  const isOfTheFile = caught instanceof DOMException; // gone or changed since it was chosen
+  if (!(caught instanceof Refusal) && !isOfTheFile) reportError(caught);
   return caught instanceof Refusal ? caught : new Refusal("unreadable");
 }
 
