@@ -24,8 +24,9 @@ test: venv-dev packages node  ## run every test against the real parts; TESTS=pa
 check: venv-dev  ## format, lint, types, import layers, repository and documentation rules (under a minute)
 	$(PYTHON) scripts/check.py
 
-docs: venv-dev  ## write the lists of the documents anew from the code; ARGS=--check only compares
+docs: venv-dev  ## write anew what is made from the code: the lists of the documents, the page /verify; ARGS=--check only compares
 	$(PYTHON) scripts/write_docs.py $(ARGS)
+	$(PYTHON) scripts/write_verifier.py $(ARGS)
 
 soak: venv-dev packages node  ## the long campaigns: 500 random kills, an hour of calls that come and go, a million bad datagrams
 	CALLVAULT_TEST_SOAK=1 $(PYTHON) -m pytest -n 0 -m slow --timeout 7200 $(ARGS) $(TESTS)

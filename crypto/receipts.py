@@ -159,9 +159,10 @@ def _prove(entry: object, verifiers: Sequence[NoteVerifier]) -> ProvenEntry:
 
 
 def _parse_object(text: bytes) -> dict[str, object]:
-    """A JSON object without repeated names; its values are not checked yet."""
+    """A JSON object in UTF-8 without repeated names; its values are not checked yet."""
     try:
-        parsed = json.loads(text, object_pairs_hook=_unrepeated)
+        # Given bytes, the parser would guess at encodings that other readers refuse (RFC 8259, 8.1).
+        parsed = json.loads(text.decode(), object_pairs_hook=_unrepeated)
     except (ValueError, RecursionError) as cause:
         raise ReceiptError("not JSON") from cause
     if not isinstance(parsed, dict):

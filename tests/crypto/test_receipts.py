@@ -119,6 +119,8 @@ def test_a_receipt_speaks_of_one_request_only(request_id: LeafValue) -> None:
         b"[]",
         b"{",
         b"\xff",
+        b"\xef\xbb\xbf" + file(),
+        file().decode().encode("utf-16"),
         b'{"v":1,"v":1,"request":"del_1","status":"complete","entries":[]}',
         file(v=2),
         file(v=True),
@@ -143,7 +145,7 @@ def test_a_receipt_speaks_of_one_request_only(request_id: LeafValue) -> None:
     ],
 )
 def test_a_malformed_receipt_is_refused(receipt: bytes) -> None:
-    """Other versions, members that are missing, strange or repeated, other types, sheer size."""
+    """Other encodings and versions, members missing, strange or repeated, other types, sheer size."""
     with pytest.raises(ReceiptError):
         verify_receipt(receipt, PINNED)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("crypto", "storage", "webrtc", "vault")
 VENDORED = "vault/web/vendor/"
+ASSEMBLED = "vault/web/verify/verify.html"  # of ours and of what is vendored, by scripts/write_verifier.py
 
 
 def files(*suffixes: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Pages and assets: the widget's modules, the console's shells, the demo page.
+"""Pages and assets: the widget's modules, the console's shells, the demo page, the one that checks receipts.
 
 Shells are rendered here, data comes from the API. Assets are files of ``vault/web`` found by a pattern that
 knows no path separators, so that a path cannot lead anywhere else.
@@ -6,6 +6,7 @@ knows no path separators, so that a path cannot lead anywhere else.
 
 import functools
 import json
+import re
 import secrets
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,8 @@ CALLBACK: Final = {
     "fr": {"title": "Appel", "wait": "Un instant…", "no_script": "Cette page a besoin de JavaScript."},
 }
 """What the page of a call-back link says before its script runs."""
+VERIFY: Final = WEB / "verify" / "verify.html"
+_POLICY: Final = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">')
 # The integrator's page loads the widget from here: public code, no credentials, any origin.
 OPEN_HEADERS: Final = {
     "Access-Control-Allow-Origin": "*",
@@ -123,6 +126,12 @@ async def portal_file(ask: Ask[None, None]) -> web.StreamResponse:
     return _file(WEB / "portal" / ask.path["file"])
 
 
+async def verify(_ask: Ask[None, None]) -> web.StreamResponse:
+    """Show the page that checks receipts: one file, the same that a visitor keeps."""
+    headers = {"Content-Type": HTML, "Cache-Control": "no-cache", "Content-Security-Policy": _verify_csp()}
+    return web.FileResponse(VERIFY, headers=headers)
+
+
 async def login(ask: Ask[None, None]) -> Answer:
     """Show the sign-in page."""
     return await _shell(ask, "login.html", me=None)
@@ -188,6 +197,15 @@ async def _me(ask: Ask[None, None], who: Principal) -> dict[str, str | bool]:
 
 
 @functools.cache
+def _verify_csp() -> str:
+    """Repeat the policy that the file itself bears, with what only a header can say."""
+    found = _POLICY.search(VERIFY.read_text(encoding="utf-8"))
+    if found is None:
+        raise NotFoundError("there is no such page")
+    return f"{found[1]}; frame-ancestors 'none'"
+
+
+@functools.cache
 def _environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader([WEB, WEB / "console" / "templates"])
     return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
@@ -241,6 +259,7 @@ ROUTES: Final = (
     _page("/callback/{file}", callback_file, "An asset of that page.", patterns=_ONE_FILE),
     _page("/v/{call_id}", portal, "The visitor's own page of a call.", Limit.API),
     _page("/portal/{file}", portal_file, "An asset of that page.", patterns=_ONE_FILE),
+    _page("/verify", verify, "The page that checks receipts; it asks no server for anything."),
     _page("/console/login", login, "Sign in."),
     _page("/console", recordings, "The list of recordings.", Limit.API),
     _page("/console/recordings/{media_id}", recording, "One recording.", Limit.API),

@@ -111,12 +111,19 @@ async def test_everything_a_page_or_module_refers_to_is_served_as_what_it_is(sha
         seen[path] = wanted
         waiting += _references_of(path, body.decode(), wanted)
     assert {"/widget/element.js", "/shared/i18n.js", "/assets/console/words.js"} <= set(seen)
-    forgotten = [
-        str(file.relative_to(WEB))
-        for file in WEB.rglob("*.*")
-        if file.suffix in {".js", ".css", ".svg"} and file.name not in {Path(path).name for path in seen}
-    ]
-    assert forgotten == []
+    names, carried = {Path(path).name for path in seen}, await _carried_by_verify(shared_house)
+    files = {file for file in WEB.rglob("*.*") if file.suffix in {".js", ".css", ".svg"}}
+    forgotten = {str(file.relative_to(WEB)) for file in files if file.name not in names}
+    assert forgotten - carried == set()
+
+
+async def _carried_by_verify(house: House) -> set[str]:
+    """The modules and the style that the page which checks receipts holds in itself."""
+    status, body, response = await house.ask("GET", "/verify")
+    assert (status, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    text = body.decode()
+    assert (WEB / "verify" / "verify.css").read_text(encoding="utf-8") in text
+    return {"verify/verify.css", *re.findall(r'^modules\["([^"]+)"\] = ', text, re.MULTILINE)}
 
 
 async def test_the_widget_may_be_loaded_from_any_page_and_nothing_else_may(shared_house: House) -> None:

@@ -448,6 +448,7 @@ export default {
   "receipt.key": "Download the verification key",
   "receipt.how_title": "How to verify it",
   "receipt.how": "Anyone can check the receipt without this server and without a connection. Take the key from a place you trust, such as your contract, then run:",
+  "receipt.page": "Or check it in a browser, on a page that needs no connection.",
   "receipt.failed": "The receipt could not be read.",
   "receipt.hidden": "Your role does not show the receipt. An auditor or administrator can hand it to you.",
   "receipt.erased_at": "This recording was erased on {date}. Nobody can play it any more.",

@@ -448,6 +448,7 @@ export default {
   "receipt.key": "Télécharger la clé de vérification",
   "receipt.how_title": "Comment le vérifier",
   "receipt.how": "N’importe qui peut vérifier le reçu sans ce serveur et sans connexion. Prenez la clé dans un endroit de confiance, comme votre contrat, puis lancez :",
+  "receipt.page": "Ou vérifiez-le dans un navigateur, sur une page qui marche sans connexion.",
   "receipt.failed": "Impossible de lire le reçu.",
   "receipt.hidden": "Votre rôle ne montre pas le reçu. Un auditeur ou un administrateur peut vous le remettre.",
   "receipt.erased_at": "Cet enregistrement a été effacé le {date}. Personne ne peut plus le lire.",

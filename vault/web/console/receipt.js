@@ -154,5 +154,6 @@ function howTo(request) {
     el("h3", {}, t("receipt.how_title")),
     el("p", { class: "small" }, t("receipt.how")),
     el("pre", {}, el("code", {}, command)),
+    el("p", { class: "small" }, el("a", { href: "/verify", target: "_blank", rel: "noopener" }, t("receipt.page"))),
   );
 }

@@ -213,6 +213,7 @@ function asked(one, { tenant_name: tenant }, { t, language, receipt }) {
       h("span", {}, told),
       one.receipt_url && h("button", { type: "button", id: one.id, class: "plain", click: () => receipt(one) }, t("erase.receipt")),
       one.receipt_url && h("span", {}, t("erase.receipt_text", { tenant })),
+      one.receipt_url && h("a", { href: "/verify", target: "_blank", rel: "noopener" }, t("erase.verify")),
       one.completed_at && !one.receipt_url && h("span", {}, t("erase.no_receipt", { tenant })),
     ),
   );

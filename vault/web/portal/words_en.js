@@ -85,6 +85,7 @@ export const ENGLISH = {
   "erase.done_on": "complete since {date}",
   "erase.receipt": "Download the receipt",
   "erase.receipt_text": "A signed proof. Keep it: it can be checked without {tenant}.",
+  "erase.verify": "Check a receipt",
   "erase.no_receipt": "It reached other calls too; ask {tenant} for its receipt.",
   "cancel": "Cancel",
 

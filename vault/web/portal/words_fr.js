@@ -89,6 +89,7 @@ export const FRENCH = {
   "erase.done_on": "terminé le {date}",
   "erase.receipt": "Télécharger l’attestation",
   "erase.receipt_text": "Une preuve signée. Gardez-la : elle se vérifie sans {tenant}.",
+  "erase.verify": "Vérifier une attestation",
   "erase.no_receipt": "Il concernait aussi d’autres appels ; demandez l’attestation à {tenant}.",
   "cancel": "Annuler",
 
