@@ -34,6 +34,7 @@ from vault.calls.room import LiveCalls, make_live_calls
 from vault.calls.teams import Teams
 from vault.calls.tickets import Tickets
 from vault.clock import Clock, SystemClock
+from vault.evidence.making import Evidence, Sources
 from vault.ground import Ground, open_ground
 from vault.http.cursors import Cursors
 from vault.http.health import Health
@@ -107,6 +108,7 @@ class Rooms(Ground):
     inventory: Inventory
     turn: Turn
     fence: Fence
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,13 @@ def _rooms(ground: Ground) -> Rooms:
         custody=custody,
         keeper=keeper,
         inventory=Inventory(database, ground.store),
+        evidence=_evidence(ground, custody, ends),
     )
+
+
+def _evidence(ground: Ground, custody: Custody, ends: EpochEnds) -> Evidence:
+    own = _shared(ground, Sources)
+    return Evidence(Sources(**own, places=ground.store.places, rules=custody.rules, ends=ends))
 
 
 def _live(ground: Ground, calls: Calls, recorder: Recorder) -> LiveCalls:

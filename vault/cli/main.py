@@ -15,6 +15,7 @@ from vault.cli import (
     backups,
     buttons,
     config,
+    evidence,
     holds,
     issuers,
     keys,
@@ -51,6 +52,7 @@ GROUPS: Final = (
     retention,
     holds,
     ledger,
+    evidence,
     storage,
 )
 

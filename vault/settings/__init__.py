@@ -1,5 +1,6 @@
 """Settings: their schema, and the sources they are read from."""
 
+from vault.settings.evidence import EvidenceSettings, SubProcessor
 from vault.settings.keeping import (
     BackupSettings,
     DatabaseSettings,
@@ -27,6 +28,7 @@ __all__ = [
     "AwsKmsSettings",
     "BackupSettings",
     "DatabaseSettings",
+    "EvidenceSettings",
     "ExportSettings",
     "KeysSettings",
     "LedgerSettings",
@@ -44,4 +46,5 @@ __all__ = [
     "Settings",
     "StorageSettings",
     "StoreSettings",
+    "SubProcessor",
 ]
