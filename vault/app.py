@@ -152,9 +152,8 @@ def _rooms(ground: Ground) -> Rooms:
     stops = (live.legs, finisher, whole_calls.exporter)
     invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
-    kept = (recordings, calls, custody, links)
     eraser, unjoined_s = _eraser(ground, custody, *stops), ground.settings.sessions.visitor_token_s
-    keeper = Keeper(eraser, requests, *kept, clock, unjoined_s=unjoined_s)
+    keeper = Keeper(eraser, requests, recordings, calls, custody, links, clock, unjoined_s=unjoined_s)
     live.control.withdrawals.erase_with(keeper.stopped)
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},

@@ -139,7 +139,7 @@ class Evidence:
 
     async def _recorded(self, pack: dict[str, Any], by: Principal) -> Made:
         """Record the pack's digest, and prove the entry."""
-        sha256 = hashlib.sha256(canonical_pack(pack)).hexdigest()
+        sha256 = await asyncio.to_thread(_sha256, pack)
         made = Entry(
             EntryType.EVIDENCE_MADE,
             tenant_id=by.tenant_id,
@@ -152,7 +152,12 @@ class Evidence:
         if leaf is None:
             raise LedgerBrokenError("the entry of a pack is not in the ledger")
         proof = await self._sources.checkpoints.proof(index)
-        return Made(pack, sha256, index, evidence_file(pack, leaf=leaf, proof=proof))
+        file = await asyncio.to_thread(evidence_file, pack, leaf=leaf, proof=proof)
+        return Made(pack, sha256, index, file)
+
+
+def _sha256(pack: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_pack(pack)).hexdigest()
 
 
 def plain(value: Any) -> Any:

@@ -8,7 +8,6 @@ import functools
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +27,10 @@ THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 STEP: Final = 1_000  # of units of bytes
 UNITS: Final = {"en": ("bytes", "kB", "MB", "GB", "TB", "PB"), "fr": ("octets", "ko", "Mo", "Go", "To", "Po")}
 TEN: Final = 10
+EEA: Final = (
+    *("AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS"),
+    *("IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
+)
 
 
 def evidence_page(made: Made, language: str) -> str:
@@ -51,7 +54,8 @@ def evidence_page(made: Made, language: str) -> str:
             number=functools.partial(_number, language=language),
             size=functools.partial(_size, language=language),
             named=functools.partial(_named, words),
-            **_at_a_glance(made.pack, words),
+            is_eea=EEA.__contains__,
+            **_at_a_glance(made.pack, words, language),
         )
     )
 
@@ -86,16 +90,18 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _at_a_glance(pack: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, Any]:
-    """Sum up what the first lines say."""
+def _at_a_glance(pack: Mapping[str, Any], words: Mapping[str, str], language: str) -> dict[str, Any]:
+    """Sum up what the first lines say, and find places and buttons by their names."""
     places = pack["storage"]["places"]
     known = {one["where"]["country"]: None for one in places if one["where"]["country"]}
     counts = [month["counts"] for month in pack["access"]["by_month"]]
+    purposes = {one["button_id"]: one["purpose"].get(language, "") for one in pack["access"]["by_button"]}
     return {
         "countries": ", ".join(_named(words, "country", code) for code in known),
         "away": sum(not one["answers"] for one in places),
         "looks": sum(each["links_used"] + each["calls_viewed"] for each in counts),
         "at_places": lambda names: ", ".join(_named(words, "place", name) for name in names),
+        "purpose_of": lambda button_id: purposes.get(button_id, ""),
     }
 
 
@@ -106,7 +112,8 @@ def _named(words: Mapping[str, str], group: str, value: str) -> str:
 
 def _day(text: str, *, language: str) -> str:
     at = from_text(text)
-    return f"{at.day} {_short(at, language)} {at.year}"
+    first = "1er" if language == "fr" and at.day == 1 else str(at.day)
+    return f"{first} {MONTHS[language][at.month - 1]} {at.year}"
 
 
 def _moment(text: str, *, language: str) -> str:
@@ -116,10 +123,6 @@ def _moment(text: str, *, language: str) -> str:
 def _month(name: str, *, language: str) -> str:
     year, month = name.split("-")
     return f"{MONTHS[language][int(month) - 1]} {year}"
-
-
-def _short(at: datetime, language: str) -> str:
-    return MONTHS[language][at.month - 1]
 
 
 def _number(value: int, *, language: str) -> str:

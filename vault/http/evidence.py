@@ -1,5 +1,6 @@
 """The evidence pack of one's own company: signed JSON for programs, a page for people."""
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import Field
@@ -43,7 +44,7 @@ async def page(ask: Ask[None, EvidenceQuery]) -> Answer:
     made = await ask.services.evidence.make(by=ask.principal, months=ask.query.months)
     chosen = ask.raw.cookies.get(LANGUAGE_COOKIE, "")
     language = chosen if chosen in LANGUAGES else ask.language
-    shown = evidence_page(made, language)
+    shown = await asyncio.to_thread(evidence_page, made, language)
     headers = {"Content-Security-Policy": content_policy(), "Content-Language": language}
     return Answer(body=shown, content_type=HTML, headers=headers)
 
