@@ -1,5 +1,6 @@
 """What runs here: versions, schemas, and what the deployment's own entries of the ledger tell last."""
 
+import json
 import platform
 import sqlite3
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from vault.db.migrate import current_revision
 from vault.db.tables import leaves
 from vault.ledger.leaf import EntryType
 
-DRILLED: Final = "backup.drilled"  # written by a restore drill
+DRILLED: Final = "backup.drilled"  # what a restore drill has to write
+# Of an entry's facts these are told. Others count rows of the whole deployment: other companies' among them.
+TOLD: Final = ("ok", "rto_ms", "rpo_s", "main_made_at", "keys_made_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """The last entry of a kind, to be proven by its index."""
+    """The last entry of a kind, to be proven by its index; ``outcome`` has those of ``TOLD`` that it has."""
 
     at: datetime
     ledger_index: int
+    outcome: dict[str, str | int | bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,13 @@ async def restores(connection: AsyncConnection) -> Restores:
 
 async def _last(connection: AsyncConnection, type_: str) -> Happened | None:
     query: Any = (
-        select(leaves.c.at, leaves.c.leaf_index)
+        select(leaves.c.at, leaves.c.leaf_index, leaves.c.leaf)
         .where(leaves.c.tenant_id.is_(None), leaves.c.type == type_)
         .order_by(leaves.c.leaf_index.desc())
         .limit(1)
     )
     row = (await connection.execute(query)).first()
-    return None if row is None else Happened(row.at, row.leaf_index)
+    if row is None:
+        return None
+    facts = json.loads(row.leaf)
+    return Happened(row.at, row.leaf_index, {name: facts[name] for name in TOLD if name in facts})

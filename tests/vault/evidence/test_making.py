@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from storage.memory import MemoryStore
 from storage.residency import Residency, ResidentStore
 from tests.vault.evidence.packs import BACKED_UP, backups_of, evidence_of, made_by, neighbour, pack_of
 from tests.vault.keys.test_turning import turn_of
+from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import CANARY, Workshop
 from vault.backups.dump import Kind
 from vault.clock import to_text
@@ -34,6 +36,12 @@ from vault.rights.changes import Wanted
 from vault.rights.holds import NewHold
 from vault.rights.restrictions import NewRestriction
 from vault.settings import EvidenceSettings, Settings, SubProcessor
+
+
+class Drilled(StrEnum):
+    """What a restore drill writes."""
+
+    BACKUP_DRILLED = "backup.drilled"
 
 
 async def test_a_pack_is_recorded_and_verifies_with_the_ledgers_keys_alone(any_work: Workshop) -> None:
@@ -65,11 +73,15 @@ async def test_the_head_of_a_pack_says_whose_it_is_when_and_of_which_program(any
 
 
 async def test_a_restore_and_a_drill_are_told_with_their_entries(any_work: Workshop) -> None:
-    """Off the deployment's own entries, the newest of each."""
+    """Off the deployment's own entries, the newest of each, without what they count of everybody."""
     restored = Entry(EntryType.SYSTEM_RESTORED, facts={"entries": 3, "keys": 1})
     first, second = await any_work.ledger.record(restored), await any_work.ledger.record(restored)
+    facts: dict[str, str | int] = {"ok": False, "rto_ms": 1_200, "recordings": 41}
+    await any_work.ledger.record(Entry(Drilled.BACKUP_DRILLED, facts=facts))  # type: ignore[arg-type]
     told = (await pack_of(any_work))["restores"]
     assert first < told["last_restore"]["ledger_index"] == second
+    assert told["last_restore"]["outcome"] == {}
+    assert told["last_drill"]["outcome"] == {"ok": False, "rto_ms": 1_200}
 
 
 async def test_places_say_where_they_lie_how_that_is_known_and_what_they_lack(any_work: Workshop) -> None:
@@ -318,3 +330,21 @@ async def test_packs_are_made_one_after_the_other_and_lists_end(
     assert (pack["retention"]["holds"]["lasting"], len(pack["retention"]["holds"]["items"])) == (3, 2)
     assert (len(pack["retention"]["rules"]), pack["retention"]["rules_not_listed"]) == (2, 5)
     assert (len(pack["access"]["by_button"]), pack["access"]["buttons_not_listed"]) == (2, 1)
+
+
+async def test_a_crash_at_any_step_leaves_an_entry_at_most_and_the_next_pack_is_whole(work: Workshop) -> None:
+    """Before the entry nothing has happened; after it, it tells of a pack that nobody got, and is counted."""
+    await made_by(work)  # whoever asks has a pseudonym from here on
+    counted = Wire()
+    await made_by(await work.reborn(counted))
+    before = 2
+    for number in range(1, len(counted.steps) + 1):
+        with pytest.raises(Crash):
+            await made_by(await work.reborn(Wire(number)))
+        after = await work.reborn()
+        made = await made_by(after)
+        proven = verify_evidence(made.file, work.ledger_keys.verifiers)
+        assert proven.sha256 == made.sha256
+        told = made.pack["access"]["by_month"][-1]["counts"]["evidence_made"]
+        assert told - before in {0, 1}, counted.steps[number - 1]
+        before = told + 1
