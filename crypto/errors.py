@@ -69,4 +69,4 @@ class ProofError(CryptoError):
 
 
 class ReceiptError(CryptoError):
-    """A ledger leaf or receipt file is not in its canonical form: refuse it before looking inside."""
+    """A ledger leaf, a receipt or an evidence pack is not what it must be: refuse it, believe none of it."""

@@ -22,6 +22,8 @@ __all__ = [
     "Receipt",
     "canonical_leaf",
     "parse_leaf",
+    "parse_object",
+    "prove_entry",
     "verify_receipt",
 ]
 
@@ -56,7 +58,7 @@ def canonical_leaf(fields: Mapping[str, LeafValue]) -> bytes:
 
 def parse_leaf(leaf: bytes) -> dict[str, LeafValue]:
     """The members of a leaf; `ReceiptError` unless it is exactly what `canonical_leaf` writes."""
-    members = _parse_object(leaf)
+    members = parse_object(leaf)
     fields: dict[str, LeafValue] = {
         name: value for name, value in members.items() if isinstance(value, str | int)
     }
@@ -97,8 +99,8 @@ def verify_receipt(receipt: bytes, verifiers: Sequence[NoteVerifier]) -> Receipt
     """
     if len(receipt) > RECEIPT_LIMIT_CHARACTERS:
         raise ReceiptError("the receipt is too long")
-    request, status, entries = _receipt_members(_parse_object(receipt))
-    proven = tuple(_prove(entry, verifiers) for entry in entries)
+    request, status, entries = _receipt_members(parse_object(receipt))
+    proven = tuple(prove_entry(entry, verifiers) for entry in entries)
     _require_one_story(proven)
     _require_borne_out(request, status, proven)
     return Receipt(request=request, status=status, entries=proven)
@@ -147,19 +149,23 @@ def _require_all_shredded(entries: Sequence[ProvenEntry]) -> None:
         raise ReceiptError("the receipt says complete, but of the objects asked for some are not in it")
 
 
-def _prove(entry: object, verifiers: Sequence[NoteVerifier]) -> ProvenEntry:
+def prove_entry(entry: object, verifiers: Sequence[NoteVerifier]) -> ProvenEntry:
+    """The entry of a file, ``{"leaf": …, "proof": …}``, if every verifier signed the head it is proven under.
+
+    Raises `ReceiptError` for a malformed one, `ProofError` or `NoteError` for one that is not proven.
+    """
     if not isinstance(entry, dict) or set(entry) != _ENTRY_MEMBERS:
-        raise ReceiptError("an entry of the receipt is malformed")
+        raise ReceiptError("an entry of the file is malformed")
     leaf, proof = entry["leaf"], entry["proof"]
     if not isinstance(leaf, str) or not isinstance(proof, str) or not leaf.isascii():
-        raise ReceiptError("an entry of the receipt is malformed")
+        raise ReceiptError("an entry of the file is malformed")
     leaf_bytes = leaf.encode("ascii")
     checkpoint = verify_proof(leaf_bytes, proof, verifiers)
     return ProvenEntry(fields=parse_leaf(leaf_bytes), checkpoint=checkpoint)
 
 
-def _parse_object(text: bytes) -> dict[str, object]:
-    """A JSON object in UTF-8 without repeated names; its values are not checked yet."""
+def parse_object(text: bytes) -> dict[str, object]:
+    """A JSON object in UTF-8 without repeated names; its values are not checked yet. Else `ReceiptError`."""
     try:
         # Given bytes, the parser would guess at encodings that other readers refuse (RFC 8259, 8.1).
         parsed = json.loads(text.decode(), object_pairs_hook=_unrepeated)

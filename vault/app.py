@@ -34,6 +34,7 @@ from vault.calls.room import LiveCalls, make_live_calls
 from vault.calls.teams import Teams
 from vault.calls.tickets import Tickets
 from vault.clock import Clock, SystemClock
+from vault.evidence.making import Evidence, Sources
 from vault.ground import Ground, open_ground
 from vault.http.cursors import Cursors
 from vault.http.health import Health
@@ -77,6 +78,9 @@ log = structlog.get_logger(__name__)
 LINKS_EVERY_S: Final = 60.0  # closing entries of links are written this often
 
 
+Kept = tuple[Recordings, Calls, Custody, VisitorLinks]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rooms(Ground):
     """The program without its doors."""
@@ -112,6 +116,7 @@ class Rooms(Ground):
     fence: Fence
     exits: Exits
     leaver: Leaver
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +160,7 @@ def _rooms(ground: Ground) -> Rooms:
     invitations = Invitations(database, ground.keys, ground.blobs, ledger, buttons, calls, clock)
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
     eraser = _eraser(ground, custody, live.legs, finisher, whole_calls.exporter)
-    keeper = _keeper(ground, eraser, requests, (recordings, calls, custody), links)
-    live.control.withdrawals.erase_with(keeper.stopped)
+    keeper = _keeper(ground, eraser, requests, live, (recordings, calls, custody, links))
     receipts = Receipts(requests, ledger, ground.checkpoints, EpochEnds(database, ledger))
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
@@ -181,7 +185,13 @@ def _rooms(ground: Ground) -> Rooms:
         keeper=keeper,
         inventory=Inventory(database, ground.store),
         **_shared(_leaving(ground, reader, receipts, requests, custody, keeper), Rooms),
+        evidence=_evidence(ground, custody),
     )
+
+
+def _evidence(ground: Ground, custody: Custody) -> Evidence:
+    own, ends = _shared(ground, Sources), EpochEnds(ground.database, ground.ledger)
+    return Evidence(Sources(**own, places=ground.store.places, rules=custody.rules, ends=ends))
 
 
 def _live(ground: Ground, calls: Calls, recorder: Recorder) -> LiveCalls:
@@ -255,14 +265,12 @@ def _leaving(
 
 
 def _keeper(
-    ground: Ground,
-    eraser: Eraser,
-    requests: DeletionRequests,
-    kept: tuple[Recordings, Calls, Custody],
-    links: VisitorLinks,
+    ground: Ground, eraser: Eraser, requests: DeletionRequests, live: LiveCalls, kept: Kept
 ) -> Keeper:
     unjoined_s = ground.settings.sessions.visitor_token_s
-    return Keeper(eraser, requests, *kept, links, ground.clock, unjoined_s=unjoined_s)
+    keeper = Keeper(eraser, requests, *kept, ground.clock, unjoined_s=unjoined_s)
+    live.control.withdrawals.erase_with(keeper.stopped)
+    return keeper
 
 
 def _eraser(ground: Ground, custody: Custody, legs: Legs, finisher: Finisher, exporter: Exporter) -> Eraser:

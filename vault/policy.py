@@ -47,6 +47,7 @@ class Permission(StrEnum):
     RESTRICTIONS_READ = "restrictions:read"
     RESTRICTIONS_MANAGE = "restrictions:manage"  # Art. 18 GDPR: restrict processing, and lift it
     LEDGER_READ = "ledger:read"
+    EVIDENCE_READ = "evidence:read"  # Art. 28(3)(h) GDPR: have the evidence pack made, and read it
     PEOPLE_READ = "people:read"
     PEOPLE_MANAGE = "people:manage"
     BUTTONS_READ = "buttons:read"
@@ -92,6 +93,7 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
         _P.NOTES_MANAGE,
         _P.ISSUERS_MANAGE,
         _P.LEDGER_READ,
+        _P.EVIDENCE_READ,
         _P.TENANT_READ,
         _P.TENANT_MANAGE,
         _P.TENANT_LEAVE,
@@ -108,6 +110,7 @@ GRANTS: Final[dict[Role, frozenset[Permission]]] = {
         _P.BUTTONS_READ,
         _P.PEOPLE_READ,
         _P.LEDGER_READ,
+        _P.EVIDENCE_READ,
         _P.TENANT_READ,
     },
     # The client company's own program: asks for erasure, pauses for card data, never plays.

@@ -98,6 +98,12 @@ HELD_BY = {
     "vault/rights/holding.py": "tests/vault/rights/test_holds.py",
     "vault/media/restricting.py": "tests/vault/rights/test_restrictions.py",
     "vault/rights/standing.py": "tests/vault/rights/test_rules.py",
+    # A pack is one idea: what is asked of each part, and that the sum is true and of one company.
+    "vault/evidence/erasures.py": "tests/vault/evidence/test_making.py",
+    "vault/evidence/keeping.py": "tests/vault/evidence/test_making.py",
+    "vault/evidence/keys.py": "tests/vault/evidence/test_making.py",
+    "vault/evidence/places.py": "tests/vault/evidence/test_making.py",
+    "vault/evidence/program.py": "tests/vault/evidence/test_making.py",
     # An export is one idea: asked for, queued, composed in a child, assembled as a recording is.
     "vault/media/assembling.py": "tests/vault/media/test_finish.py",
     "vault/media/channels.py": "tests/vault/media/test_exporting.py",

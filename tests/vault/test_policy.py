@@ -48,6 +48,7 @@ MAY = {
     Permission.RESTRICTIONS_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.RESTRICTIONS_MANAGE: {Role.ADMIN, Role.AUDITOR},
     Permission.LEDGER_READ: {Role.ADMIN, Role.AUDITOR},
+    Permission.EVIDENCE_READ: {Role.ADMIN, Role.AUDITOR},
     Permission.PEOPLE_READ: {Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR},
     Permission.PEOPLE_MANAGE: {Role.ADMIN},
     Permission.BUTTONS_READ: set(Role) - {Role.VISITOR},

@@ -20,7 +20,7 @@ from crypto.errors import CryptoError
 from crypto.keys import DataKey
 from crypto.streaming import Opener, Sealer
 from storage.errors import AbsentError, StorageError
-from storage.store import ObjectKey, ObjectStore
+from storage.store import ObjectKey, ObjectStore, Placement
 from vault.backups.dump import Head, Kind, Loader, dump, require_empty
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -130,6 +130,15 @@ class Backups:
         except StorageError as cause:
             raise DependencyError("the store of the backups does not answer") from cause
         return sorted(found, key=lambda each: each.name)
+
+    async def placement(self, kind: Kind) -> Placement | None:
+        """Tell where a kind's backups lie; None where there is no place for them, DependencyError if away."""
+        if kind not in self._stores:
+            return None
+        try:
+            return await self._stores[kind].placement()
+        except StorageError as cause:
+            raise DependencyError("the store of the backups does not answer") from cause
 
     async def good_since(self, since: datetime) -> bool:
         """See to a backup of the key store from after a moment that was read back; False without a place."""

@@ -15,6 +15,7 @@ from vault.cli import (
     backups,
     buttons,
     config,
+    evidence,
     holds,
     issuers,
     keys,
@@ -53,6 +54,7 @@ GROUPS: Final = (
     holds,
     leaving,
     ledger,
+    evidence,
     storage,
 )
 

@@ -44,6 +44,7 @@ class RateLimits:
         self._api = RateLimitItemPerMinute(settings.requests_per_minute)
         self._calls = RateLimitItemPerMinute(settings.calls_per_minute)
         self._sign_in = RateLimitItemPerMinute(settings.sign_in_per_minute)
+        self._evidence = RateLimitItemPerMinute(settings.evidence_per_minute)
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
     def before(self, route: Route, request: web.Request, info: RequestInfo) -> None:
@@ -91,9 +92,13 @@ class RateLimits:
     def of_principal(self, route: Route, info: RequestInfo) -> None:
         """Count a request of someone known; raises TooManyRequestsError."""
         principal = info.principal
-        if principal is not None and route.limit is Limit.API and route.needs is not Permission.PUBLIC:
+        if principal is None or route.needs is Permission.PUBLIC:
+            return
+        if route.limit in {Limit.API, Limit.EVIDENCE}:
             who = limited_as(info.client) if principal.role is Role.VISITOR else principal.id
             self._hit(self._api, "api", who, info)
+        if route.limit is Limit.EVIDENCE and principal.may(route.needs):
+            self._hit(self._evidence, "evidence", principal.tenant_id, info)
 
     def _hit(self, item: RateLimitItemPerMinute, name: str, who: str, info: RequestInfo) -> None:
         allowed = self._limiter.hit(item, name, who)

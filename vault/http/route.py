@@ -27,6 +27,7 @@ class Limit(StrEnum):
     CALLS = "calls"
     VISITS = "visits"  # by network and by call: a secret is guessed at
     SIGN_IN = "sign_in"
+    EVIDENCE = "evidence"  # as API, and by company: what is answered counts through its entries
 
 
 class Cors(StrEnum):

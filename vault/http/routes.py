@@ -27,6 +27,7 @@ from vault.http import (
     deletions,
     docs,
     events,
+    evidence,
     exits,
     exports,
     feeds,
@@ -91,6 +92,7 @@ ROUTES: Final = RouteTable(
         *holds.ROUTES,
         *restrictions.ROUTES,
         *ledger.ROUTES,
+        *evidence.ROUTES,
     )
 )
 """Everything the program answers. docs/API.md repeats it and a test holds the two equal."""

@@ -23,6 +23,7 @@ from vault.calls.teams import Teams
 from vault.calls.tickets import Tickets
 from vault.clock import Clock
 from vault.db.engine import Database
+from vault.evidence.making import Evidence
 from vault.http.cursors import Cursors
 from vault.http.health import Health
 from vault.identity.identity import Identity
@@ -80,6 +81,7 @@ class Services:
     portal: Portal
     custody: Custody
     keeper: Keeper
+    evidence: Evidence
     metrics: Metrics
     cursors: Cursors
     health: Health

@@ -96,12 +96,12 @@ class Epochs:
             query = select(epochs.c.epoch).where(epochs.c.state.in_(OPEN)).order_by(epochs.c.epoch)
             return [*(await connection.execute(query)).scalars()]
 
-    async def all(self) -> Sequence[Standing]:
-        """Tell of every epoch, oldest first."""
+    async def all(self, *, tenant_id: str | None = None) -> Sequence[Standing]:
+        """Tell of every epoch, oldest first; with a tenant, the keys that are counted are its own."""
         async with self._database.read() as connection:
             rows = (await connection.execute(select(epochs).order_by(epochs.c.epoch))).all()
-            kept = await _counts(connection, data_keys)
-            tenants = await _counts(connection, tenant_keys)
+            kept = await _counts(connection, data_keys, tenant_id)
+            tenants = await _counts(connection, tenant_keys, tenant_id)
         return [
             Standing(
                 row.epoch,
@@ -212,6 +212,8 @@ async def _newest(connection: AsyncConnection) -> int | None:
     return newest
 
 
-async def _counts(connection: AsyncConnection, table: Any) -> dict[int, int]:
-    rows = await connection.execute(select(table.c.epoch, func.count()).group_by(table.c.epoch))
-    return {row[0]: row[1] for row in rows}
+async def _counts(connection: AsyncConnection, table: Any, tenant_id: str | None) -> dict[int, int]:
+    query = select(table.c.epoch, func.count()).group_by(table.c.epoch)
+    if tenant_id is not None:
+        query = query.where(table.c.tenant_id == tenant_id)
+    return {row[0]: row[1] for row in await connection.execute(query)}

@@ -97,6 +97,7 @@ class EntryType(StrEnum):
     RESTRICTION_LIFTED = "restriction.lifted"
     OBJECT_SHREDDED = "object.shredded"
     EPOCH_DESTROYED = "epoch.destroyed"
+    EVIDENCE_MADE = "evidence.made"
 
 
 @dataclass(frozen=True, slots=True)

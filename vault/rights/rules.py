@@ -59,13 +59,17 @@ class Rules:
         """Tell what counts in general, for each kind, and then what buttons have of their own."""
         require(by, Permission.RETENTION_READ)
         async with self._database.read() as connection:
-            general = [await self._general(connection, by.tenant_id, kind) for kind in RuleKind]
-            rows = await connection.execute(
-                select(retention_rules)
-                .where(retention_rules.c.tenant_id == by.tenant_id, retention_rules.c.scope != by.tenant_id)
-                .order_by(retention_rules.c.scope, retention_rules.c.kind)
-            )
-            own = [Rule(RuleKind(row.kind), row.scope, row.days, Source.BUTTON, row.set_at) for row in rows]
+            return await self.told(connection, by.tenant_id)
+
+    async def told(self, connection: AsyncConnection, tenant_id: Id) -> Sequence[Rule]:
+        """Tell a tenant's as ``list`` does, in the caller's own look at the database."""
+        general = [await self._general(connection, tenant_id, kind) for kind in RuleKind]
+        rows = await connection.execute(
+            select(retention_rules)
+            .where(retention_rules.c.tenant_id == tenant_id, retention_rules.c.scope != tenant_id)
+            .order_by(retention_rules.c.scope, retention_rules.c.kind)
+        )
+        own = [Rule(RuleKind(row.kind), row.scope, row.days, Source.BUTTON, row.set_at) for row in rows]
         return [*general, *own]
 
     async def set(self, kind: RuleKind, days: int, *, button_id: str | None, by: Principal) -> Rule:

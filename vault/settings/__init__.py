@@ -1,5 +1,6 @@
 """Settings: their schema, and the sources they are read from."""
 
+from vault.settings.evidence import EvidenceSettings, SubProcessor
 from vault.settings.keeping import (
     BackupSettings,
     DatabaseSettings,
@@ -29,6 +30,7 @@ __all__ = [
     "AwsKmsSettings",
     "BackupSettings",
     "DatabaseSettings",
+    "EvidenceSettings",
     "ExitSettings",
     "ExportSettings",
     "KeysSettings",
@@ -48,4 +50,5 @@ __all__ = [
     "Settings",
     "StorageSettings",
     "StoreSettings",
+    "SubProcessor",
 ]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from vault.settings.evidence import EvidenceSettings
 from vault.settings.keeping import (
     BackupSettings,
     DatabaseSettings,
@@ -267,6 +268,11 @@ class LimitSettings(Section):
     sign_in_per_minute: int = Field(
         20, ge=1, description="Refused credentials of one address in a minute, sign-ins among them."
     )
+    evidence_per_minute: int = Field(
+        6,
+        ge=1,
+        description="Evidence packs one company may have made in a minute; each counts entries.",
+    )
 
 
 class RetentionSettings(Section):
@@ -333,6 +339,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     exit: ExitSettings = ExitSettings()
     mail: MailSettings = MailSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -9,7 +9,9 @@ import pytest_asyncio
 from tests.vault.http.house import House, open_house
 from tests.vault.http.listeners import Page, person_page, program, visitor_page
 
-UNLIMITED = {"requests_per_minute": 10**6, "sign_in_per_minute": 10**6, "calls_per_minute": 10**6}
+UNLIMITED = dict.fromkeys(
+    ("requests_per_minute", "sign_in_per_minute", "calls_per_minute", "evidence_per_minute"), 10**6
+)
 
 
 @pytest.fixture
