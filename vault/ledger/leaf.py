@@ -94,6 +94,7 @@ class EntryType(StrEnum):
     RESTRICTION_LIFTED = "restriction.lifted"
     OBJECT_SHREDDED = "object.shredded"
     EPOCH_DESTROYED = "epoch.destroyed"
+    BACKUP_DRILLED = "backup.drilled"
 
 
 @dataclass(frozen=True, slots=True)
