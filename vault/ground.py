@@ -3,7 +3,7 @@
 Whatever is opened here is closed here, in reverse.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +17,7 @@ from crypto.keys import DataKey
 from storage.debts import Debts, MemoryDebts
 from storage.errors import MisplacedError, StorageError
 from storage.filesystem import FilesystemStore
+from storage.read_only import ReadOnlyStore
 from storage.replicated import Acknowledge, ReplicatedStore
 from storage.residency import Residency, ResidentStore
 from storage.resilient import ResilienceLimits, ResilientStore
@@ -64,6 +65,8 @@ log = structlog.get_logger(__name__)
 
 LOCAL_ISSUER: Final = "http://127.0.0.1"  # of tokens while no public address is set
 PRIMARY: Final = "primary"
+SINGLE: Final = (f"{SPOOL}/",)  # lies at the primary alone: docs/adr/0012
+Opened = Callable[[str, StoreSettings, Residency], Awaitable[ObjectStore]]
 _SOURCE_TREE: Final = Path(__file__).parent.parent / "config"
 _INSTALLED: Final = Path(__file__).parent / "_config"
 
@@ -118,25 +121,51 @@ async def open_store(settings: StorageSettings, debts: Debts | None = None) -> A
     DependencyError for a primary that does not answer. A replica that does not answer now is probed before
     anything is written to it.
     """
+    async with _places(settings, _place) as places:
+        yield ReplicatedStore(
+            places,
+            debts or MemoryDebts(),
+            acknowledge=Acknowledge(settings.acknowledge),
+            single=SINGLE,
+        )
+
+
+@asynccontextmanager
+async def open_store_to_read(settings: StorageSettings) -> AsyncIterator[ObjectStore]:
+    """Open the object store to look at it: no place is probed, since that writes, and nothing can be changed.
+
+    Raises ConfigurationError, RefusedByPolicyError; what does not answer shows when it is read.
+    """
+
+    async def place(_name: str, one: StoreSettings, residency: Residency) -> ObjectStore:
+        return ResidentStore(await _patient(one), residency, is_sound=False)
+
+    async with _places(settings, place) as places:
+        yield ReadOnlyStore(ReplicatedStore(places, MemoryDebts(), single=SINGLE))
+
+
+@asynccontextmanager
+async def _places(settings: StorageSettings, open_: Opened) -> AsyncIterator[dict[str, ObjectStore]]:
+    """Open primary and replicas under the residency rule; close them at the end."""
     residency = Residency.from_toml(config_text("eu-regions.toml"), own_regions=settings.regions)
     async with AsyncExitStack() as opened:
         places: dict[str, ObjectStore] = {}
         try:
             for name, place in {PRIMARY: settings, **{one.name: one for one in settings.replicas}}.items():
-                places[name] = await _place(name, place, residency)
+                places[name] = await open_(name, place, residency)
                 opened.push_async_callback(places[name].aclose)
         except MisplacedError as cause:
             raise RefusedByPolicyError(f"the object store may not be used: {cause}") from cause
-        yield ReplicatedStore(
-            places,
-            debts or MemoryDebts(),
-            acknowledge=Acknowledge(settings.acknowledge),
-            single=(f"{SPOOL}/",),  # docs/adr/0012
-        )
+        yield places
+
+
+async def _patient(settings: StoreSettings) -> ObjectStore:
+    limits = ResilienceLimits(timeout_s=settings.timeout_s)
+    return ResilientStore(await _concrete_store(settings), limits)
 
 
 async def _place(name: str, settings: StoreSettings, residency: Residency) -> ObjectStore:
-    patient = ResilientStore(await _concrete_store(settings), ResilienceLimits(timeout_s=settings.timeout_s))
+    patient = await _patient(settings)
     store = ResidentStore(patient, residency)
     try:
         await _require_sound(name, store)
@@ -289,9 +318,12 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 @asynccontextmanager
 async def open_backups(
-    settings: Settings, databases: Mapping[Kind, Database], clock: Clock
+    settings: Settings, databases: Mapping[Kind, Database], clock: Clock, *, with_ring: bool = True
 ) -> AsyncIterator[Backups]:
-    """Open the places of the backups that the settings name; raises what a store raises."""
+    """Open the places of the backups that the settings name; raises what a store raises.
+
+    Without the ring, a restored key store brings none along.
+    """
     told = settings.backup
     urls = {kind: url for kind, url in ((Kind.MAIN, told.main_url), (Kind.KEYS, told.keys_url)) if url}
     async with AsyncExitStack() as opened:
@@ -305,7 +337,7 @@ async def open_backups(
             Kind.KEYS: timedelta(days=settings.keys.backup_days),
         }
         rules = BackupRules(timedelta(hours=told.every_h), keep)
-        ring = settings.keys.key_file if settings.keys.provider == "file" else None
+        ring = settings.keys.key_file if with_ring and settings.keys.provider == "file" else None
         yield Backups(BackupParts(databases, stores, key, clock, ring), rules)
 
 

@@ -1,6 +1,7 @@
-"""``callvault backup``: make, list, check and restore backups of both databases."""
+"""``callvault backup``: make, list, check and restore backups of both databases, and drill the restore."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
@@ -9,7 +10,6 @@ from vault.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
 
     from vault.app import Rooms
     from vault.backups.backups import Backup, Backups
@@ -19,6 +19,7 @@ GROUP: Final = options.group("backup", "Sealed backups of both databases.")
 COLUMNS: Final = ("kind", "name", "made_at", "sealed_bytes")
 NEWEST: Final = "newest"
 NONE: Final = "none"
+SAMPLE: Final = 20  # recordings that a drill opens
 TOLD: Final = ("kind", "made_at", "version", "ledger_size")
 Result = TypeVar("Result")
 
@@ -98,6 +99,35 @@ def restore(
     note("Start the program now: it serves nothing before every erasure since the backup is done again.")
 
 
+@GROUP.command("drill")
+def drill(
+    *,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", help="Keep the restored databases in this folder; count it as a backup."),
+    ] = None,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, max=10_000, help="Recordings to open, first and last segment.")
+    ] = SAMPLE,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Restore the newest backups into a folder that is thrown away, check all of it, and record how it went.
+
+    It may run beside the server. The objects and the epoch keys are only looked at. Exit code 0 only when a
+    restore would do.
+    """
+    from vault.cli.drills import drilled
+    from vault.cli.exits import CommandError
+    from vault.cli.output import show
+    from vault.cli.rooms import settings_of
+
+    told = drilled(settings_of(config), keep=keep, sample=sample)
+    show(told.row(), as_json=as_json)
+    if not told.ok:
+        raise CommandError(*told.findings)
+
+
 async def _chosen(backups: "Backups", kind: "Kind", name: str) -> str:
     from vault.errors import NotFoundError
 
@@ -109,7 +139,7 @@ async def _chosen(backups: "Backups", kind: "Kind", name: str) -> str:
     return made[-1].name
 
 
-def _with_backups(config: "Path | None", act: "Callable[[Backups], Awaitable[Result]]") -> Result:
+def _with_backups(config: Path | None, act: "Callable[[Backups], Awaitable[Result]]") -> Result:
     """Open the databases and the places of their backups, and nothing that needs a filled database."""
     from vault.backups.dump import Kind
     from vault.cli.rooms import settings_of

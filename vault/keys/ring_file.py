@@ -52,10 +52,11 @@ class RingFile:
 
     def read(self) -> Ring:
         """Read the epoch keys; raises ConfigurationError where that cannot be."""
-        found = _parsed(self.path)
-        if found["v"] == 1:
-            return _keys_in(found["epochs"], self.path)
-        return _ring_of(found, self._ring_key(found["opens"]), self.path)
+        return self._ring_in(_parsed(self.path))
+
+    def epochs_in(self, content: bytes) -> frozenset[int]:
+        """Name the epochs whose key a copy of this ring holds, opened as this one is; ConfigurationError."""
+        return frozenset(self._ring_in(_form(content, self.path)))
 
     def write(self, ring: Ring) -> None:
         """Write the ring again, sealed and locked as it was."""
@@ -89,6 +90,11 @@ class RingFile:
         """Write a copy that the sheet alone opens."""
         _require_free(path)
         _write_sealed(path, self.read(), self.ring_key(), {"with": "sheet"})
+
+    def _ring_in(self, found: dict[str, Any]) -> Ring:
+        if found["v"] == 1:
+            return _keys_in(found["epochs"], self.path)
+        return _ring_of(found, self._ring_key(found["opens"]), self.path)
 
     def _ring_key(self, opens: Any) -> RingKey:
         lock = json.dumps(opens, sort_keys=True)
@@ -144,8 +150,12 @@ def _stretching(opens: dict[str, Any]) -> Stretching:
 
 def _parsed(path: Path) -> dict[str, Any]:
     """Read the file as far as its version; whatever is not of a known form is refused."""
+    return _form(read_private(path), path)
+
+
+def _form(content: bytes, path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(read_private(path))
+        found = json.loads(content)
         version = found["v"]
         known = (version == 1 and "epochs" in found) or (version == 2 and {"opens", "ring"} <= set(found))  # noqa: PLR2004
     except (ValueError, KeyError, TypeError, RecursionError) as cause:

@@ -7,7 +7,8 @@ not unwrap.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from crypto.wrapping import WrapContext, commitment, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys, tenant_keys
-from vault.errors import DependencyError, KeyForgottenError, KeyProviderError
+from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
 from vault.keys.epochs import Epochs, is_open
 from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import committed_stream, context_of, opened
@@ -202,12 +203,7 @@ class KeyStore:
 
         Raises DependencyError where a reader of the key database does not let go of what was forgotten.
         """
-        there: list[str] = []
-        for start in range(0, len(object_ids), IDS_AT_ONCE):
-            some = object_ids[start : start + IDS_AT_ONCE]
-            query = select(data_keys.c.object_id).where(data_keys.c.object_id.in_(some))
-            async with self._database.read() as connection:
-                there += (await connection.execute(query)).scalars()
+        there = await self.holding(object_ids)
         for object_id in there:
             await self.forget(object_id=object_id)
         for _ in range(TRACE_TRIES):
@@ -245,6 +241,32 @@ class KeyStore:
                 await connection.execute(delete(data_keys).where(tuple_(name, gen).in_(found)))
         return len(found)
 
+    async def holding(self, object_ids: Sequence[str]) -> Sequence[str]:
+        """Name those of these objects that have a key, once for each key."""
+        there: list[str] = []
+        for start in range(0, len(object_ids), IDS_AT_ONCE):
+            some = object_ids[start : start + IDS_AT_ONCE]
+            query = select(data_keys.c.object_id).where(data_keys.c.object_id.in_(some))
+            async with self._database.read() as connection:
+                there += (await connection.execute(query)).scalars()
+        return there
+
+    async def unopened(self, wanted: Sequence[tuple[str, str, int]]) -> Sequence[str]:
+        """Name the objects whose key is missing or does not open; each is a tenant, an object, a generation.
+
+        At most ``IDS_AT_ONCE`` of them. Raises KeyProviderError where a tenant key does not unwrap.
+        """
+        query = select(data_keys).where(data_keys.c.object_id.in_([object_id for _, object_id, _ in wanted]))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        found = {(row.tenant_id, row.object_id, row.gen): row for row in rows}
+        keys: dict[tuple[str, int], TenantKey] = {}
+        for row in found.values():
+            name = (row.tenant_id, row.epoch)
+            with suppress(KeyForgottenError):
+                keys[name] = keys.get(name) or await self._tenant_keys.get(*name)
+        return await asyncio.to_thread(_unopened, wanted, found, keys)
+
     async def traces_gone(self) -> bool:
         """Truncate the write-ahead log; False while a reader holds it, then the caller asks again."""
         return await self._database.forget_traces("data_keys")
@@ -281,3 +303,22 @@ class KeyStore:
         self._data_keys.move_to_end(name)
         while len(self._data_keys) > CACHE_KEYS:
             self._data_keys.popitem(last=False)
+
+
+def _unopened(
+    wanted: Sequence[tuple[str, str, int]],
+    found: Mapping[tuple[str, str, int], Row[Any]],
+    keys: Mapping[tuple[str, int], TenantKey],
+) -> Sequence[str]:
+    lost = []
+    for name in wanted:
+        row = found.get(name)
+        key = keys.get((row.tenant_id, row.epoch)) if row is not None else None
+        if row is None or key is None:
+            lost.append(name[1])
+            continue
+        try:
+            opened(row, key)
+        except TamperedError:
+            lost.append(name[1])
+    return lost

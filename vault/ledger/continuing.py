@@ -16,6 +16,29 @@ from vault.ledger import tree
 from vault.model import PREFIXES
 
 IDS_AT_ONCE: Final = 500  # names in one statement
+BY_TYPE: Final = {  # the prefix of an entry's object, by the first word of its type
+    "person": "per",
+    "sign_in_code": "per",
+    "team": "team",
+    "issuer": "iss",
+    "invitation": "inv",
+    "own_link": "call",
+    "call": "call",
+    "consent": "call",
+    "pause": "call",
+    "capture": "rec",
+    "recording": "rec",
+    "export": "exp",
+}
+BY_KIND: Final = {  # by the kind that the end of an erasure tells
+    "recording": "rec",
+    "export": "exp",
+    "call": "call",
+    "chat": "chat",
+    "note": "note",
+    "invitation": "inv",
+}
+UNTOLD: Final = "rec"
 
 
 async def append_again(
@@ -57,8 +80,13 @@ def candidates(uuid: str, prefixes: Iterable[str] = PREFIXES) -> list[str]:
 
 
 async def _names(connection: AsyncConnection, texts: Sequence[str]) -> Mapping[str, str]:
-    """Find the identifiers of objects that earlier leaves speak of; others are named by their leaf alone."""
-    uuids = {uuid for text in texts if (uuid := json.loads(text)["object"])}
+    """Find the identifiers of the objects of leaves, under which they are filed.
+
+    A leaf has the UUID alone. Earlier leaves know the identifier; else what happened to the object tells what
+    it is, or nobody can: then nothing else in this database leads to it either, and any prefix will do.
+    """
+    fields = [json.loads(text) for text in texts]
+    uuids = {uuid for each in fields if (uuid := each["object"])}
     wanted = {name: uuid for uuid in uuids for name in candidates(uuid)}
     found: dict[str, str] = {}
     listed = sorted(wanted)
@@ -67,7 +95,17 @@ async def _names(connection: AsyncConnection, texts: Sequence[str]) -> Mapping[s
         query = select(leaves.c.object_id).where(leaves.c.object_id.in_(some)).distinct()
         for (name,) in await connection.execute(query):
             found[wanted[name]] = name
-    return found
+    for each in fields:
+        if each["object"] not in found and (prefix := _prefix(each)):
+            found[each["object"]] = f"{prefix}_{plain(each['object'])}"
+    return {uuid: found.get(uuid, f"{UNTOLD}_{plain(uuid)}") for uuid in uuids}
+
+
+def _prefix(fields: Mapping[str, Any]) -> str | None:
+    """Tell what the object of an entry is; None where the entry could be about several kinds."""
+    if fields["object"] == fields["tenant"]:
+        return "ten"
+    return BY_KIND.get(fields.get("kind", "")) or BY_TYPE.get(fields["type"].partition(".")[0])
 
 
 def _at(fields: Mapping[str, Any]) -> datetime:

@@ -98,6 +98,7 @@ class EntryType(StrEnum):
     OBJECT_SHREDDED = "object.shredded"
     EPOCH_DESTROYED = "epoch.destroyed"
     EVIDENCE_MADE = "evidence.made"
+    BACKUP_DRILLED = "backup.drilled"
 
 
 @dataclass(frozen=True, slots=True)

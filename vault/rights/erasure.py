@@ -41,6 +41,7 @@ from vault.rights.tenant_rows import TENANT, blank
 
 log = structlog.get_logger(__name__)
 
+WITH_IT: Final = "with_it"  # of the evidence, and not of the entry: whose keys went along
 METHOD: Final = "NIST SP 800-88r2 cryptographic erase and object deletion"
 
 
@@ -120,21 +121,26 @@ class Eraser:
         if row.kind in MEDIA_KINDS:
             await self._stop_capture(row.object_id)
         records = await self._keys.records(object_id=row.object_id)
-        if records:  # now that nothing is finished any more: what was bound since the request counts
-            await self._note_keys(row, records)
         async with self._database.read() as connection:
             with_it = await keys_with(connection, row)
+        if (
+            records or with_it
+        ):  # now that nothing is finished any more: what was bound since the request counts
+            await self._note_keys(row, records, with_it)
         for object_id in (row.object_id, *with_it):
             await self._keys.forget(object_id=object_id)
         return await self._keys.traces_gone()
 
-    async def _note_keys(self, row: Row[Any], records: Sequence[KeyRecord]) -> None:
+    async def _note_keys(self, row: Row[Any], records: Sequence[KeyRecord], with_it: Sequence[str]) -> None:
+        """Write down what is forgotten: the rows that lead to what goes along will be gone themselves."""
         async with self._database.write() as connection:
             now = await _evidence(connection, row.object_id)
+            if records:
+                now |= key_evidence(records)
+            if with_it:
+                now[WITH_IT] = sorted({*now.get(WITH_IT, ()), *with_it})
             await connection.execute(
-                update(erasures)
-                .where(erasures.c.object_id == row.object_id)
-                .values(evidence={**now, **key_evidence(records)})
+                update(erasures).where(erasures.c.object_id == row.object_id).values(evidence=now)
             )
 
     async def _delete_objects(self, row: Row[Any]) -> None:
@@ -239,7 +245,7 @@ class Eraser:
             tenant_id=row.tenant_id,
             object_id=row.object_id,
             facts={
-                **row.evidence,
+                **{name: value for name, value in row.evidence.items() if name != WITH_IT},
                 **(self._places if row.kind in {*MEDIA_KINDS, TENANT} else {}),
                 "kind": row.kind,
                 "request": row.request_id,

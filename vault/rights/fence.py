@@ -6,7 +6,7 @@ that moment on, wherever a crash comes. A key store that was set back, alone or 
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Final
 
 import structlog
@@ -21,6 +21,7 @@ from vault.ledger.continuing import candidates
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import ErasureState, is_id
+from vault.rights.erasure import WITH_IT
 from vault.rights.replaying import WITH_A_KEY, Replay
 
 log = structlog.get_logger(__name__)
@@ -57,11 +58,15 @@ class Fence:
         """Forget the keys of what these entries say is shredded, and do again what they say."""
         fields = [json.loads(leaf) for leaf in leaves]
         gone = {each["object"] for each in fields if each["type"] == EntryType.OBJECT_SHREDDED}
-        await self._keys.forget_all([name for uuid in gone for name in candidates(uuid, WITH_A_KEY)])
-        await self._replay.run(connection, leaves)
+        await self._keys.forget_all(_named(gone))
+        asked = {each["object"] for each in fields if each["type"] == EntryType.ERASURE_REQUESTED} - gone
+        await self._replay.run(connection, leaves, keyed=set(await self._keys.holding(_named(asked))))
 
     async def _forget_again(self) -> int:
-        """Forget keys that a restored key store has of what the main database knows to be erased."""
+        """Forget keys that a restored key store has of what the main database knows to be erased.
+
+        With each go the keys that went along: the rows that led to them are gone.
+        """
         forgotten = 0
         async for some in self._erased():
             forgotten += await self._keys.forget_all(some)
@@ -74,14 +79,18 @@ class Fence:
         after = ""
         while True:
             query = (
-                select(erasures.c.object_id)
+                select(erasures.c.object_id, erasures.c.evidence)
                 .where(erasures.c.object_id > after, erasures.c.state != ErasureState.REQUESTED.value)
                 .order_by(erasures.c.object_id)
                 .limit(IDS_AT_ONCE)
             )
             async with self._database.read() as connection:
-                some = (await connection.execute(query)).scalars().all()
+                some = (await connection.execute(query)).all()
             if not some:
                 return
-            yield some
-            after = some[-1]
+            yield [name for row in some for name in (row.object_id, *row.evidence.get(WITH_IT, ()))]
+            after = some[-1].object_id
+
+
+def _named(uuids: Collection[str]) -> list[str]:
+    return [name for uuid in uuids for name in candidates(uuid, WITH_A_KEY)]

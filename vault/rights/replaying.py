@@ -5,7 +5,8 @@ without its reason, which was sealed beside the entry and is lost; who asked for
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import insert, select, update
@@ -15,7 +16,7 @@ from vault.clock import Clock, from_text
 from vault.db.tables import calls, holds, invitations, media, notes, restrictions, tenants
 from vault.ledger.continuing import candidates, plain
 from vault.ledger.leaf import EntryType
-from vault.model import Id
+from vault.model import Id, ItemKind
 from vault.rights.belongings import calls_of
 from vault.rights.holds import HoldState
 from vault.rights.requests import SYSTEM, DeletionRequests
@@ -25,7 +26,16 @@ from vault.rights.tenant_rows import TENANT
 Leaf = Mapping[str, Any]
 
 OF_THE_KEY: Final = ("gen", "epoch", "key_commitment", "ct_sha256", "ct_len")  # in the entry that it is gone
-WITH_A_KEY: Final = ("ten", "rec", "exp", "call", "chat", "note", "inv")  # of what an erasure reaches
+KINDS: Final = {  # of what an erasure reaches, by the prefix of its name
+    "ten": TENANT,
+    "rec": ItemKind.RECORDING.value,
+    "exp": ItemKind.EXPORT.value,
+    "call": "call",
+    "chat": "chat",
+    "note": "note",
+    "inv": "invitation",
+}
+WITH_A_KEY: Final = tuple(KINDS)
 ENDS: Final = {
     EntryType.HOLD_RELEASED.value: HoldState.RELEASED,
     EntryType.HOLD_EXPIRED.value: HoldState.EXPIRED,
@@ -33,38 +43,58 @@ ENDS: Final = {
 
 
 class Replay:
-    """Does it again, in the caller's transaction. What no row of this database leads to is left out."""
+    """Does it again, in the caller's transaction. What neither a row nor a key leads to is left out."""
 
     def __init__(self, requests: DeletionRequests, clock: Clock) -> None:
         self._requests = requests
         self._clock = clock
 
-    async def run(self, connection: AsyncConnection, leaves: Sequence[str]) -> None:
-        """Do again what these leaves say, in their order; what is erased comes last, when holds are known."""
+    async def run(
+        self, connection: AsyncConnection, leaves: Sequence[str], *, keyed: Collection[str] = ()
+    ) -> None:
+        """Do again what these leaves say, in their order; what is erased comes last, when holds are known.
+
+        ``keyed`` are the names of what was asked to be erased and still has a key. One that no row leads to,
+        because it was made after the copy, is erased as well; not where a hold that no row leads to either
+        may be on it.
+        """
         fields: list[Leaf] = [json.loads(leaf) for leaf in leaves]
+        adrift = await self._keep(connection, fields)
+        shredded = {leaf["object"]: leaf for leaf in fields if leaf["type"] == EntryType.OBJECT_SHREDDED}
+        for leaf in fields:
+            if leaf["type"] == EntryType.ERASURE_REQUESTED:
+                found = await _found(connection, leaf)
+                if found is None and leaf["tenant"] not in adrift:
+                    found = _by_key(leaf, keyed)
+                if found is not None:
+                    await self._erase(connection, leaf, found, shredded.get(leaf["object"], {}))
+
+    async def _keep(self, connection: AsyncConnection, fields: Sequence[Leaf]) -> Collection[str]:
+        """Do holds and restrictions again; names the tenants with a hold on what this database lacks."""
+        adrift: dict[str, str] = {}
         for leaf in fields:
             match leaf["type"]:
                 case EntryType.HOLD_PLACED:
-                    await _hold(connection, leaf)
+                    if not await _hold(connection, leaf):
+                        adrift[leaf["hold"]] = leaf["tenant"]
                 case EntryType.HOLD_RELEASED | EntryType.HOLD_EXPIRED:
+                    adrift.pop(leaf["hold"], None)
                     await _end_hold(connection, leaf)
                 case EntryType.RESTRICTION_PLACED:
                     await self._restrict(connection, leaf)
                 case EntryType.RESTRICTION_LIFTED:
                     await self._lift(connection, leaf)
-        shredded = {leaf["object"]: leaf for leaf in fields if leaf["type"] == EntryType.OBJECT_SHREDDED}
-        for leaf in fields:
-            if leaf["type"] == EntryType.ERASURE_REQUESTED:
-                await self._erase(connection, leaf, shredded.get(leaf["object"], {}))
+        return set(adrift.values())
 
-    async def _erase(self, connection: AsyncConnection, asked: Leaf, shredded: Leaf) -> None:
-        found = await _found(connection, asked)
-        if found is None:
-            return  # made after the copy: nothing here leads to it
+    async def _erase(
+        self, connection: AsyncConnection, asked: Leaf, found: tuple[str, Id], shredded: Leaf
+    ) -> None:
+        tenant_id = _tenant(asked)
+        await _recall(connection, tenant_id, self._clock.now())
         await self._requests.ask_again(
             connection,
             *found,
-            tenant_id=_tenant(asked),
+            tenant_id=tenant_id,
             facts={name: asked[name] for name in ("request", "reason", "scope")},
             evidence={name: shredded[name] for name in OF_THE_KEY if name in shredded},
         )
@@ -94,10 +124,18 @@ class Replay:
             await mark(connection, call_id, self._clock.now())
 
 
-async def _hold(connection: AsyncConnection, placed: Leaf) -> None:
+async def _recall(connection: AsyncConnection, tenant_id: Id, at: datetime) -> None:
+    """Make the row of a tenant that came after the copy, for its requests and receipts; no more is known."""
+    known = await connection.execute(select(tenants.c.id).where(tenants.c.id == tenant_id))
+    if known.first() is None:
+        row = {"id": tenant_id, "name": "", "retention_days": 1, "created_at": at, "leaving_at": at}
+        await connection.execute(insert(tenants).values(row))
+
+
+async def _hold(connection: AsyncConnection, placed: Leaf) -> bool:
     where = await _place(connection, placed)
     if where is None:
-        return
+        return False
     row = {
         **where,
         "id": f"hold_{plain(placed['hold'])}",
@@ -108,6 +146,7 @@ async def _hold(connection: AsyncConnection, placed: Leaf) -> None:
         "expires_at": from_text(placed["until"]),
     }
     await connection.execute(insert(holds).values(row))
+    return True
 
 
 async def _end_hold(connection: AsyncConnection, ended: Leaf) -> None:
@@ -131,6 +170,14 @@ async def _place(connection: AsyncConnection, leaf: Leaf) -> dict[str, Any] | No
 
 def _tenant(leaf: Leaf) -> Id:
     return Id(f"ten_{plain(leaf['tenant'])}")
+
+
+def _by_key(leaf: Leaf, keyed: Collection[str]) -> tuple[str, Id] | None:
+    """Find what a leaf speaks of by its key alone."""
+    for name in candidates(leaf["object"], WITH_A_KEY):
+        if name in keyed:
+            return KINDS[name.partition("_")[0]], Id(name)
+    return None
 
 
 async def _found(connection: AsyncConnection, leaf: Leaf) -> tuple[str, Id] | None:

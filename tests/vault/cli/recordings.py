@@ -1,4 +1,4 @@
-"""A finished recording, laid down as a call leaves it: rows, a data key, a sealed object."""
+"""A finished recording, laid down as a call leaves it: rows, a bound data key, a sealed object."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from crypto.streaming import seal
+from storage.store import StoredObject
 from vault.app import Rooms, open_rooms
 from vault.calls.buttons import NewButton
 from vault.cli.rooms import operator_of, tenant_of
@@ -26,8 +27,8 @@ BUTTON = NewButton(
 )
 
 
-async def lay_down(config: Path, *, state: MediaState = MediaState.READY) -> Id:
-    """Make a recording in the only tenant of the vault and return its id."""
+async def lay_down(config: Path, *, state: MediaState = MediaState.READY, playable: bool = False) -> Id:
+    """Make a recording in the only tenant of the vault and return its id; a playable one has its part."""
     async with open_rooms(load_settings(environ={}, file=config).settings) as rooms:
         tenant = await tenant_of(rooms, None)
         media_id = new_id("rec")
@@ -40,8 +41,35 @@ async def lay_down(config: Path, *, state: MediaState = MediaState.READY) -> Id:
             associated_data=part_associated(**named, gen=1, part=Part.MEDIA),
             segment_bytes=FINAL_SEGMENT_BYTES,
         )
-        await rooms.store.put(part_key(**named, gen=1, part=Part.MEDIA), sealed)
+        stored = await rooms.store.put(part_key(**named, gen=1, part=Part.MEDIA), sealed)
+        if playable:
+            await _part_row(rooms, media_id, stored)
     return media_id
+
+
+async def _part_row(rooms: Rooms, media_id: Id, stored: StoredObject) -> None:
+    row = {
+        "media_id": media_id,
+        "gen": 1,
+        "part": Part.MEDIA.value,
+        "object_key": stored.key,
+        "segment_bytes": FINAL_SEGMENT_BYTES,
+        "plain_bytes": len(CANARY),
+        "sealed_bytes": stored.size_bytes,
+        "sealed_sha256": stored.sha256,
+        "content_type": "video/webm",
+        "placement": {},
+        "created_at": rooms.clock.now(),
+    }
+    async with rooms.database.write() as connection:
+        await connection.execute(insert(tables.parts).values(row))
+    await rooms.keys.bind_object(
+        tenant_id=await tenant_of(rooms, None),
+        object_id=media_id,
+        gen=1,
+        sealed_bytes=stored.size_bytes,
+        sealed_sha256=stored.sha256 or b"",
+    )
 
 
 async def _rows(rooms: Rooms, tenant: Id, media_id: Id, state: MediaState) -> None:

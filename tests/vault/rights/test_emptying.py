@@ -17,7 +17,7 @@ from vault.db.key_tables import data_keys, tenant_keys
 from vault.db.tables import deletion_requests, erasures, metadata, tenants
 from vault.errors import ConflictError, KeyForgottenError, NotFoundError
 from vault.media.capture import Begun
-from vault.model import HoldGround, Id, Part, uuid_of
+from vault.model import ErasureReason, HoldGround, Id, Part, uuid_of
 from vault.rights import emptying
 from vault.rights.holds import NewHold
 from vault.rights.tenant_rows import EMPTIED_TABLES, STAYS, rows_of
@@ -195,6 +195,27 @@ async def test_a_tenant_that_left_does_not_come_back_with_a_restore(
             async with back.database.read() as connection:
                 requests = (await connection.execute(select(deletion_requests.c.id))).scalars().all()
             assert requests == [asked.id]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["the tenant", "one recording"])
+async def test_a_tenant_that_came_after_the_copy_is_erased_by_its_keys(
+    tmp_path: Path, *, whole: bool
+) -> None:
+    """Older main database, today's keys: what was asked for is done, though no row says whose."""
+    store = await FilesystemStore.create(tmp_path / "objects", country="FR")
+    async with open_workshop(tmp_path / "vault", store=store) as work:
+        copy = await copied(work, tmp_path / "copy")
+        other, begun = await another(work)
+        if whole:
+            await other.requests.of_tenant(other.tenant_id)
+        else:
+            await other.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=other.by())
+        await work.checkpoints.publish_now()
+        async with set_back(work, copy, tmp_path / "back", "main.db") as back:
+            await fence_of(back).let_through()
+            assert await back.keeper.turn() == 0
+            with pytest.raises(KeyForgottenError):
+                await back.keys.data_key(tenant_id=other.tenant_id, object_id=begun.media_id)
 
 
 async def test_the_receipt_of_a_tenants_end_becomes_final_with_its_epoch(work: Workshop) -> None:

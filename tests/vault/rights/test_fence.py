@@ -16,10 +16,13 @@ from storage.filesystem import FilesystemStore
 from storage.store import ObjectKey
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, open_ground, open_workshop
-from vault.db.tables import calls, erasures, leaves, media
+from vault.db.tables import calls, erasures, leaves, media, notes
 from vault.errors import KeyForgottenError, LedgerBrokenError, RestrictedError
 from vault.ledger.leaf import EntryType
-from vault.model import ErasureReason, HoldGround, RestrictionGround, RestrictionSubject
+from vault.ledger.verify import verify_ledger
+from vault.media.places import media_prefix
+from vault.model import ErasureReason, HoldGround, RestrictionGround, RestrictionSubject, Role
+from vault.policy import Principal
 from vault.rights.fence import Fence
 from vault.rights.holds import HoldState, NewHold
 from vault.rights.replaying import Replay
@@ -187,6 +190,83 @@ async def test_an_erasure_that_waited_for_a_hold_goes_on_after_a_restore(
         assert (await back.custody.holds.get(placed.id, by=back.by())).state is HoldState.EXPIRED
         assert await back.keeper.turn() == 0
         assert await state_of(back, begun.media_id) == "erased"
+
+
+async def test_what_went_along_with_a_call_has_no_key_in_an_older_key_store_either(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """A note on an erased call: its row is gone, and with it what led to its key."""
+    call = await kept.consented()
+    await kept.ready(call=call)
+    person = await kept.people.add(
+        tenant_id=kept.tenant_id, role=Role.SUPERVISOR, profile={"name": "Ada"}, by=None
+    )
+    by = Principal(person.id, kept.tenant_id, Role.SUPERVISOR)
+    await kept.notes.write(call.id, "what was said", None, version=0, by=by)
+    async with kept.database.read() as connection:
+        note_id = (await connection.execute(select(notes.c.id))).scalar_one()
+    copy = await copied(kept, tmp_path / "copy")
+    request = await kept.requests.of_call(call.id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    assert await kept.keeper.turn() == 0
+    receipt = await kept.receipts.of(request.id, by=kept.by())
+    assert b"with_it" not in receipt
+    async with set_back(kept, copy, tmp_path / "back", "keys.db") as back:
+        assert await back.keys.holding([note_id]) == [note_id]
+        await fence_of(back).let_through()
+        with pytest.raises(KeyForgottenError):
+            await back.keys.data_key(tenant_id=back.tenant_id, object_id=note_id)
+
+
+async def test_an_erasure_of_what_was_made_after_the_copy_is_carried_to_its_end(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """Asked for and not done when the database was lost: no row leads to it, its key and its request do."""
+    await kept.ready()
+    copy = await copied(kept, tmp_path / "copy")
+    begun = await kept.ready()
+    asked = await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    await kept.checkpoints.publish_now()
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        assert await back.keeper.turn() == 0
+        with pytest.raises(KeyForgottenError):
+            await back.keys.data_key(tenant_id=back.tenant_id, object_id=begun.media_id)
+        prefix = media_prefix(tenant_id=back.tenant_id, media_id=begun.media_id)
+        assert await back.ground.store.remains(prefix) == ()
+        receipt = await back.receipts.of(asked.id, by=back.by())
+        assert verify_receipt(receipt, back.ledger_keys.verifiers).status == "complete"
+
+
+async def test_the_ledger_of_a_restored_database_verifies_and_tells_what_happened_since(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """Also of what was made after the copy, which no earlier entry names."""
+    copy = await copied(kept, tmp_path / "copy")
+    begun = await kept.ready()
+    await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    assert await kept.keeper.turn() == 0
+    await kept.checkpoints.publish_now()
+    before = [each.type for each in await kept.ledger.history(begun.media_id)]
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        await verify_ledger(back.database, back.ledger_keys.verifiers)
+        assert [each.type for each in await back.ledger.history(begun.media_id)] == before
+
+
+async def test_a_hold_on_what_was_made_after_the_copy_keeps_it(kept: Workshop, tmp_path: Path) -> None:
+    """Neither the hold nor the request has a row to go to: the key stays, and a person decides."""
+    copy = await copied(kept, tmp_path / "copy")
+    begun = await kept.ready()
+    until = kept.clock.now() + timedelta(days=3)
+    await kept.custody.holds.place(
+        NewHold(begun.media_id, HoldGround.LEGAL_CLAIM, "why", until), by=kept.by()
+    )
+    await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    await kept.checkpoints.publish_now()
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        await back.keeper.turn()
+        await back.keys.data_key(tenant_id=back.tenant_id, object_id=begun.media_id)
 
 
 async def test_no_erasure_is_complete_before_its_request_lies_outside(kept: Workshop, tmp_path: Path) -> None:
