@@ -6,7 +6,7 @@ comes first; the AES-CM profile with SHA-1 stays last because RFC 8827 makes eve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
 
@@ -53,6 +53,7 @@ class LegDtls(RTCDtlsTransport):
 
     def __init__(self, transport: RTCIceTransport, certificate: LegCertificate) -> None:
         super().__init__(transport, [certificate])
+        self._was = ("", "")  # profile and suite of a connection that has ended
 
     async def agree(self, offer: Offer) -> None:
         """Handshake with the peer whose certificate the offer fixed; `state` tells the outcome."""
@@ -74,10 +75,20 @@ class LegDtls(RTCDtlsTransport):
     @property
     def profile(self) -> str:
         """The SRTP profile agreed on, or an empty string."""
-        chosen = self._ssl.get_selected_srtp_profile() if self._ssl is not None else b""
-        return chosen.decode()
+        if self._ssl is None:
+            return self._was[0]
+        return str(self._ssl.get_selected_srtp_profile().decode())
 
     @property
     def suite(self) -> str:
         """The DTLS cipher suite agreed on, or an empty string."""
-        return (self._ssl.get_cipher_name() if self._ssl is not None else None) or ""
+        return self._was[1] if self._ssl is None else self._ssl.get_cipher_name() or ""
+
+    def forget(self) -> None:
+        """Let go of the keys, and of the memory outside the collector's sight, once all of it has ended.
+
+        What a connection leaves refers to itself in circles, which the collector comes for late.
+        """
+        self._was = (self.profile, self.suite)
+        self._ssl = None
+        self._rx_srtp = self._tx_srtp = cast("Session", None)  # as before the handshake

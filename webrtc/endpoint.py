@@ -297,6 +297,7 @@ class Endpoint(Generic[M]):
             logger.warning("closing a leg raised %s; its sockets are cut", type(error).__name__)
             parts.gatherer.connection.cut()
         finally:
+            parts.dtls.forget()
             parts.gatherer.connection.on_media = None
             self.state = move(self.state, PeerState.CLOSED)
             try:

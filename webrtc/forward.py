@@ -263,7 +263,7 @@ class Forwarder:
 
     def end(self, reason: TrackEnd) -> None:  # noqa: ARG002 - the viewer learns the end from its connection
         """Send nothing more and forget what was sent."""
-        self._outbound = None
+        self._inbound = self._outbound = None
         for track in self.tracks.values():
             track.forget()
 

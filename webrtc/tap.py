@@ -288,3 +288,4 @@ class Tap:
         for receiver in self.receivers:
             receiver.end(reason, now_s)
         self._ended = True
+        self._inbound = self._outbound = None
