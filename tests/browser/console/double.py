@@ -155,7 +155,13 @@ class Double:
             undefined=jinja2.StrictUndefined,
         )
         me = (
-            {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie", "answers": False}
+            {
+                "name": "Camille Durand",
+                "role": self.role,
+                "tenant_name": "Chaleur & Cie",
+                "answers": False,
+                "keeps": False,
+            }
             if signed_in
             else None
         )
