@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.console import keepers
+from tests.browser.console.conftest import pass_purpose
 from tests.browser.console.desk import WAIT_MS, CallCentre, call_centre
 from tests.browser.console.keepers import choose, judge, press, reach, signed_in, submit, write
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     Axe = Callable[[Page], list[str]]
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(autouse=True)
@@ -115,14 +116,18 @@ def test_a_restricted_recording_is_not_played_until_it_is_lifted(
 def test_a_recording_restricted_while_its_page_is_open_is_not_opened(
     centre: CallCentre, recorded: tuple[str, str]
 ) -> None:
-    """Whoever had the page open before reads the same sentence instead of an error."""
-    agent, admin = signed_in(centre, "agent", "Awa Agent"), signed_in(centre, "admin", "Ada Admin")
-    for page in (agent, admin):
+    """Whoever had the page open, or plays, reads the same sentence instead of an error."""
+    asks, plays = (signed_in(centre, "agent", name) for name in ("Awa Agent", "Ben Agent"))
+    admin = signed_in(centre, "admin", "Ada Admin")
+    for page in (asks, plays, admin):
         page.goto(centre.program.base + recorded[1])
-    agent.get_by_label("Purpose").select_option("quality")
+    pass_purpose(plays)
+    asks.get_by_label("Purpose").select_option("quality")
     restrict(admin, "objects")
-    agent.get_by_role("button", name="Open the recording").press("Enter")
-    expect(agent.locator("#stage")).to_contain_text("The processing of this recording is restricted.")
+    asks.get_by_role("button", name="Open the recording").press("Enter")
+    plays.get_by_role("button", name="Renew").press("Enter")
+    for page in (asks, plays):
+        expect(page.locator("#stage")).to_contain_text("The processing of this recording is restricted.")
     press(admin, "Lift…")
     reach(admin, "#lift-told")
     admin.keyboard.press("Space")
@@ -247,9 +252,12 @@ def test_a_held_recording_is_erased_once_two_people_released_it(
     expect(panel).to_contain_text("A legal hold keeps it, until")
     expect(panel).to_contain_text("case 2026-118, expert report pending")
     judge(admin, axe, "recording-held")
-    erased_but_held(admin, axe)
-    asked_for_release(admin, axe)
     auditor = signed_in(centre, "auditor", "Odile Auditor", language="fr")
+    auditor.goto(centre.program.base + recorded[1])
+    auditor.get_by_role("heading", name="Gels légaux").wait_for()
+    erased_but_held(admin, axe)
+    restricted_too_late(auditor)
+    asked_for_release(admin, axe)
     auditor.goto(f"{centre.program.base}/console/keeping")
     expect(auditor.get_by_text("Ada Admin a demandé sa levée.")).to_be_visible()
     judge(auditor, axe, "keeping-release-fr")
@@ -278,6 +286,20 @@ def erased_but_held(page: Page, axe: Axe) -> None:
     expect(page.locator(".receipt")).to_contain_text("a legal hold keeps it from being destroyed")
     expect(page.get_by_text("It is erased as soon as the hold ends.")).to_be_visible()
     judge(page, axe, "erased-held")
+
+
+def restricted_too_late(page: Page) -> None:
+    """A page that was open before still offers it: the refusal says why, and what was written stays."""
+    press(page, "Limiter son traitement")
+    choose(page, "#restriction-ground", "unlawful")
+    choose(page, "#restriction-subject", "other")
+    write(page, "#restriction-reason", "trop tard")
+    reach(page, "dialog button[type=submit]")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="son effacement a été demandé")).to_be_visible()
+    expect(page.locator("#restriction-reason")).to_have_value("trop tard")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def asked_for_release(page: Page, axe: Axe) -> None:

@@ -65,7 +65,7 @@ export function placedSection(what, { me, may }) {
     { class: "card panel", "aria-labelledby": `${what}-title` },
     head,
     el("p", { class: "muted" }, t(`${key}.about`)),
-    el("label", { class: "check" }, ended, t("placed.ended_too")),
+    el("label", { class: "check" }, ended, t(`${key}.ended_too`)),
     list,
     foot,
   );
