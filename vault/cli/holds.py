@@ -28,10 +28,11 @@ def list_(
     """List legal holds, newest first."""
     from vault.cli.output import show
     from vault.cli.rooms import acting_for, in_rooms
+    from vault.rights.placing import Which
 
     async def act(rooms: "Rooms") -> list[dict[str, Any]]:
         by = await acting_for(rooms, tenant)
-        found = await rooms.custody.holds.list(by=by, limit=1_000, only_lasting=not every)
+        found = await rooms.custody.holds.list(Which(only_lasting=not every), by=by, limit=1_000)
         return [_shown(hold) for hold in found]
 
     show(in_rooms(config, act), as_json=as_json, columns=SHOWN)

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 # Packets make and drop many small objects; the young generations are cheap, the oldest is the whole heap. But
-# what a call leaves behind refers to itself in circles, with memory of libraries behind it: at 50 instead of 5 an
+# what a call leaves behind refers to itself in circles, with memory of libraries behind it: at 50, not 5, an
 # hour of calls grew the heap by hundreds of megabytes before anybody came for them.
 YOUNG: Final = 5_000
 MIDDLE: Final = 20

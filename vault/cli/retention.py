@@ -145,6 +145,8 @@ def shorten(
         show(seen, as_json=as_json)
         return
     note(f"{seen['moves']} end earlier, {seen['goes_at_once']} of them on {seen['applies_at']:%Y-%m-%d}")
+    if seen["kept"]:
+        note(f"{seen['kept']} of them stay as long as a hold or a restriction lasts")
     confirm("Shorten it?", yes=yes)
     show(in_rooms(config, act), as_json=as_json)
 

@@ -8,12 +8,14 @@ from pydantic import Field
 
 from vault.errors import ConflictError, ErasedError, NotFoundError, SecondPersonError
 from vault.http.ask import Answer, Ask
+from vault.http.media import CALL_ID
 from vault.http.paging import page_of
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Moment, Out, PageQuery, Text
 from vault.model import DAYS_MAX, HoldGround
 from vault.policy import Permission
 from vault.rights.holds import Hold, HoldState, NewHold
+from vault.rights.placing import Which
 
 OBJECT_ID: Final = r"^(?:rec|exp|call)_[0-9a-f]{32}$"
 PERSON_ID: Final = r"^per_[0-9a-f]{32}$"
@@ -61,6 +63,7 @@ class HoldQuery(PageQuery):
     """Filters of the list."""
 
     lasting: Literal["true", "false"] = Field("false", description="Only holds that last.")
+    call_id: str | None = Field(None, pattern=CALL_ID, description="Only holds on this call, or in it.")
 
 
 async def place(ask: Ask[HoldIn, None]) -> Answer:
@@ -74,12 +77,10 @@ async def place(ask: Ask[HoldIn, None]) -> Answer:
 
 async def list_holds(ask: Ask[None, HoldQuery]) -> Answer:
     """List holds, newest first."""
-    lasting = ask.query.lasting == "true"
+    wanted = Which(ask.query.call_id, only_lasting=ask.query.lasting == "true")
 
     async def find(before: str | None, limit: int) -> Sequence[Hold]:
-        return await ask.services.custody.holds.list(
-            by=ask.principal, before=before, limit=limit, only_lasting=lasting
-        )
+        return await ask.services.custody.holds.list(wanted, by=ask.principal, before=before, limit=limit)
 
     page = await page_of(ask, "holds", find)
     shown = HoldPage(items=[present(one) for one in page.items], next_cursor=page.next_cursor)

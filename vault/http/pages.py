@@ -24,7 +24,7 @@ from vault.model import Id
 from vault.policy import Permission, Principal
 
 WEB: Final = Path(__file__).parent.parent / "web"
-CATALOGUES: Final = ("{}.js", "{}_call.js", "{}_history.js")  # the console's words, as its words.js has them
+CATALOGUES: Final = ("{}.js", "{}_call.js", "{}_history.js", "{}_keeping.js")  # as words.js has them
 HTML: Final = "text/html; charset=utf-8"
 LANGUAGE_COOKIE: Final = "callvault_language"
 TYPES: Final = {
@@ -157,6 +157,11 @@ async def dossier(ask: Ask[None, None]) -> Answer:
     return await _signed_in(ask, "dossier.html", call_id=ask.path["call_id"])
 
 
+async def keeping(ask: Ask[None, None]) -> Answer:
+    """Show how long things are kept and what keeps them longer; what of it a role sees, the API says."""
+    return await _signed_in(ask, "keeping.html")
+
+
 async def _signed_in(ask: Ask[None, None], template: str, **values: str) -> Answer:
     if ask.who is None:
         query = urlencode({"why": "ended", "next": ask.raw.path})
@@ -193,6 +198,7 @@ async def _me(ask: Ask[None, None], who: Principal) -> dict[str, str | bool]:
         "role": who.role.value,
         "tenant_name": tenant_name,
         "answers": who.may(Permission.CALL_ANSWER),
+        "keeps": who.may(Permission.RETENTION_READ),
     }
 
 
@@ -265,4 +271,5 @@ ROUTES: Final = (
     _page("/console/recordings/{media_id}", recording, "One recording.", Limit.API),
     _page("/console/calls", history, "The list of calls.", Limit.API),
     _page("/console/calls/{call_id}", dossier, "One call.", Limit.API),
+    _page("/console/keeping", keeping, "Keeping and erasing.", Limit.API),
 )

@@ -8,11 +8,13 @@ from pydantic import Field
 from vault.errors import ConflictError, ErasedError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.holds import OBJECT_ID
+from vault.http.media import CALL_ID
 from vault.http.paging import page_of
 from vault.http.route import Route
 from vault.http.wire import In, Moment, Out, PageQuery, Text
 from vault.model import RestrictionGround, RestrictionSubject
 from vault.policy import Permission
+from vault.rights.placing import Which
 from vault.rights.restrictions import NewRestriction, Restriction
 
 
@@ -53,6 +55,15 @@ class RestrictionPage(Out):
     next_cursor: str | None
 
 
+class RestrictionQuery(PageQuery):
+    """Filters of the list."""
+
+    lasting: Literal["true", "false"] = Field("false", description="Only restrictions that last.")
+    call_id: str | None = Field(
+        None, pattern=CALL_ID, description="Only restrictions on this call, or in it."
+    )
+
+
 async def place(ask: Ask[RestrictionIn, None]) -> Answer:
     """Restrict something."""
     asked = ask.body
@@ -61,11 +72,14 @@ async def place(ask: Ask[RestrictionIn, None]) -> Answer:
     return Answer(status=201, body=present(made), headers={"Location": f"/v1/restrictions/{made.id}"})
 
 
-async def list_restrictions(ask: Ask[None, PageQuery]) -> Answer:
+async def list_restrictions(ask: Ask[None, RestrictionQuery]) -> Answer:
     """List restrictions, newest first."""
+    wanted = Which(ask.query.call_id, only_lasting=ask.query.lasting == "true")
 
     async def find(before: str | None, limit: int) -> Sequence[Restriction]:
-        return await ask.services.custody.restrictions.list(by=ask.principal, before=before, limit=limit)
+        return await ask.services.custody.restrictions.list(
+            wanted, by=ask.principal, before=before, limit=limit
+        )
 
     page = await page_of(ask, "restrictions", find)
     shown = RestrictionPage(items=[present(one) for one in page.items], next_cursor=page.next_cursor)
@@ -111,7 +125,7 @@ ROUTES: Final = (
         needs=Permission.RESTRICTIONS_READ,
         summary="List restrictions.",
         tag="restrictions",
-        query=PageQuery,
+        query=RestrictionQuery,
         responses={200: RestrictionPage},
     ),
     Route(

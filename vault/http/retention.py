@@ -40,13 +40,20 @@ class RuleOut(Out):
 
 
 class RulesOut(Out):
-    """What counts in general, one row for each kind, then what buttons have of their own."""
+    """What counts in general, one row for each kind, then what buttons have of their own.
+
+    ``halted``: the clock jumped, and nothing is erased by time until the operator believes it again.
+    """
 
     items: list[RuleOut]
+    halted: bool
 
 
 class StandingOut(Out):
-    """Why something is still here and when it goes; ``until`` is null while nobody can tell."""
+    """Why something is still here and when it goes; ``until`` is null while nobody can tell.
+
+    ``halted``: nothing is erased by time now, because the clock jumped.
+    """
 
     object_id: str
     kind: RuleKind
@@ -56,6 +63,7 @@ class StandingOut(Out):
     erased_at: Moment | None
     held_until: Moment | None
     rule: RuleOut
+    halted: bool
 
 
 class StandingsOut(Out):
@@ -67,7 +75,8 @@ class StandingsOut(Out):
 async def list_rules(ask: Ask[None, None]) -> Answer:
     """Tell what counts."""
     found = await ask.services.custody.rules.list(by=ask.principal)
-    return Answer(body=RulesOut(items=[present_rule(one) for one in found]))
+    halted = ask.services.custody.sentry.is_halted
+    return Answer(body=RulesOut(items=[present_rule(one) for one in found], halted=halted))
 
 
 async def set_rule(ask: Ask[RuleIn, RuleQuery]) -> Answer:
@@ -89,13 +98,14 @@ async def unset_rule(ask: Ask[None, RuleQuery]) -> Answer:
 async def why_media(ask: Ask[None, None]) -> Answer:
     """Tell why a media item is still here."""
     found = await ask.services.custody.standings.of_media(ask.path["media_id"], by=ask.principal)
-    return Answer(body=present_standing(found))
+    return Answer(body=present_standing(found, halted=ask.services.custody.sentry.is_halted))
 
 
 async def why_call(ask: Ask[None, None]) -> Answer:
     """Tell why a call, and what hangs from it, is still here."""
     found = await ask.services.custody.standings.of_call(ask.path["call_id"], by=ask.principal)
-    return Answer(body=StandingsOut(items=[present_standing(one) for one in found]))
+    halted = ask.services.custody.sentry.is_halted
+    return Answer(body=StandingsOut(items=[present_standing(one, halted=halted) for one in found]))
 
 
 def present_rule(rule: Rule) -> RuleOut:
@@ -105,7 +115,7 @@ def present_rule(rule: Rule) -> RuleOut:
     )
 
 
-def present_standing(one: Standing) -> StandingOut:
+def present_standing(one: Standing, *, halted: bool) -> StandingOut:
     """Show it as the wire has it."""
     return StandingOut(
         object_id=one.object_id,
@@ -116,6 +126,7 @@ def present_standing(one: Standing) -> StandingOut:
         erased_at=one.erased_at,
         held_until=one.held_until,
         rule=present_rule(one.rule),
+        halted=halted,
     )
 
 

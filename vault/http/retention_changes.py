@@ -29,11 +29,13 @@ class LookQuery(In):
 class LookOut(Out):
     """What the change would do, applied when it would apply.
 
-    ``moves``: so many things would end earlier; ``goes_at_once``: so many of them on the day it applies.
+    ``moves``: so many things would end earlier; ``goes_at_once``: so many of them on the day it applies;
+    ``kept``: so many of them a legal hold or a restriction keeps now, whatever their end.
     """
 
     moves: int
     goes_at_once: int
+    kept: int
     earliest: Moment | None
     applies_at: Moment
 

@@ -11,7 +11,19 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Row, and_, cast, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    and_,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
@@ -21,9 +33,11 @@ from vault.db.types import Moment
 from vault.errors import ConflictError, NotFoundError
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.restricting import call_is_restricted
 from vault.model import Id, ItemKind, MediaState, RuleKind, is_id, new_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.due import DAY_MS
+from vault.rights.holding import held
 from vault.rights.placing import placed
 
 LISTED: Final = 200
@@ -49,10 +63,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a change would do: whose end it moves, what of that would go at once, the first and when."""
+    """What a change would do: whose end it moves, what of that would go at once, the first and when.
+
+    ``kept``: so many of them a legal hold or a restriction keeps now, whatever their end.
+    """
 
     moves: int
     goes_at_once: int
+    kept: int
     earliest: datetime | None
     applies_at: datetime
 
@@ -81,6 +99,7 @@ class _Place:
     which: ColumnElement[bool]
     began: Any
     ends: Any  # in milliseconds
+    kept: ColumnElement[bool]  # by a hold or a restriction
 
 
 class Changes:
@@ -184,13 +203,14 @@ class Changes:
         query = select(
             func.count(),
             func.count().filter(end <= applies_ms),
+            func.count().filter(place.kept),
             func.min(end),
         ).where(place.which, end < place.ends)
-        moves, at_once, earliest_ms = (await connection.execute(query)).one()
+        moves, at_once, kept, earliest_ms = (await connection.execute(query)).one()
         earliest = None
         if earliest_ms is not None:
             earliest = max(datetime.fromtimestamp(earliest_ms / 1_000, UTC), applies_at)
-        return Preview(moves, at_once, earliest, applies_at)
+        return Preview(moves, at_once, kept, earliest, applies_at)
 
     async def _ended(self, connection: AsyncConnection, row: Row[Any], state: ChangeState) -> bool:
         ended = await connection.execute(
@@ -229,11 +249,13 @@ def _place(kind: RuleKind, button_id: str | None, tenant_id: str) -> _Place:
         ends = type_coerce(calls.c.ended_at, BigInteger) + cast(days, BigInteger) * DAY_MS
         here = and_(calls.c.tenant_id == tenant_id, calls.c.button_id.in_(at))
         alive = and_(calls.c.ended_at.is_not(None), calls.c.erased_at.is_(None))
-        return _Place(calls, and_(here, alive), calls.c.ended_at, ends)
+        kept = or_(held(calls.c.id, calls.c.id), call_is_restricted(calls.c.id))
+        return _Place(calls, and_(here, alive), calls.c.ended_at, ends, kept)
     if kind is RuleKind.NOTE:
         of_calls = select(calls.c.id).where(calls.c.tenant_id == tenant_id, calls.c.button_id.in_(at))
         ends = type_coerce(notes.c.retain_until, BigInteger)
-        return _Place(notes, notes.c.call_id.in_(of_calls), notes.c.created_at, ends)
+        kept = or_(held(notes.c.call_id, notes.c.id), call_is_restricted(notes.c.call_id))
+        return _Place(notes, notes.c.call_id.in_(of_calls), notes.c.created_at, ends, kept)
     item = ItemKind.EXPORT if kind is RuleKind.EXPORT else ItemKind.RECORDING
     which = and_(
         media.c.tenant_id == tenant_id,
@@ -241,7 +263,8 @@ def _place(kind: RuleKind, button_id: str | None, tenant_id: str) -> _Place:
         media.c.state.not_in(GOING),
         media.c.button_id.in_(at),
     )
-    return _Place(media, which, media.c.created_at, type_coerce(media.c.retain_until, BigInteger))
+    kept = or_(held(media.c.call_id, media.c.id), media.c.restricted_at.is_not(None))
+    return _Place(media, which, media.c.created_at, type_coerce(media.c.retain_until, BigInteger), kept)
 
 
 def _at_button(button_id: str | None, tenant_id: str, kind: RuleKind) -> Any:

@@ -31,7 +31,7 @@ from vault.ledger.log import Ledger
 from vault.model import HoldGround, Id, new_id, uuid_of
 from vault.policy import Permission, Principal, require
 from vault.rights.holding import lasting
-from vault.rights.placing import Reasons, call_of, placed
+from vault.rights.placing import ALL, Reasons, Which, call_of, placed
 from vault.rights.tenant_rows import TENANT
 
 EXPIRED_BATCH: Final = 200
@@ -132,14 +132,16 @@ class Holds:
         return await self._opened(row)
 
     async def list(
-        self, *, by: Principal, before: str | None = None, limit: int = 50, only_lasting: bool = False
+        self, which: Which = ALL, *, by: Principal, before: str | None = None, limit: int = 50
     ) -> Sequence[Hold]:
         """Show the tenant's holds, newest first, those before a given id."""
         require(by, Permission.HOLDS_READ)
         query = select(holds).where(holds.c.tenant_id == by.tenant_id)
         if before is not None:
             query = query.where(holds.c.id < before)
-        if only_lasting:
+        if which.call_id is not None:
+            query = query.where(holds.c.call_id == which.call_id)
+        if which.only_lasting:
             query = query.where(holds.c.ended_at.is_(None))
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(holds.c.id.desc()).limit(limit))).all()

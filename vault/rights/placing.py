@@ -1,6 +1,7 @@
 """What holds and restrictions share: they are placed on a thing of a call, for a reason that is sealed."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import Row, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +12,17 @@ from vault.keys.blobs import Blobs
 from vault.media.library import is_media_id
 from vault.model import Id, is_id, uuid_of
 from vault.policy import Principal, require_same_tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of a tenant's are listed: all, or those on one call and in it; ended ones too, or not."""
+
+    call_id: str | None = None
+    only_lasting: bool = False
+
+
+ALL: Final = Which()
 
 
 class Reasons:

@@ -34,7 +34,7 @@ from vault.model import (
 )
 from vault.policy import Permission, Principal, require
 from vault.rights.belongings import IDS_AT_ONCE
-from vault.rights.placing import Reasons, call_of, placed
+from vault.rights.placing import ALL, Reasons, Which, call_of, placed
 
 OWN_ACTS: Final = frozenset({ErasureReason.CONSENT_WITHDRAWN, ErasureReason.NOT_RECORDED})
 GOING: Final = (MediaState.ERASING.value, MediaState.ERASED.value)
@@ -126,13 +126,17 @@ class Restrictions:
         return await self._opened(row)
 
     async def list(
-        self, *, by: Principal, before: str | None = None, limit: int = 50
+        self, which: Which = ALL, *, by: Principal, before: str | None = None, limit: int = 50
     ) -> Sequence[Restriction]:
         """Show the tenant's, newest first, those before a given id."""
         require(by, Permission.RESTRICTIONS_READ)
         query = select(restrictions).where(restrictions.c.tenant_id == by.tenant_id)
         if before is not None:
             query = query.where(restrictions.c.id < before)
+        if which.call_id is not None:
+            query = query.where(restrictions.c.call_id == which.call_id)
+        if which.only_lasting:
+            query = query.where(restrictions.c.lifted_at.is_(None))
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(restrictions.c.id.desc()).limit(limit))).all()
         return [await self._opened(row) for row in rows]

@@ -18,7 +18,7 @@ import jinja2
 from aiohttp import web
 
 from tests.browser.console import media
-from tests.browser.console.whole import export, whole_call
+from tests.browser.console.whole import export, standing, whole_call
 from vault.http.pages import CATALOGUES
 
 WEB = Path(__file__).resolve().parents[3] / "vault" / "web"
@@ -154,11 +154,8 @@ class Double:
             autoescape=True,
             undefined=jinja2.StrictUndefined,
         )
-        me = (
-            {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie", "answers": False}
-            if signed_in
-            else None
-        )
+        person = {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie"}
+        me = {**person, "answers": False, "keeps": False} if signed_in else None
         text = environment.get_template(f"{name}.html").render(
             lang=language,
             words=words(language),
@@ -274,6 +271,11 @@ class Double:
         at = int(request.query.get("cursor", 0))
         following = str(at + 3) if at + 3 < len(entries) else None
         return web.json_response({"items": entries[at : at + 3], "next_cursor": following})
+
+    async def why(self, request: web.Request) -> web.Response:
+        """Why a recording is still here: its rule."""
+        item = self.item(request)
+        return problem(404, "not_found") if item is None else web.json_response(standing(item))
 
     async def link(self, request: web.Request) -> web.Response:
         """A right to play for a while."""
@@ -399,6 +401,7 @@ class Double:
                 web.get("/v1/media/{id}", self.one),
                 web.delete("/v1/media/{id}", self.erase),
                 web.get("/v1/media/{id}/access", self.access),
+                web.get("/v1/media/{id}/retention", self.why),
                 web.post("/v1/media/{id}/links", self.link),
                 web.delete("/v1/links/{id}", self.unlink),
                 web.get("/p/{link}/{file}", self.part),

@@ -36,5 +36,22 @@ def export(number: int, call_id: str, format_: str) -> dict[str, Any]:
     }
 
 
+def standing(item: dict[str, Any]) -> dict[str, Any]:
+    """Why a recording is still here: by its rule, or because its processing is restricted."""
+    restricted = item.get("restricted_at") is not None
+    rule = {"kind": "recording", "button_id": None, "days": 180, "source": "tenant", "set_at": None}
+    return {
+        "object_id": item["id"],
+        "kind": "recording",
+        "why": "restricted" if restricted else "within_time",
+        "since": item["created_at"],
+        "until": None if restricted else "2027-05-11T14:05:03.000Z",
+        "erased_at": None,
+        "held_until": None,
+        "rule": rule,
+        "halted": False,
+    }
+
+
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)

@@ -43,6 +43,18 @@ async def test_a_hold_from_its_placing_to_its_end(shared_house: House) -> None:
     assert (await house.ask("GET", one, role=Role.ADMIN))[1]["state"] == "released"
 
 
+async def test_holds_of_one_call_are_listed(shared_house: House) -> None:
+    """Those on the call and on what hangs from it; of another call, or of one that is not there, none."""
+    house, one, other = shared_house, await record(shared_house), await record(shared_house)
+    for object_id in (one.id, one.call_id, other.id):
+        await house.ask("POST", PATH, role=Role.ADMIN, json=body(object_id))
+    _, listed, _ = await house.ask("GET", f"{PATH}?lasting=true&call_id={one.call_id}", role=Role.AUDITOR)
+    assert [hold["media_id"] for hold in listed["items"]] == [None, one.id]
+    _, listed, _ = await house.ask("GET", f"{PATH}?call_id=call_{'0' * 32}", role=Role.AUDITOR)
+    assert listed["items"] == []
+    assert (await house.ask("GET", f"{PATH}?call_id=x", role=Role.AUDITOR))[0] == 422
+
+
 async def test_what_is_no_hold_is_refused(shared_house: House) -> None:
     """A ground of the list, a reason, days, a thing that is there."""
     house, recorded = shared_house, await record(shared_house)

@@ -45,6 +45,21 @@ async def test_a_restriction_from_its_placing_to_its_end(shared_house: House) ->
     assert (await house.ask("GET", item, role=Role.AGENT))[1]["restricted_at"] is None
 
 
+async def test_restrictions_of_one_call_are_listed_while_they_last(shared_house: House) -> None:
+    """Of another call none; a lifted one only where ended ones are asked for."""
+    house, one, other = shared_house, await record(shared_house), await record(shared_house)
+    _, first, _ = await house.ask("POST", PATH, role=Role.ADMIN, json=body(one.id))
+    _, second, _ = await house.ask("POST", PATH, role=Role.ADMIN, json=body(one.call_id))
+    await house.ask("POST", PATH, role=Role.ADMIN, json=body(other.id))
+    told = {"subject_informed": True}
+    await house.ask("POST", f"{PATH}/{first['id']}/lifting", role=Role.ADMIN, json=told)
+    of_call = f"{PATH}?call_id={one.call_id}"
+    _, all_of_it, _ = await house.ask("GET", of_call, role=Role.AUDITOR)
+    assert [placed["id"] for placed in all_of_it["items"]] == [second["id"], first["id"]]
+    _, lasting, _ = await house.ask("GET", f"{of_call}&lasting=true", role=Role.AUDITOR)
+    assert [placed["id"] for placed in lasting["items"]] == [second["id"]]
+
+
 async def test_a_restricted_call_is_not_opened_either(shared_house: House) -> None:
     """Who called and what was written stay closed."""
     house, recorded = shared_house, await record(shared_house)

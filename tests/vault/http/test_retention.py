@@ -37,6 +37,7 @@ async def test_an_item_and_a_call_say_why_they_are_here(shared_house: House) -> 
     house, recorded = shared_house, await record(shared_house)
     status, why, _ = await house.ask("GET", f"/v1/media/{recorded.id}/retention", role=Role.AGENT)
     assert (status, why["why"], why["rule"]["source"]) == (200, "within_time", "button")
+    assert why["halted"] is False
     status, told, _ = await house.ask("GET", f"/v1/calls/{recorded.call_id}/retention", role=Role.AGENT)
     assert (status, told["items"][1]) == (200, why)
     assert told["items"][0]["kind"] == "call"
@@ -47,7 +48,7 @@ async def test_a_rule_is_shortened_for_what_is_there_and_cancelled(shared_house:
     house, recorded = shared_house, await record(shared_house)
     query = f"kind=recording&days=3&button_id={recorded.button_id}"
     status, seen, _ = await house.ask("GET", f"/v1/retention-preview?{query}", role=Role.SUPERVISOR)
-    assert (status, seen["moves"], seen["goes_at_once"]) == (200, 1, 1)
+    assert (status, seen["moves"], seen["goes_at_once"], seen["kept"]) == (200, 1, 1, 0)
     asked = {"kind": "recording", "days": 3, "button_id": recorded.button_id, "moves": 1}
     changes = "/v1/retention-changes"
     assert (await house.ask("POST", changes, role=Role.ADMIN, json=asked | {"moves": 2}))[0] == 409

@@ -11,9 +11,20 @@ from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, open_workshop
 from vault.clock import TurnableClock
 from vault.errors import ConflictError, ForbiddenError, NotFoundError
-from vault.model import Id, MediaState, Role, RuleKind, new_id
+from vault.model import (
+    HoldGround,
+    Id,
+    MediaState,
+    RestrictionGround,
+    RestrictionSubject,
+    Role,
+    RuleKind,
+    new_id,
+)
 from vault.rights.changes import Change, ChangeState, Wanted
+from vault.rights.holds import NewHold
 from vault.rights.keeper import RETENTION_EVERY_S
+from vault.rights.restrictions import NewRestriction
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 DAYS = 30  # of the workshop's buttons, and to think
@@ -68,6 +79,27 @@ async def test_a_look_counts_and_does_nothing(any_work: Workshop) -> None:
     assert seen.moves == 0  # the button has a rule of its own
     for kind in (R.CALL, R.NOTE, R.EXPORT):
         await work.custody.changes.preview(Wanted(kind, 1, button_id), by=work.by())
+
+
+async def test_a_look_counts_what_is_kept_whatever_its_end(any_work: Workshop) -> None:
+    """By a hold or a restriction, on itself or on its call; each thing once."""
+    work, by = any_work, any_work.by()
+    media_id, button_id = await long_kept(work)
+    call_id = (await work.library.get(media_id, by=by)).call_id
+    until = work.clock.now() + timedelta(days=9)
+
+    async def kept() -> list[int]:
+        looks = [await work.custody.changes.preview(Wanted(kind, 1, button_id), by=by) for kind in R]
+        return [seen.kept for seen in looks]
+
+    assert await kept() == [0, 0, 0, 0]
+    hold = NewHold(media_id, HoldGround.AUTHORITY, "a court asks", until)
+    await work.custody.holds.place(hold, by=by)
+    seen = await work.custody.changes.preview(Wanted(R.RECORDING, 10, button_id), by=by)
+    assert (seen.moves, seen.kept) == (1, 1)
+    ground, subject = RestrictionGround.OBJECTION, RestrictionSubject.VISITOR
+    await work.custody.restrictions.place(NewRestriction(call_id, ground, subject, "objects"), by=by)
+    assert (await kept())[0] == 1
 
 
 async def test_nothing_goes_before_the_old_rule_said_until_the_change_applies(timed: Workshop) -> None:

@@ -23,6 +23,7 @@ from vault.model import ErasureReason, ErasureState, HoldGround, Id, MediaState,
 from vault.policy import Principal
 from vault.rights.asked import DeletionRequest
 from vault.rights.holds import Hold, HoldState, NewHold
+from vault.rights.placing import Which
 from vault.rights.standing import Stays
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -249,7 +250,7 @@ async def test_a_crash_at_any_step_around_a_hold_loses_neither(work: Workshop) -
         after = await work.reborn()
         lasting = [
             hold
-            for hold in await after.custody.holds.list(by=after.by(), only_lasting=True)
+            for hold in await after.custody.holds.list(Which(only_lasting=True), by=after.by())
             if hold.media_id == begun.media_id
         ]
         await after.keeper.turn()

@@ -5,6 +5,7 @@ import { dateTime, spokenDuration } from "../shared/i18n.js";
 import { Problem, api, sentenceOf } from "./api.js";
 import { byId, el, facts, note } from "./dom.js";
 import { pageInWords } from "./incoming.js";
+import { keptPanel } from "./kept_panel.js";
 import { messageLine } from "./message_list.js";
 import { dispositionInWords, notePanel } from "./note_panel.js";
 import { contentInWords, sideInWords, sidesOf } from "./sides.js";
@@ -36,8 +37,8 @@ async function about(call) {
   return panel("about", t("dossier.about"), facts(rows.filter(([, value]) => value)));
 }
 
-async function recordings() {
-  const sides = await sidesOf(id).catch(() => []);
+/** @param {any[]} sides */
+function recordings(sides) {
   const line = (/** @type {any} */ item) =>
     el(
       "li",
@@ -64,6 +65,7 @@ function closed() {
       opened.replaceChildren(...(await personal(body)));
       /** @type {HTMLElement | null} */ (opened.querySelector("h2"))?.focus();
     } catch (caught) {
+      if (caught instanceof Problem && caught.code === "restricted") return void start();
       button.disabled = false;
       place.replaceChildren(note("danger", sentenceOf(caught)));
     }
@@ -107,6 +109,24 @@ async function noteOf(noted) {
   );
 }
 
+/** Why the call is still here; a restricted one says so where it would be opened. @param {any} call @param {any[]} sides @param {string} me @param {Set<string>} may */
+function kept(call, sides, me, may) {
+  const names = new Map(sides.map((side) => [side.id, sideInWords(side)]));
+  return keptPanel({
+    kind: "call",
+    id,
+    callId: id,
+    buttonId: call.button_id,
+    me,
+    may,
+    nameOf: (of, kind) => names.get(of) ?? t(`kept.kind_${kind}`),
+    told: ({ why }) => {
+      if (why === "restricted") byId("personal").replaceChildren(note("warn", t("dossier.restricted")));
+    },
+    changed: () => start().then(() => (document.getElementById("kept-title") ?? byId("title")).focus()),
+  });
+}
+
 async function start() {
   try {
     const [{ body: call }, { body: me }] = await Promise.all([
@@ -114,6 +134,7 @@ async function start() {
       api("GET", "/v1/me"),
     ]);
     const may = new Set(me.permissions);
+    const sides = await sidesOf(id).catch(() => []);
     const badge = el("span", { class: `badge badge-${call.outcome}` }, named("outcome", call.outcome));
     const title = t("dossier.title", { date: dateTime(language, call.created_at) });
     const opens = may.has("call:personal") && !call.erased_at;
@@ -122,12 +143,13 @@ async function start() {
       el(
         "div",
         { class: "columns" },
-        el("div", { class: "dossier-main" }, call.erased_at ? note("info", t("dossier.erased")) : opens && closed()),
+        el("div", { class: "dossier-main", id: "personal" }, call.erased_at ? note("info", t("dossier.erased")) : opens && closed()),
         el(
           "div",
           { class: "side" },
           await about(call),
-          await recordings(),
+          recordings(sides),
+          kept(call, sides, me.id, may),
           may.has("call:note") && !call.erased_at && panel("note", t("note.title"), notePanel(id).element),
         ),
       ),

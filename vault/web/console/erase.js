@@ -13,27 +13,30 @@ const REASONS = ["visitor_request", "consent_withdrawn", "recorded_by_mistake", 
  * @param {string} path  of the recording in the API
  * @param {any} item
  * @param {(requestId: string) => void} erased
+ * @param {string | null} heldUntil  a legal hold keeps it until then: what is asked for waits
  */
-export function eraseSection(path, item, erased) {
+export function eraseSection(path, item, erased, heldUntil = null) {
   const open = el(
     "button",
     { type: "button", class: "danger-quiet", "aria-haspopup": "dialog" },
     t("erase.open"),
   );
-  open.addEventListener("click", () => new EraseDialog(path, item, erased).open());
+  open.addEventListener("click", () => new EraseDialog(path, item, erased, heldUntil).open());
+  const held = heldUntil && note("warn", t("erase.held", { date: day(heldUntil) }));
   return el(
     "section",
     { class: "card panel", "aria-labelledby": "erase-title" },
     el("h2", { id: "erase-title" }, t("erase.title")),
     el("p", { class: "muted small" }, t("erase.lead")),
-    open,
+    ...(item.restricted_at ? [note("info", t("erase.restricted"))] : [held, open]),
   );
 }
 
 /** One asking: made when the button is pressed, gone when it is answered. */
 class EraseDialog {
-  /** @param {string} path @param {any} item @param {(requestId: string) => void} erased */
-  constructor(path, item, erased) {
+  /** @param {string} path @param {any} item @param {(requestId: string) => void} erased @param {string | null} heldUntil */
+  constructor(path, item, erased, heldUntil) {
+    this.heldUntil = heldUntil;
     this.path = path;
     this.item = item;
     this.erased = erased;
@@ -98,9 +101,10 @@ class EraseDialog {
   #consequences() {
     const by = this.item.irrecoverable_by;
     const backups = by ? t("erase.backups_by", { date: day(by) }) : t("erase.backups_open");
+    const held = this.heldUntil && day(this.heldUntil);
     const rows = [
-      [t("erase.now_head"), t("erase.now")],
-      [t("erase.backups_head"), backups],
+      [t("erase.now_head"), t(held ? "erase.now_held" : "erase.now")],
+      held ? [t("erase.held_head"), t("erase.held_then", { date: held })] : [t("erase.backups_head"), backups],
       [t("erase.kept_head"), t("erase.kept")],
     ];
     return el(

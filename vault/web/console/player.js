@@ -22,7 +22,7 @@ export class Player {
   /**
    * @param {any} item  the recording, as the API lists it
    * @param {Access} access
-   * @param {{renew: () => Promise<Access>, closed: () => void, erased: () => void}} answers
+   * @param {{renew: () => Promise<Access>, closed: () => void, gone: () => void}} answers
    */
   constructor(item, access, answers) {
     this.item = item;
@@ -194,7 +194,7 @@ export class Player {
     try {
       this.access = await this.answers.renew();
     } catch (caught) {
-      if (caught instanceof Problem && caught.status === 410) this.answers.erased();
+      if (caught instanceof Problem && isGone(caught)) this.answers.gone();
       else
         this.#cover(note("danger", sentenceOf(caught), { label: t("shell.retry"), act: () => this.renew() }));
       return;
@@ -264,7 +264,7 @@ export class Player {
     if (!this.media.getAttribute("src")) return;
     const at = this.media.currentTime * 1000;
     const why = await probe(this.access.urls.media);
-    if (why?.status === 410) this.answers.erased();
+    if (why && isGone(why)) this.answers.gone();
     else if (why && [401, 403, 404].includes(why.status)) this.#ended();
     else {
       const unsupported = why === null && this.media.error?.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
@@ -275,6 +275,9 @@ export class Player {
     this.resumeAtMs = at;
   }
 }
+
+/** Whether it was erased, or restricted, while it was open. @param {Problem} why */
+const isGone = (why) => why.status === 410 || why.code === "restricted";
 
 /**
  * Why the media path refuses, or null where it serves.

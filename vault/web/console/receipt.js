@@ -12,9 +12,9 @@ const LONGEST_WAIT_MS = 15_000; // an erasure that takes days is not asked for e
 /**
  * @param {{erased_at?: string, deletion_request_id?: string}} known
  * @param {boolean} mayRead  the role shows receipts
- * @param {() => void} completed
+ * @param {{completed: () => void, seen?: (request: any) => void}} told  seen: each time it is another than before
  */
-export function receiptSection(known, mayRead, completed) {
+export function receiptSection(known, mayRead, told) {
   const place = el("div", { id: "receipt" });
   const section = el(
     "section",
@@ -25,7 +25,7 @@ export function receiptSection(known, mayRead, completed) {
   const when = known.erased_at ? [el("p", {}, t("receipt.erased_at", { date: day(known.erased_at) }))] : [];
   if (!known.deletion_request_id || !mayRead)
     place.append(...when, el("p", { class: "muted" }, t("receipt.hidden")));
-  else follow(place, known.deletion_request_id, completed);
+  else follow(place, known.deletion_request_id, told);
   return section;
 }
 
@@ -33,24 +33,27 @@ export function receiptSection(known, mayRead, completed) {
  * Show the request, and ask again until it is complete: soon at first, then ever more rarely.
  * @param {HTMLElement} place
  * @param {string} id
- * @param {() => void} completed  told once, when it was seen to become complete
+ * @param {{completed: () => void, seen?: (request: any) => void}} told  completed: once, when it was seen to become so
  */
-async function follow(place, id, completed) {
+async function follow(place, id, told) {
   let waitMs = FIRST_WAIT_MS;
   let before = "";
   for (;;) {
     try {
       const { body } = await api("GET", `/v1/deletion-requests/${id}`);
       const now = JSON.stringify(body);
-      if (now !== before) place.replaceChildren(...progress(body)); // else the focus would be lost for nothing
+      if (now !== before) {
+        place.replaceChildren(...progress(body)); // else the focus would be lost for nothing
+        told.seen?.(body);
+      }
       if (before && body.state === "complete") {
         say(t("receipt.complete_text"));
-        completed();
+        told.completed();
       }
       if (body.state === "complete") return;
       before = now;
     } catch (caught) {
-      const retry = { label: t("shell.retry"), act: () => follow(place, id, completed) };
+      const retry = { label: t("shell.retry"), act: () => follow(place, id, told) };
       place.replaceChildren(note("danger", `${t("receipt.failed")} ${sentenceOf(caught)}`, retry));
       return;
     }
@@ -77,8 +80,13 @@ function lastErased(request) {
     .at(-1);
 }
 
+/** The ground of a legal hold that the erasure waits for; empty where it does not. @param {any} request @returns {string} */
+export const heldOn = (request) =>
+  request.items?.map((/** @type {any} */ item) => item.held).find(Boolean) ?? "";
+
 /** @param {any} request */
 function progress(request) {
+  const held = heldOn(request);
   const steps = [
     [t("receipt.requested"), request.requested_at],
     [t("receipt.live"), lastErased(request)],
@@ -86,7 +94,9 @@ function progress(request) {
   ];
   return [
     el("p", {}, el("span", { class: `badge badge-${request.state}` }, t(`receipt.${request.state}`))),
-    el("p", {}, t(`receipt.${request.state}_text`)),
+    held
+      ? note("warn", t("receipt.held_text", { ground: t(`hold.ground_${held}`) }))
+      : el("p", {}, t(`receipt.${request.state}_text`)),
     el(
       "ol",
       { class: "steps-done" },

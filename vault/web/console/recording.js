@@ -9,10 +9,11 @@ import { CallTimeline } from "./call_timeline.js";
 import { byId, el, note } from "./dom.js";
 import { eraseSection } from "./erase.js";
 import { exportsSection } from "./exports.js";
+import { keptPanel } from "./kept_panel.js";
 import { lineKept } from "./line_kept.js";
 import { Player } from "./player.js";
 import { purposeForm } from "./purpose.js";
-import { receiptSection } from "./receipt.js";
+import { heldOn, receiptSection } from "./receipt.js";
 import { otherSides, sideInWords, sidesOf } from "./sides.js";
 import { language, named, t } from "./words.js";
 
@@ -25,6 +26,7 @@ const path = `/v1/media/${id}`;
 /** Everything one visit of this page knows. */
 const visit = {
   /** @type {any} */ item: null,
+  me: "",
   /** @type {Set<string>} */ may: new Set(),
   /** @type {Player | null} */ player: null,
   /** @type {{refresh: () => void} | null} */ history: null,
@@ -64,8 +66,9 @@ async function link(purpose, of = path) {
 
 /** @param {string} purpose */
 async function open(purpose) {
-  const access = await link(purpose);
-  const player = new Player(visit.item, access, { renew: () => link(purpose), closed: ask, erased: start });
+  const access = await link(purpose).catch(restrictedMeanwhile);
+  if (!access) return;
+  const player = new Player(visit.item, access, { renew: () => link(purpose), closed: ask, gone: start });
   visit.player = player;
   byId("stage").replaceChildren(player.element);
   player.start();
@@ -79,6 +82,13 @@ async function open(purpose) {
     gaps: (gaps) => player.markGaps(gaps),
   });
   refreshHistory(); // by now the first use of the link is in it
+}
+
+/** Somebody restricted it while this page was open: then the page says so instead. @param {unknown} caught */
+async function restrictedMeanwhile(caught) {
+  if (!(caught instanceof Problem) || caught.code !== "restricted") throw caught;
+  await start();
+  return null;
 }
 
 /** An export is made of all sides: none is missing, and the file itself may be taken. */
@@ -160,7 +170,11 @@ function history() {
 function showLive() {
   const { item, may } = visit;
   const title = t(isExport() ? "export.of" : "rec.title", { date: dateTime(language, item.started_at ?? item.created_at) });
-  const erase = may.has("media:erase") && item.state !== "capturing" && eraseSection(path, item, erased);
+  const erases = may.has("media:erase") && item.state !== "capturing";
+  const erasePlace = el("div", { class: "erase-place" }, erases && eraseSection(path, item, erased));
+  const told = (/** @type {import("./standing.js").Standing} */ standing) => {
+    if (erases && standing.why === "held") erasePlace.replaceChildren(eraseSection(path, item, erased, standing.held_until));
+  };
   const sidesPlace = el("div", { class: "sides-place" });
   otherSides(item)
     .then((sides) => sides && sidesPlace.replaceChildren(sides))
@@ -178,7 +192,12 @@ function showLive() {
     el(
       "div",
       { class: "columns" },
-      el("section", { class: "stage", id: "stage", "aria-label": t("player.title") }, stage()),
+      el(
+        "div",
+        { class: "stage-column" },
+        el("section", { class: "stage", id: "stage", "aria-label": t("player.title") }, stage()),
+        kept(item, { told }),
+      ),
       el(
         "aside",
         { class: "side", "aria-label": t("about.title") },
@@ -188,11 +207,18 @@ function showLive() {
         linePlace,
         isExport() ? null : panel(t("moment.title"), "moments"),
         exportsSection(item.call_id, may),
-        erase,
+        erasePlace,
       ),
       history(),
     ),
   );
+}
+
+/** Why it is still here, and what keeps it. @param {any} item @param {object} [more] */
+function kept(item, more = {}) {
+  const about = { kind: /** @type {const} */ ("media"), id, callId: item.call_id, buttonId: item.button_id };
+  const changed = () => start().then(() => (document.getElementById("kept-title") ?? byId("title")).focus());
+  return keptPanel({ ...about, me: visit.me, may: visit.may, changed, ...more });
 }
 
 /**
@@ -202,12 +228,23 @@ function showLive() {
 function showErased(known) {
   visit.player?.stop();
   visit.player = null;
+  const keptPlace = el("div", { class: "kept-place" });
+  const seen = (/** @type {any} */ request) => {
+    const held = heldOn(request);
+    byId("title").textContent = t(held ? "rec.held_title" : "rec.erased_title");
+    keptPlace.replaceChildren(held && visit.item ? kept(visit.item, { isAsked: true }) : "");
+  };
   root.replaceChildren(
     heading(t("rec.erased_title")),
     el(
       "div",
       { class: "columns" },
-      receiptSection(known, visit.may.has("erasure:read"), refreshHistory),
+      el(
+        "div",
+        { class: "erased" },
+        receiptSection(known, visit.may.has("erasure:read"), { completed: refreshHistory, seen }),
+        keptPlace,
+      ),
       history(),
     ),
   );
@@ -237,6 +274,7 @@ async function start() {
   try {
     const me = await api("GET", "/v1/me");
     visit.may = new Set(me.body.permissions);
+    visit.me = me.body.id;
     visit.item = (await api("GET", path)).body;
     const gone = visit.item.state === "erased" || visit.item.state === "erasing";
     if (gone) showErased(visit.item);

@@ -5,17 +5,19 @@ import { plural, translator } from "../shared/i18n.js";
 import en from "./en.js";
 import enCall from "./en_call.js";
 import enHistory from "./en_history.js";
+import enKeeping from "./en_keeping.js";
 import fr from "./fr.js";
 import frCall from "./fr_call.js";
 import frHistory from "./fr_history.js";
+import frKeeping from "./fr_keeping.js";
 
 /** @type {import("../shared/i18n.js").Language} */
 export const language = document.documentElement.lang === "en" ? "en" : "fr";
 
 /** @type {Record<import("../shared/i18n.js").Language, Record<string, string>>} */
 const table = {
-  fr: { ...fr, ...frCall, ...frHistory },
-  en: { ...en, ...enCall, ...enHistory },
+  fr: { ...fr, ...frCall, ...frHistory, ...frKeeping },
+  en: { ...en, ...enCall, ...enHistory, ...enKeeping },
 };
 
 /** One sentence, `{name}` filled in. */
