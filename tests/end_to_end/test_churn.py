@@ -185,7 +185,7 @@ async def test_calls_that_come_and_go_leave_nothing_behind(
         agents = [await hired(stack, churn.program, churn.admin, number) for number in range(rounds(3, 20))]
 
         async def at_rest(most_tasks: float = math.inf) -> Held:
-            """Wait until all is over, with the queue that an hour leaves; what is answered ends, a leak does not."""
+            """Wait until all is over, an hour's queue too; what is just answered ends, a leak does not."""
             held = Held.of(churn.program, metrics_port)
             with suppress(TimeoutError):
                 async with asyncio.timeout(rounds(30, 600)):

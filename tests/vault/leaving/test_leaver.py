@@ -242,7 +242,11 @@ def test_each_table_and_column_is_told_opened_or_left_out_with_a_reason() -> Non
                 assert named or column.name.endswith("sha256"), (table.name, column.name)
 
 
-@pytest.mark.parametrize("recipient", ["", "age1", "AGE-SECRET-KEY-1", f"{RECIPIENT}x", "ssh-ed25519 AAAA"])
+@pytest.mark.parametrize(
+    "recipient",
+    ["", "age1", "AGE-SECRET-KEY-1", f"{RECIPIENT}x", "ssh-ed25519 AAAA"],
+    ids=["nothing", "a prefix", "a secret key", "a letter more", "another kind"],
+)
 async def test_what_is_no_age_key_is_refused_before_anything_begins(work: Workshop, recipient: str) -> None:
     """And so is an address where no mail can be sent, and whoever may not."""
     leaving = leaving_of(work)
