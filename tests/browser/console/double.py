@@ -154,8 +154,8 @@ class Double:
             autoescape=True,
             undefined=jinja2.StrictUndefined,
         )
-        person = {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie"}
-        me = {**person, "answers": False, "keeps": False} if signed_in else None
+        who = {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie"}
+        me = {**who, "answers": False, "keeps": False} if signed_in else None
         text = environment.get_template(f"{name}.html").render(
             lang=language,
             words=words(language),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Axe = Callable[[Page], list[str]]
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(autouse=True)

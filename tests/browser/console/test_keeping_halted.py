@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 JUMP_MS = int(timedelta(hours=30) / timedelta(milliseconds=1))
 DUE_MS = int(timedelta(days=400) / timedelta(milliseconds=1))

@@ -143,13 +143,17 @@ async function start() {
       el(
         "div",
         { class: "columns" },
-        el("div", { class: "dossier-main", id: "personal" }, call.erased_at ? note("info", t("dossier.erased")) : opens && closed()),
+        el(
+          "div",
+          { class: "dossier-main" },
+          el("div", { id: "personal" }, call.erased_at ? note("info", t("dossier.erased")) : opens && closed()),
+          kept(call, sides, me.id, may),
+        ),
         el(
           "div",
           { class: "side" },
           await about(call),
           recordings(sides),
-          kept(call, sides, me.id, may),
           may.has("call:note") && !call.erased_at && panel("note", t("note.title"), notePanel(id).element),
         ),
       ),
