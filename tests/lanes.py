@@ -19,7 +19,11 @@ HEAVY: Final = {
         "tests/vault/http/test_docs_page.py",
         "tests/webrtc/test_weak_viewer.py",
     ),
-    "ceph": ("tests/storage/test_s3*.py", "tests/end_to_end/test_grown_up.py"),
+    "ceph": (
+        "tests/storage/test_s3*.py",
+        "tests/end_to_end/test_grown_up.py",
+        "tests/vault/rights/test_restore_matrix.py",
+    ),
 }
 # What takes minutes begins first: a lane that begins last is waited for by an idle worker. The kills, which
 # are weighed in seconds, come before the browsers, which take all the cores there are.

@@ -18,7 +18,6 @@ from vault.db.migrate import current_revision
 from vault.db.tables import leaves
 from vault.ledger.leaf import EntryType
 
-DRILLED: Final = "backup.drilled"  # what a restore drill has to write
 # Of an entry's facts these are told. Others count rows of the whole deployment: other companies' among them.
 TOLD: Final = ("ok", "rto_ms", "rpo_s", "main_made_at", "keys_made_at")
 
@@ -81,7 +80,7 @@ async def _schema(database: Database) -> Schema:
 async def restores(connection: AsyncConnection) -> Restores:
     """Tell of drills, restores and starts; these entries are the deployment's, and there are few."""
     return Restores(
-        last_drill=await _last(connection, DRILLED),
+        last_drill=await _last(connection, EntryType.BACKUP_DRILLED),
         last_restore=await _last(connection, EntryType.SYSTEM_RESTORED.value),
         last_start=await _last(connection, EntryType.SYSTEM_STARTED.value),
     )
