@@ -80,7 +80,7 @@ async def _schema(database: Database) -> Schema:
 async def restores(connection: AsyncConnection) -> Restores:
     """Tell of drills, restores and starts; these entries are the deployment's, and there are few."""
     return Restores(
-        last_drill=await _last(connection, EntryType.BACKUP_DRILLED),
+        last_drill=await _last(connection, EntryType.BACKUP_DRILLED.value),
         last_restore=await _last(connection, EntryType.SYSTEM_RESTORED.value),
         last_start=await _last(connection, EntryType.SYSTEM_STARTED.value),
     )

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -36,12 +35,6 @@ from vault.rights.changes import Wanted
 from vault.rights.holds import NewHold
 from vault.rights.restrictions import NewRestriction
 from vault.settings import EvidenceSettings, Settings, SubProcessor
-
-
-class Drilled(StrEnum):
-    """What a restore drill writes."""
-
-    BACKUP_DRILLED = "backup.drilled"
 
 
 async def test_a_pack_is_recorded_and_verifies_with_the_ledgers_keys_alone(any_work: Workshop) -> None:
@@ -77,7 +70,7 @@ async def test_a_restore_and_a_drill_are_told_with_their_entries(any_work: Works
     restored = Entry(EntryType.SYSTEM_RESTORED, facts={"entries": 3, "keys": 1})
     first, second = await any_work.ledger.record(restored), await any_work.ledger.record(restored)
     facts: dict[str, str | int] = {"ok": False, "rto_ms": 1_200, "recordings": 41}
-    await any_work.ledger.record(Entry(Drilled.BACKUP_DRILLED, facts=facts))  # type: ignore[arg-type]
+    await any_work.ledger.record(Entry(EntryType.BACKUP_DRILLED, facts=facts))
     told = (await pack_of(any_work))["restores"]
     assert first < told["last_restore"]["ledger_index"] == second
     assert told["last_restore"]["outcome"] == {}
