@@ -143,11 +143,11 @@ class Teams:
     ) -> Team:
         """Find a team; ``lock`` keeps it as it is until the transaction ends."""
         if not is_id(team_id, "team"):
-            raise NotFoundError
+            raise NotFoundError(NOWHERE)
         query = select(teams).where(teams.c.id == team_id, teams.c.tenant_id == by.tenant_id)
         row = (await connection.execute(query.with_for_update() if lock else query)).first()
         if row is None:
-            raise NotFoundError
+            raise NotFoundError(NOWHERE)
         inside = await _members_of_each(connection, [row.id])
         return Team(row.id, row.tenant_id, row.name, inside.get(row.id, ()))
 

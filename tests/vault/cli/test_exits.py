@@ -57,4 +57,4 @@ def test_each_problem_with_the_settings_has_a_line_of_its_own() -> None:
     """A file is mended in one go."""
     assert lines_of(SettingsError(["a", "b"])) == ("a", "b")
     assert lines_of(NotFoundError("nothing here")) == ("nothing here",)
-    assert lines_of(NotFoundError()) == ("NotFoundError",)
+    assert lines_of(ConflictError()) == ("ConflictError",)

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from vault.model import PREFIXES, new_id
 
-_TEXTS = ("x", "fr", "a" * 64, "A" * 22, "https://x.example", "2026-01-01T00:00:00Z")
+_TEXTS = ("x", "fr", "a" * 64, "A" * 22, "https://x.example", "2026-01-01T00:00:00Z", "age1x")
 
 
 def sample_of(model: type[BaseModel]) -> bytes:
