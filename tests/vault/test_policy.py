@@ -57,6 +57,7 @@ MAY = {
     Permission.ISSUERS_MANAGE: {Role.ADMIN},
     Permission.TENANT_READ: {Role.ADMIN, Role.AUDITOR},
     Permission.TENANT_MANAGE: {Role.ADMIN},
+    Permission.TENANT_LEAVE: {Role.ADMIN},
 }
 
 

@@ -34,6 +34,7 @@ FIELDS: Final = frozenset(
         "entries",
         "epoch",
         "error",
+        "exit",
         "feed",
         "fraction_lost",
         "fragments",

@@ -190,4 +190,5 @@ def test_every_setting_can_be_set_by_its_variable() -> None:
         "storage.access_key",
         "storage.secret_key",
         "media.turn_secret",
+        "mail.password",
     ]
