@@ -58,6 +58,7 @@ class Leaver:
         self._parts = parts
         self._database = parts.database
         self._blobs = Blobs(parts.keys)
+        self._moved = False
         self._steps: dict[ExitState, Callable[[Row[Any]], Awaitable[None]]] = {
             ExitState.EXPORTING: self._export,
             ExitState.READY: self._end_grace,
@@ -69,8 +70,10 @@ class Leaver:
     async def run(self) -> None:
         """Look again and again, until cancelled."""
         while True:
+            self._moved = False
             await self.turn()
-            await asyncio.sleep(LOOK_EVERY_S)
+            if not self._moved:  # a volume follows the other; what waits or failed is looked at later
+                await asyncio.sleep(LOOK_EVERY_S)
 
     async def turn(self) -> None:
         """Carry every exit one step on; what fails is tried again at the next turn."""
@@ -183,6 +186,9 @@ class Leaver:
 
     async def _set(self, row: Row[Any], values: dict[str, Any], type_: EntryType | None = None) -> None:
         """Change a row that is still in the state it was read in, with an entry where one is due."""
+        if all(getattr(row, name) == value for name, value in values.items()):
+            return
+        self._moved = True
         this = (tenant_exits.c.id == row.id) & (tenant_exits.c.state == row.state)
         async with self._database.write() as connection:
             changed = await connection.execute(update(tenant_exits).where(this).values(values))
