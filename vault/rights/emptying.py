@@ -4,6 +4,7 @@ What is left to delete may be a million objects, so each round is bounded and th
 ended. The counts so far stand in the erasure's evidence, and with it in the receipt.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Row, Table, delete, select, tuple_, update
@@ -47,7 +48,7 @@ class Emptying:
         """
         epoch = await self._keys.forget_tenant(row.tenant_id)
         if epoch is not None:
-            await self._note(row.object_id, {"epoch": epoch})
+            await self._note(row.object_id, lambda _: {"epoch": epoch})
         return await self._keys.tenant_traces_gone()
 
     async def delete_objects(self, row: Row[Any]) -> bool:
@@ -118,14 +119,13 @@ class Emptying:
         return await self._keys.tenant_traces_gone() and await self._database.forget_traces(*names)
 
     async def _count(self, object_id: str, counted: dict[str, int]) -> None:
-        this = erasures.c.object_id == object_id
-        async with self._database.write() as connection:
-            now = dict((await connection.execute(select(erasures.c.evidence).where(this))).scalar_one())
-            summed = {name: int(now.get(name, 0)) + count for name, count in counted.items()}
-            await connection.execute(update(erasures).where(this).values(evidence={**now, **summed}))
+        await self._note(
+            object_id, lambda now: {name: int(now.get(name, 0)) + n for name, n in counted.items()}
+        )
 
-    async def _note(self, object_id: str, told: dict[str, int]) -> None:
+    async def _note(self, object_id: str, told: Callable[[Mapping[str, Any]], dict[str, int]]) -> None:
+        """Add to an erasure's evidence what follows from what it says by now."""
         this = erasures.c.object_id == object_id
         async with self._database.write() as connection:
             now = dict((await connection.execute(select(erasures.c.evidence).where(this))).scalar_one())
-            await connection.execute(update(erasures).where(this).values(evidence={**now, **told}))
+            await connection.execute(update(erasures).where(this).values(evidence={**now, **told(now)}))
