@@ -18,7 +18,10 @@ STILL_S: Final = 1.0  # of a sample without one new picture, while its packets c
 
 
 class Trouble(StrEnum):
-    """What somebody notices. ``sent`` is what a participant sends, ``received`` what reaches it."""
+    """What somebody notices, the worst for a talk first, as people are told no more than two at once.
+
+    ``sent`` is what a participant sends, ``received`` what reaches it.
+    """
 
     SOUND_SENT = "sound_sent"
     PICTURE_SENT = "picture_sent"

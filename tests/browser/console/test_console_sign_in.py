@@ -84,6 +84,7 @@ def test_an_ended_session_leads_to_sign_in_and_back(open_page: OpenPage, vault: 
     """Nobody loses their place by a session that ended."""
     page = open_page(first)
     page.locator("form.purpose").wait_for()
+    page.wait_for_load_state("networkidle")  # what the page still asks for would lead to sign-in as well
     vault.sessions.clear()
     page.locator("#purpose").select_option("quality")
     page.get_by_role("button", name="Open the recording").click()

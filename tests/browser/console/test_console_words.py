@@ -18,6 +18,9 @@ SOURCES = sorted(path for path in CONSOLE.rglob("*") if path.suffix in {".js", "
 LISTS = {name.format(language) for name in CATALOGUES for language in ("en", "fr")}
 ELSEWHERE = {
     "system",
+    "exit",
+    "evidence",
+    "backup",
     "epoch",
     "team",
     "tenant",

@@ -70,3 +70,8 @@ def test_a_summary_weighs_by_time_and_remembers_the_worst() -> None:
     assert summary.worst("missed") == 0.5
     assert summary.mean("round_trip_s") is None
     assert (summary.samples, summary.still_s) == (2, 1.0)
+
+
+def test_what_is_not_heard_is_told_before_what_is_late() -> None:
+    """A person reads two sentences at once: lost sound never waits behind a picture or a delay."""
+    assert list(Trouble) == [Trouble.SOUND_SENT, Trouble.PICTURE_SENT, Trouble.SOUND_RECEIVED, Trouble.LATE]

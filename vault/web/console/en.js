@@ -431,6 +431,7 @@ export default {
   "reason.recorded_by_mistake": "Recorded by mistake",
   "reason.legal": "The law requires it",
   "reason.retention": "The keeping time is over",
+  "reason.tenant_exit": "The company left",
   "reason.other": "Another reason",
 
   "receipt.title": "Proof of erasure",

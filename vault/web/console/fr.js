@@ -431,6 +431,7 @@ export default {
   "reason.recorded_by_mistake": "Enregistré par erreur",
   "reason.legal": "La loi l’exige",
   "reason.retention": "La durée de conservation est passée",
+  "reason.tenant_exit": "La société est partie",
   "reason.other": "Une autre raison",
 
   "receipt.title": "Preuve de l’effacement",
