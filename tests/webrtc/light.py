@@ -34,6 +34,8 @@ async def _counted(transport: Any, plain: bytes, **_: int) -> None:
     kind, number, stamp, ssrc = HEADER.unpack_from(plain)
     router = transport._rtp_router
     receiver = router.ssrc_table.get(ssrc) or _known(router, kind & 0x7F, ssrc)
+    if receiver is None:
+        return
     streams = receiver._RTCRtpReceiver__remote_streams
     if ssrc not in streams:
         codec = receiver._RTCRtpReceiver__codecs[kind & 0x7F]
@@ -42,9 +44,13 @@ async def _counted(transport: Any, plain: bytes, **_: int) -> None:
 
 
 def _known(router: Any, payload_type: int, ssrc: int) -> Any:
-    """The receiver of a source that is new: by its payload type, as the stock router finds it."""
-    (receiver,) = router.payload_type_table[payload_type]
-    router.ssrc_table[ssrc] = receiver
+    """The receiver of a source that is new: by its payload type, as the stock router finds it.
+
+    None for one that comes behind the end of its receiver.
+    """
+    receiver = next(iter(router.payload_type_table.get(payload_type, ())), None)
+    if receiver is not None:
+        router.ssrc_table[ssrc] = receiver
     return receiver
 
 
