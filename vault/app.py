@@ -19,6 +19,7 @@ from vault.calls.calls import Calls
 from vault.calls.control import Control
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
+from vault.calls.indexing import Indexing
 from vault.calls.invitations import Invitations
 from vault.calls.legs import Legs
 from vault.calls.load import Load
@@ -37,7 +38,7 @@ from vault.clock import Clock, SystemClock
 from vault.evidence.making import Evidence, Sources
 from vault.ground import Ground, open_ground
 from vault.http.cursors import Cursors
-from vault.http.health import Health
+from vault.http.health import Health, State
 from vault.http.routes import ROUTES
 from vault.http.server import listening, serving_metrics
 from vault.http.services import Services
@@ -48,6 +49,7 @@ from vault.insight.metrics import Metrics
 from vault.insight.store_metrics import count_replicas, count_stock
 from vault.jobs import bounded, kept_running
 from vault.keys.turning import Turn, TurnParts, TurnRules
+from vault.keys.watch import Standing
 from vault.leaving.exits import Exits
 from vault.leaving.leaver import Leaver
 from vault.leaving.room import Leaving, Surroundings, make_leaving
@@ -113,6 +115,7 @@ class Rooms(Ground):
     keeper: Keeper
     inventory: Inventory
     turn: Turn
+    indexing: Indexing
     fence: Fence
     exits: Exits
     leaver: Leaver
@@ -178,6 +181,7 @@ def _rooms(ground: Ground) -> Rooms:
         whole_calls=whole_calls,
         deletion_requests=requests,
         turn=_turn(ground),
+        indexing=Indexing(database, ground.keys, ground.blobs),
         fence=Fence(database, ground.keys, ledger, ground.checkpoints, Replay(requests, clock)),
         receipts=receipts,
         portal=make_portal(database, own_links, requests, receipts),
@@ -336,12 +340,15 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
     async def check_store() -> None:
         await rooms.store.placement()
 
+    async def check_keys() -> State | None:
+        return "away" if await rooms.key_watch.check() is Standing.RECOVERY else None
+
     health = Health(
         version=__version__,
         checks={
             "database": rooms.database.ping,
             "keys": rooms.keys.ping,
-            "key_provider": rooms.key_watch.check,
+            "key_provider": check_keys,
             "storage": check_store,
         },
     )
@@ -360,6 +367,8 @@ def _count(rooms: Rooms, metrics: Metrics) -> None:
     metrics.watch(
         "key_provider_usable", "1 while the epoch keys can be used.", lambda: rooms.key_watch.is_usable
     )
+    recovering = rooms.keys.recovering
+    metrics.watch("keys_in_recovery", "Data keys sealed for recovery.", lambda: recovering.waiting)
     metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
     rooms.qualities.watch(LineMetrics(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)
@@ -400,6 +409,8 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         "control": rooms.control.run,
         "backups": rooms.backups.run,
         "key provider": rooms.key_watch.run,
+        "recovery": rooms.keys.recovering.run,
+        "indexing": rooms.indexing.run,
         "turn": rooms.turn.run,
         "links": lambda: _close_links(rooms.links),
         "load": rooms.load.run,

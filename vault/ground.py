@@ -347,7 +347,8 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
     async with AsyncExitStack() as opened:
         database, key_database = await opened.enter_async_context(open_databases(settings))
         provider = await opened.enter_async_context(open_key_provider(settings))
-        keys = KeyStore(key_database, provider, clock)
+        ledger_keys = LedgerKeys.open(settings.ledger.key_file)
+        keys = KeyStore(key_database, provider, clock, ledger_keys.anchor)
         await keys.start()
         debts = ReplicaDebts(database, clock)
         store = await opened.enter_async_context(open_store(settings.storage, debts))
@@ -367,7 +368,7 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
             blobs=blobs,
             store=store,
             ledger=ledger,
-            checkpoints=Checkpoints(database, store, LedgerKeys.open(settings.ledger.key_file), clock),
+            checkpoints=Checkpoints(database, store, ledger_keys, clock),
             signing_key=signing_key,
             identity=make_identity(
                 database=database,

@@ -30,6 +30,7 @@ from vault.errors import (
     ConflictError,
     ConsentMissingError,
     InvalidError,
+    KeyProviderError,
     NotFoundError,
     NoticeChangedError,
     VisitorTokenError,
@@ -106,6 +107,7 @@ class OpenCall:
     page_url: str | None
     vouched: Vouched | None = None  # what the company's own program signed of the visitor
     invitation_id: Id | None = None  # opened with a link of ours, on our own page: no origin to ask about
+    told_later: bool = False  # what the invitation knows of the visitor is not to be had now
 
 
 Claim = Callable[[AsyncConnection, Id], Awaitable[None]]
@@ -146,10 +148,12 @@ class Calls:
         notice = button.notice(asked.language, asked.media)
         call_id = new_id("call")
         await self._keys.create_data_key(tenant_id=button.tenant_id, object_id=call_id)
+        # Named while the key is at hand: the answer to the notice may come when it is not to be had.
+        await self._blobs.pseudonym(tenant_id=button.tenant_id, subject_id=call_id)
         row = self._row(asked, button, notice, call_id)
         told: Any = {"tenant_id": button.tenant_id, "call_id": call_id, "visitor": visitor}
         row["personal"] = await sealed(self._blobs, **told, page_url=asked.page_url)
-        found_by = await indexes(self._blobs, **told)
+        found_by = await self._indexes(row, told, told_later=asked.told_later)
         async with self._database.write() as connection:
             if claim is not None:
                 await claim(connection, call_id)
@@ -168,6 +172,18 @@ class Calls:
                 ),
             )
         return OpenedCall(call_id, button.tenant_id, CallState.OPEN, notice)
+
+    async def _indexes(
+        self, row: dict[str, Any], told: dict[str, Any], *, told_later: bool
+    ) -> list[dict[str, Any]]:
+        """Give what the call will be found by; owed where the key provider does not answer."""
+        if told_later:
+            row["index_owed_at"] = self._clock.now()
+        try:
+            return await indexes(self._blobs, **told)
+        except KeyProviderError:
+            row["index_owed_at"] = self._clock.now()
+            return []
 
     def _row(self, asked: OpenCall, button: Button, notice: Notice, call_id: Id) -> dict[str, Any]:
         return {

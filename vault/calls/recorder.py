@@ -6,18 +6,19 @@ A recording goes on over the legs of one participant and kind. Between two of th
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from crypto.keys import DataKey
 from storage.errors import StorageError
 from storage.store import ObjectStore
 from vault.calls.floor import LiveLeg
 from vault.calls.waits import Waits
 from vault.clock import Clock
-from vault.errors import KeyForgottenError, VaultError
+from vault.errors import KeyForgottenError, KeyProviderError, VaultError
 from vault.keys.store import KeyStore
 from vault.media.capture import Begun, Capture
 from vault.media.recordings import FULL, INTERRUPTED, LeftOpen, LegToRecord, OpenRecording, Recordings
@@ -39,7 +40,8 @@ class _Resting:
     """A recording whose participant was lost; ``legs`` counts those it came by.
 
     ``end`` and ``shift_us`` say where this process left it, and what puts our monotonic clock on its own;
-    what another process left is asked of the store.
+    what another process left is asked of the store. ``key`` is what this process recorded with: it may not
+    be to be had again before the call is over.
     """
 
     call_id: Id
@@ -47,6 +49,7 @@ class _Resting:
     end: SpoolEnd | None = None
     shift_us: int = 0
     reason: str = ""  # why the last of them ended; INTERRUPTED where nobody ended it
+    key: DataKey | None = field(default=None, repr=False)
 
 
 class Recorder:
@@ -117,6 +120,7 @@ class Recorder:
                 begun.goes_on.leg + 1 if begun.goes_on is not None else 1,
                 SpoolEnd(capture.fragments, capture.last_us, capture.stored_bytes),
                 capture.shift_us,
+                key=begun.key,
             )
             self._waits.begin(begun.media_id, reason)
         else:
@@ -219,14 +223,12 @@ class Recorder:
             await self._end(found.media_id, reason=OTHER_CODEC)
             return None
         try:
-            key = await self._keys.data_key(
-                tenant_id=found.tenant_id, object_id=found.media_id, gen=found.gen
-            )
+            key = await self._key_of(found)
             spooled = SpooledLeg(found.tenant_id, found.media_id, found.first_leg_id, key)
             end, goes_on = await self._standing(found, spooled)
         except KeyForgottenError:
             return None  # an erasure was faster; the row will bar the leg
-        except (StorageError, TimeoutError) as error:
+        except (StorageError, TimeoutError, KeyProviderError) as error:
             log.error("recording.not_resumed", media=found.media_id, error=type(error).__name__)
             await self._end(found.media_id, reason=INTERRUPTED)
             return None
@@ -241,6 +243,17 @@ class Recorder:
             goes_on=goes_on,
             stored_bytes=end.stored_bytes,
         )
+
+    async def _key_of(self, found: OpenRecording) -> DataKey:
+        """Get the key a recording is sealed with; KeyProviderError where only a process before had it."""
+        place = {"tenant_id": found.tenant_id, "object_id": found.media_id}
+        try:
+            return await self._keys.data_key(**place, gen=found.gen, hurried=True)
+        except KeyProviderError:
+            resting = self._resting.get(found.media_id)
+            if resting is None or resting.key is None:
+                raise
+            return resting.key
 
     async def _standing(self, found: OpenRecording, spooled: SpooledLeg) -> tuple[SpoolEnd, GoesOn]:
         """Tell where a recording is to go on: as this process left it, else as store and clocks say."""

@@ -280,6 +280,8 @@ class Ringing:
 
     async def snapshot(self, principal: Principal) -> Mapping[str, object]:
         """Tell a screen that opens all that its events would have told."""
+        if principal.role is not Role.VISITOR:
+            await self._ledger.know(tenant_id=principal.tenant_id, person_id=principal.id)
         async with self._turns.lock:  # not between a decision and what is told of it
             if principal.role is Role.VISITOR:
                 return {"call": await self._places.of_visitor(principal)}

@@ -133,12 +133,24 @@ def _text_of(ring: "RingFile") -> str:
     return sheet_text(ring.path, ring.ring_key(), now=SystemClock().now())
 
 
-STANDING: Final = ("epoch", "state", "provider", "created_at", "retired_at", "destroyed_at", "data_keys")
+STANDING: Final = (
+    "epoch",
+    "state",
+    "provider",
+    "created_at",
+    "retired_at",
+    "destroyed_at",
+    "data_keys",
+    "in_recovery",
+)
 
 
 @GROUP.command("status")
 def status(*, config: options.Config = None, as_json: options.Json = False) -> None:
-    """Tell of every epoch: where it stands, and how many keys are still in it."""
+    """Tell of every epoch: where it stands, and how many keys are still in it.
+
+    Of these, ``in_recovery`` were made while the key provider did not answer, and wait for it.
+    """
     from vault.cli.output import show
     from vault.cli.rooms import in_rooms
 

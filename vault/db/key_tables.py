@@ -6,7 +6,7 @@ no page behind in the file.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, false
 
 from vault.db.columns import ID_LENGTH
 from vault.db.types import Json, Moment
@@ -36,6 +36,16 @@ tenant_keys: Final = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+recovery_keys: Final = Table(
+    "recovery_keys",
+    key_metadata,
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("voucher", LargeBinary(32), nullable=False),  # crypto.recovery.vouch
+    Column("wrapped", LargeBinary, nullable=False),  # the seed of both halves, by the epoch's key
+    Column("created_at", Moment, nullable=False),
+)
+
 data_keys: Final = Table(
     "data_keys",
     key_metadata,
@@ -43,7 +53,9 @@ data_keys: Final = Table(
     Column("gen", Integer, primary_key=True, autoincrement=False),
     Column("tenant_id", String(ID_LENGTH), nullable=False, index=True),
     Column("epoch", Integer, nullable=False, index=True),
-    Column("wrapped", LargeBinary(66), nullable=False),
+    # Under the tenant's key, 66 bytes; sealed to the epoch's recovery key, 1,206.
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("in_recovery", Boolean, nullable=False, server_default=false(), index=True),
     Column("commitment", LargeBinary(32), nullable=False),
     Column("sealed_bytes", BigInteger, nullable=True),
     Column("sealed_sha256", LargeBinary(32), nullable=True),

@@ -179,6 +179,9 @@ calls: Final = Table(
     Column("end_reason", String(40), nullable=True),
     Column("erased_at", Moment, nullable=True),
     Column("invitation_id", String(ID_LENGTH), nullable=True),  # of the link it was opened with, if any
+    Column(
+        "index_owed_at", Moment, nullable=True
+    ),  # since when it should be found by its visitor, and is not
     Index(None, "tenant_id", "created_at", "id"),
     Index(None, "state"),
     Index(None, "invitation_id"),
@@ -187,6 +190,12 @@ calls: Final = Table(
         "ringing_since",
         sqlite_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
         postgresql_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
+    ),
+    Index(
+        "ix_calls_index_owed",
+        "id",
+        sqlite_where=text("index_owed_at IS NOT NULL"),
+        postgresql_where=text("index_owed_at IS NOT NULL"),
     ),
     Index(
         "ix_calls_unrecorded",

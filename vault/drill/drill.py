@@ -135,7 +135,9 @@ class Drill:
     def __init__(self, parts: DrillParts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._keys = KeyStore(parts.keys, ReadOnlyProvider(parts.provider), parts.clock)
+        self._keys = KeyStore(
+            parts.keys, ReadOnlyProvider(parts.provider), parts.clock, parts.ledger_keys.anchor
+        )
 
     async def run(self, *, sample: int) -> Drilled:
         """Restore the newest backups and check what comes of them.

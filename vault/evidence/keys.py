@@ -10,7 +10,10 @@ from vault.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch. The keys that are counted are the company's own; ``ended_at_index`` proves its end."""
+    """One epoch. The keys that are counted are the company's own; ``ended_at_index`` proves its end.
+
+    Data keys ``in_recovery`` are sealed to the epoch's recovery key until the provider answers.
+    """
 
     epoch: int
     state: str
@@ -21,6 +24,7 @@ class Epoch:
     ended_at_index: int | None
     tenant_keys: int
     data_keys: int
+    in_recovery: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ async def keys(store: KeyStore, ends: EpochEnds, settings: Settings, *, tenant_i
     shown = standing[-listed:]
     ended = await ends.of(each.epoch for each in shown)
     names = ("epoch", "state", "provider", "created_at", "retired_at", "destroyed_at")
-    counted = ("tenant_keys", "data_keys")
+    counted = ("tenant_keys", "data_keys", "in_recovery")
     return Keys(
         provider=settings.keys.provider,
         assurance=store.assurance,

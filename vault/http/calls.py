@@ -262,7 +262,7 @@ async def present_call(ask: Ask[Any, Any], call: CallView) -> CallOut:
     """Write a call as the asker may see it."""
     taker = None
     if call.taken_by is not None and ask.principal.role is not Role.VISITOR:
-        person = await ask.services.identity.people.one(call.taken_by, tenant_id=call.tenant_id)
+        person = await ask.services.identity.people.shown(call.taken_by, tenant_id=call.tenant_id)
         taker = TakerOut(id=person.id, name=person.name)
     return CallOut(
         id=call.id,

@@ -191,7 +191,7 @@ async def _shell(ask: Ask[None, None], template: str, *, me: Principal | None, *
 
 async def _me(ask: Ask[None, None], who: Principal) -> dict[str, str | bool]:
     identity = ask.services.identity
-    person = await identity.people.one(who.id, tenant_id=who.tenant_id)
+    person = await identity.people.shown(who.id, tenant_id=who.tenant_id)
     tenant_name = await identity.tenants.name_of(Id(who.tenant_id))
     return {
         "name": person.name,

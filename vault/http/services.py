@@ -29,6 +29,8 @@ from vault.http.health import Health
 from vault.identity.identity import Identity
 from vault.insight.metrics import Metrics
 from vault.keys.blobs import Blobs
+from vault.keys.store import KeyStore
+from vault.keys.watch import ProviderWatch
 from vault.leaving.exits import Exits
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
@@ -54,6 +56,8 @@ class Services:
     settings: Settings
     clock: Clock
     database: Database
+    keys: KeyStore
+    key_watch: ProviderWatch
     blobs: Blobs
     ledger: Ledger
     checkpoints: Checkpoints

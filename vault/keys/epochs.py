@@ -11,14 +11,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import ColumnElement, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys, epochs, tenant_keys
+from vault.db.key_tables import data_keys, epochs, recovery_keys, tenant_keys
 from vault.errors import ConfigurationError, ConflictError
 from vault.keys.provider import EpochKeyState, KeyProvider
+from vault.keys.recovery_keys import RecoveryKeys
 
 START_LOCK: Final = 0x65706F63  # "epoc": PostgreSQL's advisory lock around what one program does at a time
 
@@ -38,7 +39,10 @@ CLOSED: Final = (EpochState.RETIRED.value, EpochState.DESTROYED.value)  # nothin
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One epoch as the key store knows it; ``data_keys`` counts what is still wrapped in it."""
+    """One epoch as the key store knows it; ``data_keys`` counts what is still wrapped in it.
+
+    Of these, ``in_recovery`` are sealed to its recovery key: the provider did not answer when they were made.
+    """
 
     epoch: int
     state: EpochState
@@ -49,14 +53,18 @@ class Standing:
     evidence: dict[str, Any]
     tenant_keys: int
     data_keys: int
+    in_recovery: int
 
 
 class Epochs:
     """The table of epochs and the moves in it; each is one transaction, alone in the deployment."""
 
-    def __init__(self, database: Database, provider: KeyProvider, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, provider: KeyProvider, recovery: RecoveryKeys, clock: Clock
+    ) -> None:
         self._database = database
         self._provider = provider
+        self._recovery = recovery
         self._clock = clock
 
     async def start(self) -> None:
@@ -101,6 +109,7 @@ class Epochs:
         async with self._database.read() as connection:
             rows = (await connection.execute(select(epochs).order_by(epochs.c.epoch))).all()
             kept = await _counts(connection, data_keys, tenant_id)
+            waiting = await _counts(connection, data_keys, tenant_id, data_keys.c.in_recovery.is_(True))
             tenants = await _counts(connection, tenant_keys, tenant_id)
         return [
             Standing(
@@ -113,6 +122,7 @@ class Epochs:
                 row.evidence,
                 tenants.get(row.epoch, 0),
                 kept.get(row.epoch, 0),
+                waiting.get(row.epoch, 0),
             )
             for row in rows
         ]
@@ -154,7 +164,7 @@ class Epochs:
         return await self._provider.state(epoch)
 
     async def destroy(self, epoch: int) -> None:
-        """Destroy a retired epoch's key at its provider and forget the tenant keys under it.
+        """Destroy a retired epoch's key at its provider and forget what is wrapped under it.
 
         The provider first: a crash in between is finished by asking again, which is harmless. So is asking
         for an epoch that was destroyed, where somebody took that back.
@@ -166,7 +176,8 @@ class Epochs:
             if row.state not in CLOSED:
                 return
             gone = await self._provider.destroy_epoch(epoch, now=now)
-            await connection.execute(tenant_keys.delete().where(tenant_keys.c.epoch == epoch))
+            for table in (tenant_keys, recovery_keys):
+                await connection.execute(table.delete().where(table.c.epoch == epoch))
             await connection.execute(
                 update(epochs)
                 .where(epochs.c.epoch == epoch)
@@ -178,8 +189,8 @@ class Epochs:
             )
 
     async def traces_gone(self) -> bool:
-        """Clean the database's log of forgotten tenant keys; False while a reader holds it."""
-        return await self._database.forget_traces("tenant_keys", "data_keys")
+        """Clean the database's log of forgotten keys; False while a reader holds it."""
+        return await self._database.forget_traces("tenant_keys", "recovery_keys", "data_keys")
 
     async def _begin(self, connection: AsyncConnection, number: int) -> int:
         made = await self._provider.create_epoch(number)
@@ -192,6 +203,7 @@ class Epochs:
                 evidence=made.evidence,
             )
         )
+        await self._recovery.make(connection, made.number)
         return made.number
 
 
@@ -212,8 +224,10 @@ async def _newest(connection: AsyncConnection) -> int | None:
     return newest
 
 
-async def _counts(connection: AsyncConnection, table: Any, tenant_id: str | None) -> dict[int, int]:
-    query = select(table.c.epoch, func.count()).group_by(table.c.epoch)
+async def _counts(
+    connection: AsyncConnection, table: Any, tenant_id: str | None, *which: ColumnElement[bool]
+) -> dict[int, int]:
+    query = select(table.c.epoch, func.count()).where(*which).group_by(table.c.epoch)
     if tenant_id is not None:
         query = query.where(table.c.tenant_id == tenant_id)
     return {row[0]: row[1] for row in await connection.execute(query)}

@@ -1,17 +1,30 @@
 """The record of one data key: what it is bound to, and how it is opened (docs/FORMAT.md, keys)."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row
 
 from crypto.errors import CryptoError
-from crypto.keys import DataKey, TenantKey, WrappedKey
+from crypto.keys import AnchorKey, DataKey, RecoveryKey, TenantKey, WrappedKey
+from crypto.recovery import open_from_recovery
 from crypto.streaming import media_associated_data
 from crypto.wrapping import WrapContext, check_commitment, unwrap
 from vault.errors import TamperedError
 from vault.model import uuid_of
 
 COMMITMENT_SEGMENT_BYTES = 64 * 1024  # the media part's segment size, part of what is committed to
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What opens a record that was sealed to a recovery key: its private half, and who vouches for it."""
+
+    private: RecoveryKey = field(repr=False)
+    anchor: AnchorKey | None = field(repr=False)
+
+
+Opening = TenantKey | Recovery
 
 
 def committed_stream(*, tenant_id: str, object_id: str, gen: int) -> bytes:
@@ -45,7 +58,7 @@ def own_context(row: Row[Any]) -> WrapContext:
     return context_of(row, epoch=row.epoch, sealed_bytes=row.sealed_bytes, sealed_sha256=row.sealed_sha256)
 
 
-def opened(row: Row[Any], tenant_key: TenantKey) -> DataKey:
+def opened(row: Row[Any], opening: Opening) -> DataKey:
     """Unwrap a record's key and hold it against its commitment; raises TamperedError.
 
     The wrap shows that nobody edited the record; only the commitment shows that whoever has the tenant
@@ -53,8 +66,16 @@ def opened(row: Row[Any], tenant_key: TenantKey) -> DataKey:
     """
     stream = committed_stream(tenant_id=row.tenant_id, object_id=row.object_id, gen=row.gen)
     try:
-        key = unwrap(WrappedKey(row.wrapped), tenant_key, context=own_context(row))
+        key = _unwrapped(row, opening)
         check_commitment(key, stream, row.commitment)
     except CryptoError as cause:
         raise TamperedError("a data key's record was changed; it is not used") from cause
     return key
+
+
+def _unwrapped(row: Row[Any], opening: Opening) -> DataKey:
+    if isinstance(opening, TenantKey):
+        return unwrap(WrappedKey(row.wrapped), opening, context=own_context(row))
+    if opening.anchor is None:
+        raise TamperedError("a recovery record is not used where nobody can vouch for it")
+    return open_from_recovery(row.wrapped, opening.private, opening.anchor, context=own_context(row))

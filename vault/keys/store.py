@@ -2,7 +2,8 @@
 
 A data key's record is 66 wrapped bytes whose context names tenant, object, generation, epoch, commitment
 and, once finished, the length and digest of what it sealed (docs/FORMAT.md): change a column and it does
-not unwrap.
+not unwrap. Where the tenant's key is not to be had, it is sealed to the epoch's recovery key instead, bound
+to the same (``vault.keys.recovery_keys``): then nobody opens it before the provider answers again.
 """
 
 import asyncio
@@ -12,24 +13,34 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, insert, select, tuple_, update
+import structlog
+from sqlalchemy import Row, and_, delete, func, insert, select, tuple_, union_all, update
 
-from crypto.keys import DataKey, TenantKey
+from crypto.errors import CryptoError
+from crypto.keys import AnchorKey, DataKey, TenantKey
+from crypto.recovery import seal_to_recovery
 from crypto.wrapping import WrapContext, commitment, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys, tenant_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
 from vault.keys.epochs import Epochs, is_open
+from vault.keys.patience import Patience, PatientProvider
 from vault.keys.provider import EpochKeyState, KeyProvider
-from vault.keys.records import committed_stream, context_of, opened
+from vault.keys.records import Opening, Recovery, committed_stream, context_of, opened
+from vault.keys.recovering import Recovering
+from vault.keys.recovery_keys import RecoveryKeys
 from vault.keys.tenant_keys import CACHE_S, TenantKeys
 from vault.model import uuid_of
+
+log = structlog.get_logger(__name__)
 
 IDS_AT_ONCE: Final = 500  # names in one statement
 AGAIN_S: Final = 0.2
 TRACE_TRIES: Final = 50
 CACHE_KEYS: Final = 1_000  # a page of recordings and the calls that run
+WORSE: Final = tuple(EpochKeyState)  # from usable to gone
+LOST: Final = frozenset({EpochKeyState.ENDING, EpochKeyState.GONE})  # nothing sealed to it would ever open
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +55,24 @@ class KeyRecord:
 
 
 class KeyStore:
-    """The second database, and the one place where wrapped keys are written."""
+    """The second database, and the one place where wrapped keys are written.
 
-    def __init__(self, database: Database, provider: KeyProvider, clock: Clock) -> None:
+    ``anchor`` vouches for what is sealed to a recovery key; without it nothing is, and a provider that does
+    not answer is a refusal.
+    """
+
+    def __init__(
+        self, database: Database, provider: KeyProvider, clock: Clock, anchor: AnchorKey | None = None
+    ) -> None:
         self._database = database
-        self._provider = provider
+        self._provider = PatientProvider(provider, Patience(clock))
         self._clock = clock
         self._data_keys: OrderedDict[tuple[str, str, int], tuple[DataKey, float]] = OrderedDict()
-        self._tenant_keys = TenantKeys(database, provider, clock)
-        self._epochs = Epochs(database, provider, clock)
+        self._tenant_keys = TenantKeys(database, self._provider, clock)
+        self._recovery = RecoveryKeys(database, self._provider, clock, anchor)
+        self._epochs = Epochs(database, provider, self._recovery, clock)
+        self._recovering = Recovering(database, self._epochs, self._tenant_keys, self._recovery)
+        self._state: EpochKeyState | None = None  # what the provider said last
         self._forgets = 0
 
     @property
@@ -65,9 +85,21 @@ class KeyStore:
         """The epochs that the keys live in."""
         return self._epochs
 
+    @property
+    def recovering(self) -> Recovering:
+        """What brings keys out of recovery."""
+        return self._recovering
+
     async def start(self) -> None:
-        """Make the first epoch where there is none."""
+        """Make the first epoch where there is none, and the current one's recovery key where that is missing.
+
+        A provider that does not answer now is asked for the latter again (``recovering``).
+        """
         await self._epochs.start()
+        try:
+            await self._recovery.ensure(await self._epochs.current())
+        except KeyProviderError as error:
+            log.warning("keys.no_recovery_key", error=type(error).__name__)
 
     async def tenant_key(self, tenant_id: str, epoch: int, *, create: bool = False) -> TenantKey:
         """Find a tenant's key of an epoch, or make it; KeyForgottenError where there is none."""
@@ -83,9 +115,20 @@ class KeyStore:
         self._data_keys.clear()
 
     async def provider_state(self) -> EpochKeyState:
-        """Ask the provider how the keys in use are: one that is not usable counts for all."""
+        """Ask the provider how the keys in use are: the worst of them counts for all."""
         states = [await self._provider.state(epoch) for epoch in await self._epochs.in_use()]
-        return next((state for state in states if state is not EpochKeyState.USABLE), EpochKeyState.USABLE)
+        self._state = max(states, key=WORSE.index, default=EpochKeyState.USABLE)
+        return self._state
+
+    async def takes_new(self) -> bool:
+        """Tell whether a data key can be made while the provider does not answer, without losing it."""
+        if self._state in LOST:
+            return False
+        try:
+            await self._recovery.public_key(await self._epochs.current())
+        except KeyProviderError:
+            return False
+        return True
 
     async def create_data_key(self, *, tenant_id: str, object_id: str, gen: int = 1) -> DataKey:
         """Make and store a data key; it is durable when this returns.
@@ -106,7 +149,6 @@ class KeyStore:
         self, key: DataKey, committed: bytes, *, tenant_id: str, object_id: str, gen: int
     ) -> bool:
         epoch = await self._epochs.current()
-        tenant_key = await self._tenant_keys.get(tenant_id, epoch, create=True)
         context = WrapContext(
             tenant=uuid_of(tenant_id),
             object_id=uuid_of(object_id),
@@ -116,6 +158,7 @@ class KeyStore:
             sealed_bytes=None,
             sealed_sha256=None,
         )
+        wrapped, in_recovery = await self._wrapped(key, tenant_id, context)
         async with self._database.write() as connection:
             if not await is_open(connection, epoch):
                 return False
@@ -125,20 +168,42 @@ class KeyStore:
                     gen=gen,
                     tenant_id=tenant_id,
                     epoch=epoch,
-                    wrapped=bytes(wrap(key, tenant_key, context=context)),
+                    wrapped=wrapped,
+                    in_recovery=in_recovery,
                     commitment=committed,
                     created_at=self._clock.now(),
                 )
             )
+        if in_recovery:
+            log.warning("keys.sealed_for_recovery", object=object_id, epoch=epoch)
         return True
 
-    async def data_key(self, *, tenant_id: str, object_id: str, gen: int = 1) -> DataKey:
-        """Find a data key; KeyForgottenError where there is none (any more), TamperedError if changed."""
+    async def _wrapped(self, key: DataKey, tenant_id: str, context: WrapContext) -> tuple[bytes, bool]:
+        """Wrap under the tenant's key, or seal to the recovery key (True) where that is not to be had now.
+
+        Where the provider said that the epoch's key is lost, KeyProviderError: nothing would open it again.
+        """
+        try:
+            tenant_key = await self._tenant_keys.get(tenant_id, context.epoch, create=True, hurried=True)
+        except KeyProviderError:
+            if self._state in LOST:
+                raise
+            public, anchor = await self._recovery.public_key(context.epoch)
+            return await asyncio.to_thread(_sealed, key, public, anchor, context), True
+        return bytes(wrap(key, tenant_key, context=context)), False
+
+    async def data_key(
+        self, *, tenant_id: str, object_id: str, gen: int = 1, hurried: bool = False
+    ) -> DataKey:
+        """Find a data key; KeyForgottenError where there is none (any more), TamperedError if changed.
+
+        Who is ``hurried`` is told sooner that the provider does not answer (KeyProviderError).
+        """
         cached = self._data_keys.get((tenant_id, object_id, gen))
         if cached is not None and cached[1] > self._clock.monotonic():
             return cached[0]
         forgets = self._forgets
-        key = await self._found(tenant_id, object_id, gen)
+        key = await self._found(tenant_id, object_id, gen, hurried=hurried)
         if forgets == self._forgets:  # something was forgotten while we read: do not keep what may be it
             self._remember(tenant_id, object_id, gen, key)
         return key
@@ -160,6 +225,10 @@ class KeyStore:
         self, *, tenant_id: str, object_id: str, gen: int, sealed_bytes: int, sealed_sha256: bytes
     ) -> bool:
         row = await self._row(tenant_id, object_id, gen)  # KeyForgottenError: an erasure won
+        if row.in_recovery:
+            if (await self._recovering.move([row]))[1]:
+                raise TamperedError("a data key's record was changed; it is not used")
+            return False
         tenant_key = await self._tenant_keys.get(row.tenant_id, row.epoch)
         key = opened(row, tenant_key)
         context = context_of(row, epoch=row.epoch, sealed_bytes=sealed_bytes, sealed_sha256=sealed_sha256)
@@ -217,10 +286,15 @@ class KeyStore:
 
         Tells the newest epoch that they were in; None where there was none. Repeating it is harmless.
         """
+        # What is in recovery opens without the tenant's key: it goes in the same moment.
+        recovery = and_(data_keys.c.tenant_id == tenant_id, data_keys.c.in_recovery.is_(True))
+        own = select(tenant_keys.c.epoch).where(tenant_keys.c.tenant_id == tenant_id)
+        each = union_all(own, select(data_keys.c.epoch).where(recovery)).subquery()
         async with self._database.write() as connection:
-            newest = select(func.max(tenant_keys.c.epoch)).where(tenant_keys.c.tenant_id == tenant_id)
+            newest = select(func.max(each.c.epoch))
             epoch: int | None = (await connection.execute(newest)).scalar_one_or_none()
             await connection.execute(delete(tenant_keys).where(tenant_keys.c.tenant_id == tenant_id))
+            await connection.execute(delete(data_keys).where(recovery))
         self._forgets += 1
         self._tenant_keys.drop_tenant(tenant_id)
         for cached in [name for name in self._data_keys if name[0] == tenant_id]:
@@ -260,11 +334,11 @@ class KeyStore:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         found = {(row.tenant_id, row.object_id, row.gen): row for row in rows}
-        keys: dict[tuple[str, int], TenantKey] = {}
+        keys: dict[_Under, Opening] = {}
         for row in found.values():
-            name = (row.tenant_id, row.epoch)
+            name = _under(row)
             with suppress(KeyForgottenError):
-                keys[name] = keys.get(name) or await self._tenant_keys.get(*name)
+                keys[name] = keys.get(name) or await self._opening(row)
         return await asyncio.to_thread(_unopened, wanted, found, keys)
 
     async def traces_gone(self) -> bool:
@@ -275,17 +349,23 @@ class KeyStore:
         """Ask the key database for a sign of life."""
         await self._database.ping()
 
-    async def _found(self, tenant_id: str, object_id: str, gen: int) -> DataKey:
+    async def _found(self, tenant_id: str, object_id: str, gen: int, *, hurried: bool) -> DataKey:
         row = await self._row(tenant_id, object_id, gen)
         while True:
             try:
-                return opened(row, await self._tenant_keys.get(row.tenant_id, row.epoch))
+                return opened(row, await self._opening(row, hurried=hurried))
             except (KeyForgottenError, KeyProviderError):
                 # Its epoch may have ended between the two looks: then its record is in a newer one.
                 again = await self._row(tenant_id, object_id, gen)
-                if again.epoch == row.epoch:
+                if _under(again) == _under(row):
                     raise
                 row = again
+
+    async def _opening(self, row: Row[Any], *, hurried: bool = False) -> Opening:
+        """Get what opens a record."""
+        if not row.in_recovery:
+            return await self._tenant_keys.get(row.tenant_id, row.epoch, hurried=hurried)
+        return Recovery(await self._recovery.private_key(row.epoch), self._recovery.anchor)
 
     async def _row(self, tenant_id: str, object_id: str, gen: int) -> Row[Any]:
         query = select(data_keys).where(
@@ -305,15 +385,29 @@ class KeyStore:
             self._data_keys.popitem(last=False)
 
 
+_Under = tuple[str, int, bool]  # tenant, epoch, whether in recovery: what opens a record opens its like
+
+
+def _under(row: Row[Any]) -> _Under:
+    return row.tenant_id, row.epoch, row.in_recovery
+
+
+def _sealed(key: DataKey, public: bytes, anchor: AnchorKey, context: WrapContext) -> bytes:
+    try:
+        return seal_to_recovery(key, public, anchor, context=context)
+    except CryptoError as cause:
+        raise KeyProviderError("the epoch's recovery key is damaged; nothing is sealed to it") from cause
+
+
 def _unopened(
     wanted: Sequence[tuple[str, str, int]],
     found: Mapping[tuple[str, str, int], Row[Any]],
-    keys: Mapping[tuple[str, int], TenantKey],
+    keys: Mapping[_Under, Opening],
 ) -> Sequence[str]:
     lost = []
     for name in wanted:
         row = found.get(name)
-        key = keys.get((row.tenant_id, row.epoch)) if row is not None else None
+        key = keys.get(_under(row)) if row is not None else None
         if row is None or key is None:
             lost.append(name[1])
             continue

@@ -10,7 +10,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import tenant_keys
 from vault.errors import KeyForgottenError
-from vault.keys.provider import KeyProvider
+from vault.keys.patience import PatientProvider
 from vault.model import uuid_of
 
 # A key disabled at its provider is obeyed within five minutes: a data key may be unwrapped under a tenant key
@@ -21,23 +21,29 @@ CACHE_S: Final = 150.0
 class TenantKeys:
     """Makes and finds tenant keys."""
 
-    def __init__(self, database: Database, provider: KeyProvider, clock: Clock) -> None:
+    def __init__(self, database: Database, provider: PatientProvider, clock: Clock) -> None:
         self._database = database
         self._provider = provider
         self._clock = clock
         self._cached: dict[tuple[str, int], tuple[TenantKey, float]] = {}
 
-    async def get(self, tenant_id: str, epoch: int, *, create: bool = False) -> TenantKey:
-        """Find a tenant's key of an epoch, or make it; KeyForgottenError where there is none."""
+    async def get(
+        self, tenant_id: str, epoch: int, *, create: bool = False, hurried: bool = False
+    ) -> TenantKey:
+        """Find a tenant's key of an epoch, or make it; KeyForgottenError where there is none.
+
+        Who is ``hurried`` is told sooner that the provider does not answer (KeyProviderError).
+        """
         cached = self._cached.get((tenant_id, epoch))
         if cached is not None and cached[1] > self._clock.monotonic():
             return cached[0]
+        provider = self._provider.hurried if hurried else self._provider
         wrapped = await self._wrapped(tenant_id, epoch)
         if wrapped is None and create:
-            wrapped = await self._create(tenant_id, epoch)
+            wrapped = await self._create(tenant_id, epoch, provider)
         if wrapped is None:
             raise KeyForgottenError("this tenant's key has been forgotten")
-        key = await self._provider.unwrap(epoch, wrapped, context=_context(tenant_id, epoch))
+        key = await provider.unwrap(epoch, wrapped, context=_context(tenant_id, epoch))
         self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
         return key
 
@@ -64,8 +70,8 @@ class TenantKeys:
             )
             return found.scalar_one_or_none()
 
-    async def _create(self, tenant_id: str, epoch: int) -> bytes | None:
-        wrapped = await self._provider.wrap(epoch, TenantKey.generate(), context=_context(tenant_id, epoch))
+    async def _create(self, tenant_id: str, epoch: int, provider: PatientProvider) -> bytes | None:
+        wrapped = await provider.wrap(epoch, TenantKey.generate(), context=_context(tenant_id, epoch))
         row = {"tenant_id": tenant_id, "epoch": epoch, "wrapped": wrapped, "created_at": self._clock.now()}
         try:
             async with self._database.write() as connection:

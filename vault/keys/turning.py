@@ -5,9 +5,9 @@ a copy from before it, known or not, is wrapped in keys that no longer exist. Th
 each repeated without harm, so that a crash anywhere is finished by whoever comes next:
 
 1. The next epoch begins, the current one is *retiring*. New keys go to the next at once.
-2. Each record moves: opened under its old tenant key and held against its commitment, wrapped under a new
-   tenant key, written where the old one still stands. Records that nobody can open stop the turn, they are
-   never left behind.
+2. What is in recovery comes out of it (``vault.keys.recovering``). Each record moves: opened under its old
+   tenant key and held against its commitment, wrapped under a new tenant key, written where the old one still
+   stands. Records that nobody can open stop the turn, they are never left behind.
 3. Every record in the new epoch is opened once more as it lies in the database; the old one is *retired*.
 4. A backup of the key store is made and read back: with the live one, two good copies.
 5. After the grace period, and only while such a backup is there, the provider destroys the old epoch's key.
@@ -135,6 +135,7 @@ class Turn:
 
     async def _move_out(self, epoch: int) -> None:
         """Move every record out of an epoch, verify the next one, and retire the old one."""
+        await self._keys.recovering.carry()
         to = await self._epochs.current()
         broken: list[str] = []
         async for rows in _pages(self._database, epoch, below=True):
@@ -147,6 +148,8 @@ class Turn:
             log.error("keys.turn_held_up", epoch=epoch, records=len(broken))
         elif await self._epochs.retire(epoch):
             log.info("keys.epoch_retired", epoch=epoch)
+        else:
+            log.warning("keys.turn_waits", epoch=epoch, reason="keys are still in it, or in recovery")
 
     async def _moved(self, rows: Sequence[Row[Any]], to: int) -> Sequence[str]:
         """Wrap records under the new epoch; tells the objects whose record does not open."""
@@ -207,9 +210,13 @@ _MOVE: Final = (
 
 
 async def _pages(database: Database, epoch: int, *, below: bool) -> AsyncIterator[Sequence[Row[Any]]]:
-    """Give the records of an epoch, or of it and all before, page by page in the order of their names."""
+    """Give the records of an epoch, or of it and all before, page by page in the order of their names.
+
+    Those in recovery are not among them: an epoch that has one does not retire.
+    """
     name, gen = data_keys.c.object_id, data_keys.c.gen
-    chosen = data_keys.c.epoch <= epoch if below else data_keys.c.epoch == epoch
+    within = data_keys.c.epoch <= epoch if below else data_keys.c.epoch == epoch
+    chosen = and_(within, data_keys.c.in_recovery.is_(False))
     after: tuple[str, int] = ("", 0)
     while True:
         later = or_(name > after[0], and_(name == after[0], gen > after[1]))

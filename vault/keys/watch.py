@@ -1,6 +1,7 @@
 """Is whoever holds the epoch keys there, and are the keys fit for use: looked at now and then."""
 
 import asyncio
+from enum import StrEnum
 from typing import Final
 
 import structlog
@@ -15,6 +16,14 @@ EVERY_S: Final = (
 log = structlog.get_logger(__name__)
 
 
+class Standing(StrEnum):
+    """What can be done with keys."""
+
+    OPEN = "open"
+    RECOVERY = "recovery"  # new ones are kept for later; what is sealed stays closed
+    CLOSED = "closed"
+
+
 class ProviderWatch:
     """What the provider said last. Who starts ``run`` waits for it; it ends by cancellation."""
 
@@ -22,11 +31,19 @@ class ProviderWatch:
         self._keys = keys
         self._looked = False
         self._state: EpochKeyState | None = None  # None: no answer
+        self._takes_new = False
 
     @property
     def is_usable(self) -> bool:
         """Tell whether it answered, and every key in use is usable."""
         return self._state is EpochKeyState.USABLE
+
+    @property
+    def standing(self) -> Standing:
+        """Tell what can be done with keys, as of the last look."""
+        if self.is_usable:
+            return Standing.OPEN
+        return Standing.RECOVERY if self._takes_new else Standing.CLOSED
 
     async def run(self) -> None:
         """Look again and again."""
@@ -52,15 +69,18 @@ class ProviderWatch:
                 self._keys.drop_all()
             if self._state is not before:
                 log.info("keys.provider_state", state=self._state.value)
+        try:
+            self._takes_new = await self._keys.takes_new()
+        except VaultError:  # the database: readiness asks it as well
+            self._takes_new = False
         self._looked = True
 
-    async def check(self) -> None:
-        """Raise KeyProviderError unless keys can be used; what readiness asks."""
+    async def check(self) -> Standing:
+        """Tell what can be done with keys; KeyProviderError where that is nothing. What readiness asks."""
         if not self._looked:
             await self.look()
+        if self.standing is not Standing.CLOSED:
+            return self.standing
         if self._state is None:
             raise KeyProviderError("the key provider does not answer; reads stay closed until it does")
-        if not self.is_usable:
-            raise KeyProviderError(
-                "the key provider holds a key in use that nobody may use; restore it there"
-            )
+        raise KeyProviderError("the key provider holds a key in use that nobody may use; restore it there")

@@ -129,7 +129,8 @@ async def opened_in(copy: Path, work: Workshop, object_id: str) -> bytes:
     """A key out of a copied key store, with the ring as it is now."""
     database = open_database(f"sqlite:///{copy / 'keys.db'}")
     try:
-        keys = KeyStore(database, FileKeyProvider.open(work.ground.root_key), work.clock)
+        provider = FileKeyProvider.open(work.ground.root_key)
+        keys = KeyStore(database, provider, work.clock, work.ledger_keys.anchor)
         return (await keys.data_key(tenant_id=work.tenant_id, object_id=object_id)).reveal()
     finally:
         await database.aclose()

@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from crypto.keys import AnchorKey
 from tests.servers.moto import Moto
 from tests.vault.keys.custodies import KmsCustody
 from tests.vault.media.workshop import open_ground
@@ -64,11 +65,11 @@ def usable(watch: ProviderWatch) -> bool:
 
 
 @asynccontextmanager
-async def owned(folder: Path, moto: Moto) -> AsyncIterator[Owned]:
+async def owned(folder: Path, moto: Moto, anchor: AnchorKey | None = None) -> AsyncIterator[Owned]:
     """Open it."""
     clock, custody = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC)), KmsCustody(moto)
     async with open_ground(folder, clock=clock) as ground, custody.opened() as provider:
-        keys = KeyStore(ground.keys, provider, clock)
+        keys = KeyStore(ground.keys, provider, clock, anchor)
         await keys.start()
         yield Owned(keys, clock, custody, moto)
 

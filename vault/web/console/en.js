@@ -355,6 +355,7 @@ export default {
   "access.empty": "Nothing has happened yet.",
   "access.more": "Show older entries",
   "access.system": "Callvault itself",
+  "access.unnamed": "Somebody of the call",
   "access.person": "Person {mark}",
   "access.reason": "Reason: {reason}",
   "access.purpose": "Purpose: {purpose}",

@@ -355,6 +355,7 @@ export default {
   "access.empty": "Rien ne s’est encore passé.",
   "access.more": "Afficher les entrées plus anciennes",
   "access.system": "Callvault",
+  "access.unnamed": "Une personne de l’appel",
   "access.person": "Personne {mark}",
   "access.reason": "Raison : {reason}",
   "access.purpose": "Motif : {purpose}",
