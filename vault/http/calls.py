@@ -11,30 +11,20 @@ from vault.calls.visitors import Visitor
 from vault.errors import (
     BusyError,
     ConflictError,
-    ConsentMissingError,
     DependencyError,
-    MalformedError,
     NotFoundError,
     NoticeChangedError,
-    OfferRefusedError,
     OriginRefusedError,
-    PreconditionFailedError,
-    PreconditionRequiredError,
-    TooManyLegsError,
     VisitorTokenError,
 )
 from vault.http.ask import Answer, Ask
 from vault.http.ice import IceServerOut, ice_of
-from vault.http.proxies import limited_as
 from vault.http.route import Cors, Limit, Route
 from vault.http.wire import In, Moment, Out, Text
 from vault.identity.visitor_tokens import Vouched
-from vault.model import CallState, ConsentChoice, LegKind, LegState, RecordingState, Role, StopRule
+from vault.model import CallState, ConsentChoice, RecordingState, Role, StopRule
 from vault.policy import Permission
 
-SDP: Final = "application/sdp"
-FRAGMENT: Final = "application/trickle-ice-sdpfrag"
-FRAGMENT_LIMIT_BYTES: Final = 8 * 1024
 MediaList = list[Literal["audio", "video"]]
 
 
@@ -123,30 +113,6 @@ class CallOut(Out):
     consent: ConsentChoice | None
     recording: RecordingOut
     taken_by: TakerOut | None
-
-
-class LegQuery(In):
-    """What the new leg carries."""
-
-    kind: LegKind = Field(LegKind.CAMERA, description="A person, or a screen they share.")
-
-
-class LegOut(Out):
-    """A leg that is in the call now, as the others see it."""
-
-    id: str
-    role: Role
-    kind: LegKind
-    name: str
-    state: LegState
-    mine: bool
-    recording: RecordingState
-
-
-class LegsOut(Out):
-    """Every leg of a call."""
-
-    items: list[LegOut]
 
 
 class ConsentIn(In):
@@ -302,85 +268,6 @@ async def answer_notice(ask: Ask[ConsentIn, None]) -> Answer:
     return Answer(status=201, body=ConsentOut(id=consent_id, choice=ask.body.choice))
 
 
-async def list_legs(ask: Ask[None, None]) -> Answer:
-    """List the legs of a call that one is in."""
-    found = await ask.services.legs.of_call(ask.path["call_id"], by=ask.principal)
-    return Answer(
-        body=LegsOut(
-            items=[
-                LegOut(
-                    id=leg.id,
-                    role=leg.role,
-                    kind=leg.kind,
-                    name=leg.name,
-                    state=leg.state,
-                    mine=leg.mine,
-                    recording=leg.recording,
-                )
-                for leg in found
-            ]
-        )
-    )
-
-
-async def join(ask: Ask[bytes, LegQuery]) -> Answer:
-    """Answer an SDP offer with a new leg (RFC 9725, 4.2)."""
-    call_id = ask.path["call_id"]
-    answered = await ask.services.legs.join(
-        call_id,
-        text_of(ask.body),
-        by=ask.principal,
-        address=limited_as(ask.client),
-        kind=ask.query.kind,
-    )
-    return Answer(
-        status=201,
-        body=answered.sdp,
-        content_type=SDP,
-        headers={
-            "Location": f"/v1/calls/{call_id}/legs/{answered.leg_id}",
-            "ETag": f'"{answered.etag}"',
-            **ask.services.relays.headers(),
-        },
-    )
-
-
-async def trickle(ask: Ask[bytes, None]) -> Answer:
-    """Take candidates of a leg (RFC 9725, 4.3.2)."""
-    await ask.services.legs.trickle(
-        ask.path["call_id"],
-        ask.path["leg_id"],
-        text_of(ask.body),
-        if_match=tag_of(ask),
-        by=ask.principal,
-    )
-    return Answer(status=204)
-
-
-async def hang_up(ask: Ask[None, None]) -> Answer:
-    """End a leg (RFC 9725, 4.2: DELETE answers 200)."""
-    await ask.services.legs.hang_up(ask.path["call_id"], ask.path["leg_id"], by=ask.principal)
-    return Answer(status=200)
-
-
-def tag_of(ask: Ask[Any, Any]) -> str:
-    """Return the entity tag in If-Match; raises PreconditionRequiredError, PreconditionFailedError."""
-    given = ask.raw.if_match
-    if not given:
-        raise PreconditionRequiredError("send the answer's ETag in If-Match")
-    if given[0].is_weak:  # RFC 9110, 13.1.1: If-Match compares strongly
-        raise PreconditionFailedError("send the answer's ETag as it was given")
-    return given[0].value
-
-
-def text_of(raw: bytes) -> str:
-    """Read a body of SDP; raises MalformedError."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as cause:
-        raise MalformedError("an SDP body is UTF-8 text") from cause
-
-
 ROUTES: Final = (
     Route(
         method="GET",
@@ -427,68 +314,6 @@ ROUTES: Final = (
         body=ConsentIn,
         responses={201: ConsentOut},
         errors=(NotFoundError, ConflictError, NoticeChangedError),
-        cors=Cors.BUTTON,
-    ),
-    Route(
-        method="GET",
-        path="/v1/calls/{call_id}/legs",
-        handler=list_legs,
-        needs=Permission.CALL_JOIN,
-        summary="List the legs of a call that one is in.",
-        tag="calls",
-        responses={200: LegsOut},
-        errors=(NotFoundError,),
-        cors=Cors.BUTTON,
-    ),
-    Route(
-        method="POST",
-        path="/v1/calls/{call_id}/legs",
-        handler=join,
-        needs=Permission.CALL_JOIN,
-        summary="Join a call with an SDP offer (WHIP).",
-        tag="calls",
-        body=SDP,
-        query=LegQuery,
-        limit_bytes=64 * 1024,
-        responses={201: SDP},
-        errors=(
-            NotFoundError,
-            ConflictError,
-            ConsentMissingError,
-            OfferRefusedError,
-            TooManyLegsError,
-            BusyError,
-        ),
-        cors=Cors.BUTTON,
-    ),
-    Route(
-        method="PATCH",
-        path="/v1/calls/{call_id}/legs/{leg_id}",
-        handler=trickle,
-        needs=Permission.CALL_JOIN,
-        summary="Add ICE candidates to a leg.",
-        tag="calls",
-        body=FRAGMENT,
-        limit_bytes=FRAGMENT_LIMIT_BYTES,
-        responses={204: None},
-        errors=(
-            NotFoundError,
-            ConflictError,
-            MalformedError,
-            PreconditionRequiredError,
-            PreconditionFailedError,
-        ),
-        cors=Cors.BUTTON,
-    ),
-    Route(
-        method="DELETE",
-        path="/v1/calls/{call_id}/legs/{leg_id}",
-        handler=hang_up,
-        needs=Permission.CALL_JOIN,
-        summary="End a leg.",
-        tag="calls",
-        responses={200: None},
-        errors=(NotFoundError,),
         cors=Cors.BUTTON,
     ),
 )
