@@ -4,6 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from vault.calls.buttons import Button
 from vault.calls.calls import CallView, OpenCall, OpenedCall
 from vault.calls.notice import Language
 from vault.calls.relays import Policy
@@ -15,10 +16,12 @@ from vault.errors import (
     NotFoundError,
     NoticeChangedError,
     OriginRefusedError,
+    TooManyLegsError,
     VisitorTokenError,
 )
 from vault.http.ask import Answer, Ask
 from vault.http.ice import IceServerOut, ice_of
+from vault.http.proxies import limited_as
 from vault.http.route import Cors, Limit, Route
 from vault.http.wire import In, Moment, Out, Text
 from vault.identity.visitor_tokens import Vouched
@@ -162,19 +165,21 @@ async def widget_of_button(ask: Ask[None, None]) -> Answer:
 
 async def open_call(ask: Ask[CallIn, None]) -> Answer:
     """Open a call through a button; no room for it is told here, before the visitor is asked anything."""
-    ask.services.legs.require_room_for_a_call()
+    button = await ask.services.buttons.public(ask.path["button_id"])
+    button.admit_origin(ask.origin)
+    ask.services.legs.seats.require_for_call(button.id, button.tenant_id, limited_as(ask.client))
     media = tuple(kind for kind in ("audio", "video") if kind in ask.body.media)
     if "audio" not in media:
         media = ("audio", *media)  # a picture alone is no conversation; the notice speaks of both
     opened = await ask.services.calls.open(
         OpenCall(
-            button_id=ask.path["button_id"],
+            button_id=button.id,
             origin=ask.origin,
             language=ask.body.language,
             media=media,
             visitor=Visitor(**ask.body.visitor.model_dump()),
             page_url=ask.body.page_url,
-            vouched=await _vouched(ask),
+            vouched=await _vouched(ask, button),
         )
     )
     return present_opened(ask, opened)
@@ -207,12 +212,10 @@ def present_opened(ask: Ask[Any, Any], opened: OpenedCall) -> Answer:
     )
 
 
-async def _vouched(ask: Ask[CallIn, None]) -> Vouched | None:
-    """Verify the visitor's token, where there is one and the page may use the button."""
+async def _vouched(ask: Ask[CallIn, None], button: Button) -> Vouched | None:
+    """Verify the visitor's token, where there is one."""
     if ask.body.visitor_token is None:
         return None
-    button = await ask.services.buttons.public(ask.path["button_id"])
-    button.admit_origin(ask.origin)
     return await ask.services.identity.visitors.read(
         ask.body.visitor_token, tenant_id=button.tenant_id, button_id=button.id
     )
@@ -289,7 +292,14 @@ ROUTES: Final = (
         tag="calls",
         body=CallIn,
         responses={201: OpenedOut},
-        errors=(NotFoundError, OriginRefusedError, VisitorTokenError, DependencyError, BusyError),
+        errors=(
+            NotFoundError,
+            OriginRefusedError,
+            VisitorTokenError,
+            DependencyError,
+            TooManyLegsError,
+            BusyError,
+        ),
         limit=Limit.CALLS,
         cors=Cors.BUTTON,
     ),

@@ -88,7 +88,7 @@ async def readyz(ask: Ask[None, ReadyQuery]) -> Answer:
         status="ok" if ready else "fail",
         version=health.version,
         checks=checks if ask.query.verbose != "false" else None,
-        calls="taken" if ask.services.legs.has_room else "refused",
+        calls="taken" if ask.services.legs.seats.has_room else "refused",
         retention="halted" if ask.services.custody.sentry.is_halted else "running",
     )
     return Answer(status=200 if ready else 503, body=report)
