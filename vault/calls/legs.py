@@ -1,20 +1,21 @@
 """The legs this process carries: who may have one, what it records, and how it is asked to end."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from vault.calls.calls import Calls, CallView
 from vault.calls.carrying import Carrier
-from vault.calls.connections import BUSY_RETRY_S, offers_judged, take_fragment
+from vault.calls.connections import offers_judged, take_fragment
 from vault.calls.floor import Ends, Floor, LiveLeg
 from vault.calls.graces import REPLACED
 from vault.calls.load import Load
 from vault.calls.recorder import Recorder
+from vault.calls.seats import Seats
 from vault.calls.stage import Stage
-from vault.errors import BusyError, ConflictError, NotFoundError, TooManyLegsError
-from vault.model import CallState, Id, LegKind, LegState, RecordingState, Role, new_id
+from vault.errors import ConflictError, NotFoundError
+from vault.model import Id, LegKind, LegState, RecordingState, Role, new_id
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 from vault.settings import LimitSettings, MediaSettings
 from webrtc.frames import MediaKind
@@ -62,10 +63,7 @@ class Legs:
         self._calls = calls
         self._recorder = recorder
         self._stage = stage
-        self._load = load
         self._floor = stage.floor
-        self._media = media
-        self._limits = limits
         self._carrier = Carrier(
             calls,
             recorder,
@@ -74,7 +72,9 @@ class Legs:
             max_call_s=media.max_call_s,
             rejoin_s=media.rejoin_s,
         )
-        self._draining = self._closed = False
+        self.seats = Seats(
+            stage.floor, load, media=media, limits=limits, waiting=lambda: self._carrier.waiting
+        )
 
     @property
     def floor(self) -> Floor:
@@ -103,7 +103,7 @@ class Legs:
         call = await self._calls.ready_for_leg(call_id, by=by)
         name = await self._stage.names.of(by)
         replaced = self._replaced_by(call, by, kind)
-        self._require_room(call, address, besides=replaced)
+        self.seats.require_for_leg(call, address, by=by, besides=replaced)
         leg = self._make(call, by, kind, name, address)
         self._floor.legs[leg.id] = leg  # counted before the first wait, so that a rush cannot pass the limit
         joined = False
@@ -168,39 +168,6 @@ class Legs:
                 await leg.peer.close(CloseReason.HANGUP)
             await _until_final(leg)
 
-    def require_room_for_a_call(self) -> None:
-        """Raise BusyError where no new call may begin: draining, or as much as the machine can carry.
-
-        Calls that run are joined, answered and come back to all the same.
-        """
-        if (
-            self._draining
-            or self._load.is_full
-            or len(self._floor.legs) >= self._media.max_legs
-            or len(self._floor.feeds) >= self._media.max_feeds
-        ):
-            raise BusyError(
-                "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
-            )
-
-    def _require_room(self, call: CallView, address: str, *, besides: Collection[LiveLeg]) -> None:
-        """Raise where one more leg may not be: no address, button or tenant fills the house alone."""
-        legs = [leg for leg in self._floor.legs.values() if leg not in besides]
-        if sum(leg.address == address for leg in legs) >= self._limits.legs_per_address:
-            raise TooManyLegsError("this address has its fill of calls", retry_after_s=BUSY_RETRY_S)
-        if call.state is CallState.OPEN:
-            self.require_room_for_a_call()
-        if (
-            self._closed
-            or len(legs) >= self._media.max_legs
-            or sum(leg.call.id == call.id for leg in legs) >= self._limits.legs_per_call
-            or sum(leg.call.button_id == call.button_id for leg in legs) >= self._limits.legs_per_button
-            or sum(leg.call.tenant_id == call.tenant_id for leg in legs) >= self._limits.legs_per_tenant
-        ):
-            raise BusyError(
-                "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
-            )
-
     async def trickle(
         self, call_id: str, leg_id: str, fragment: str, *, if_match: str, by: Principal
     ) -> None:
@@ -236,18 +203,9 @@ class Legs:
         """Wait for the visitor of a call that the process before left open."""
         self._carrier.expect(call_id, reason)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a new call may begin."""
-        try:
-            self.require_room_for_a_call()
-        except BusyError:
-            return False
-        return True
-
     def drain(self) -> None:
         """Take no new call; those that run go on, and who lost the connection may come back."""
-        self._draining = True
+        self.seats.drain()
 
     async def drained(self, limit_s: float) -> None:
         """Drain, tell who is in a call how long it may still last, and wait for the calls' ends that long."""
@@ -263,8 +221,7 @@ class Legs:
 
         Their calls and recordings stay open: the next start waits for whoever was in them.
         """
-        self.drain()
-        self._closed = True
+        self.seats.close()
         self._carrier.hurry()
         while legs := list(self._floor.legs.values()):
             await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))

@@ -95,7 +95,7 @@ async def readyz(ask: Ask[None, ReadyQuery]) -> Answer:
         status="ok" if ready else "fail",
         version=health.version,
         checks=checks if verbose else None,
-        calls="taken" if ask.services.legs.has_room else "refused",
+        calls="taken" if ask.services.legs.seats.has_room else "refused",
         retention="halted" if ask.services.custody.sentry.is_halted else "running",
         keys=ask.services.key_watch.standing.value,
         keys_in_recovery=ask.services.keys.recovering.waiting if verbose else None,
