@@ -78,7 +78,7 @@ export const ENGLISH = {
   "live.no_message":
     "The call is not recorded: a message would not be kept. Hang up and call again a little later.",
   "live.message_end": "End the message",
-  "live.away": "{name} lost the connection",
+  "live.away": "The connection with {name} is interrupted",
   "live.away_text": "Stay on the line: we keep your call open.",
   "live.screen": "Screen of {name}",
   "live.hear": "Tap to hear",

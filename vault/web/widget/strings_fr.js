@@ -82,7 +82,7 @@ export const FRENCH = {
   "live.no_message":
     "L’appel n’est pas enregistré : un message ne serait pas gardé. Raccrochez et rappelez un peu plus tard.",
   "live.message_end": "Terminer le message",
-  "live.away": "{name} a perdu la connexion",
+  "live.away": "La communication avec {name} est interrompue",
   "live.away_text": "Restez en ligne : nous gardons votre appel ouvert.",
   "live.screen": "Écran de {name}",
   "live.hear": "Touchez pour entendre",
