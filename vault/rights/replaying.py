@@ -1,7 +1,7 @@
 """What entries of the ledger say, done again in a database that was set back behind them.
 
-Erasures, and what decides whether a thing may be erased or opened: holds, restrictions, and that somebody took
-back a shorter retention. A hold comes back without its reason, which was sealed beside the entry and is lost;
+Erasures, and what decides whether a thing may be erased or opened: holds, restrictions, and that a shorter
+retention was taken back. A hold comes back without its reason, which was sealed beside the entry and is lost;
 who asked for its release has to ask again.
 """
 
