@@ -7,7 +7,7 @@ not unwrap.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,7 +20,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys, tenant_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
-from vault.keys.epochs import Epochs, is_open
+from vault.keys.epochs import Epochs, Spent, is_open
 from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import committed_stream, context_of, opened
 from vault.keys.tenant_keys import CACHE_S, TenantKeys
@@ -65,9 +65,9 @@ class KeyStore:
         """The epochs that the keys live in."""
         return self._epochs
 
-    async def start(self) -> None:
-        """Make the first epoch where there is none."""
-        await self._epochs.start()
+    async def start(self, spent: Callable[[], Awaitable[Spent]] | None = None) -> None:
+        """Make the first epoch where there is none; ``spent`` tells which numbers were used before."""
+        await self._epochs.start(spent)
 
     async def tenant_key(self, tenant_id: str, epoch: int, *, create: bool = False) -> TenantKey:
         """Find a tenant's key of an epoch, or make it; KeyForgottenError where there is none."""

@@ -28,8 +28,8 @@ from crypto.wrapping import wrap
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys
-from vault.errors import TamperedError, VaultError
-from vault.keys.epochs import EpochState, Standing
+from vault.errors import KeyProviderError, TamperedError, VaultError
+from vault.keys.epochs import EpochState, Spent, Standing
 from vault.keys.provider import EpochKeyState
 from vault.keys.records import context_of, opened
 from vault.keys.store import KeyStore
@@ -54,6 +54,10 @@ class Ends(Protocol):
 
     async def told(self) -> Collection[int]:
         """Name the epochs whose end is recorded."""
+        ...
+
+    async def spent(self) -> Spent:
+        """Tell which numbers no new epoch may bear."""
         ...
 
     async def tell(self, ended: Standing) -> None:
@@ -112,15 +116,14 @@ class Turn:
 
     async def begin(self) -> int:
         """Begin the next epoch; ConflictError while an older one is still retiring."""
-        number = await self._epochs.turn()
+        number = await self._epochs.turn(await self._ends.spent())
         log.info("keys.turn_begun", epoch=number)
         return number
 
     async def carry(self, *, grace: timedelta | None = None) -> Sequence[Standing]:
         """Do what can be done now for every epoch that is not current; tell how they all stand."""
-        for each in await self._epochs.all():
-            if each.state is EpochState.RETIRING:
-                await self._move_out(each.epoch)
+        await self._leave_ended()
+        await self._move()
         for each in await self._epochs.all():
             if each.state is EpochState.RETIRED:
                 await self._end(each, self._rules.grace if grace is None else grace)
@@ -131,7 +134,38 @@ class Turn:
                 await self._tell(each)
         return standing
 
+    async def start(self) -> None:
+        """Leave an epoch that has ended before and is in use again, before a door opens.
+
+        An older key store came back, and its epoch's key with it. What is erased there would be told to be
+        beyond reach by an entry from before. So every record moves to an epoch whose number is new, and that
+        one ends once more, like any other that retired. What cannot be done now is done by ``run``.
+        """
+        try:
+            if await self._leave_ended():
+                await self._move()
+        except KeyProviderError as error:
+            log.warning("keys.turn_waits", error=type(error).__name__)
+
+    async def _leave_ended(self) -> bool:
+        """Turn where the current epoch has ended before; True where one that has is in use."""
+        told = set(await self._ends.told())
+        again = [epoch for epoch in await self._epochs.in_use() if epoch in told]
+        if not again:
+            return False
+        log.error("keys.ended_epoch_in_use", epoch=again[-1])
+        current = await self._epochs.current()
+        # A key that is gone opens nothing and takes no new key: then that store is to be replaced, not moved.
+        if current in told and await self._epochs.key_state(current) is EpochKeyState.USABLE:
+            await self.begin()
+        return True
+
     # moving
+
+    async def _move(self) -> None:
+        for each in await self._epochs.all():
+            if each.state is EpochState.RETIRING:
+                await self._move_out(each.epoch)
 
     async def _move_out(self, epoch: int) -> None:
         """Move every record out of an epoch, verify the next one, and retire the old one."""

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from vault.clock import to_text
 from vault.db.engine import Database
 from vault.db.ledger_tables import epoch_ends
-from vault.keys.epochs import Standing
+from vault.db.tables import erasures
+from vault.keys.epochs import Spent, Standing
 from vault.ledger import tree
 from vault.ledger.leaf import Entry, EntryType, canonical
 from vault.ledger.log import Ledger
@@ -25,6 +26,13 @@ class EpochEnds:
         """Name the epochs whose end is in the ledger."""
         async with self._database.read() as connection:
             return set((await connection.execute(select(epoch_ends.c.epoch))).scalars())
+
+    async def spent(self) -> Spent:
+        """Tell which numbers are spent, by ends or by receipts that name them."""
+        newest = select(func.max(erasures.c.evidence["epoch"].as_integer()))
+        async with self._database.read() as connection:
+            named = (await connection.execute(newest)).scalar_one()
+        return Spent(await self.told(), named or 0)
 
     async def tell(self, ended: Standing) -> None:
         """Record an epoch's end, in one transaction with its number; repeating it is harmless."""

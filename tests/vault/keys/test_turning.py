@@ -15,7 +15,7 @@ from vault.clock import TurnableClock
 from vault.db.engine import open_database
 from vault.db.key_tables import data_keys, epochs, tenant_keys
 from vault.errors import ConflictError, KeyForgottenError, KeyProviderError
-from vault.keys.epochs import EpochState, Standing
+from vault.keys.epochs import EpochState, Spent, Standing
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.provider import Destruction, EpochKeyState
 from vault.keys.ring_file import RingFile
@@ -35,6 +35,10 @@ class Told:
     async def told(self) -> Collection[int]:
         """What was told."""
         return self.ends
+
+    async def spent(self) -> Spent:
+        """Numbers that were used."""
+        return Spent(self.ends)
 
     async def tell(self, ended: Standing) -> None:
         """Tell one."""

@@ -166,7 +166,9 @@ async def test_what_was_cancelled_is_cancelled_again_in_a_database_that_was_set_
         await connection.execute(waiting)
         for _ in range(2 if leaf == "of today" else 1):
             await Replay(work.requests, work.clock).run(connection, [json.dumps(told)])
-    states = [(await work.custody.changes.get(each.id, by=work.by())).state for each in (first, second, other)]
+    states = [
+        (await work.custody.changes.get(each.id, by=work.by())).state for each in (first, second, other)
+    ]
     ended, lasts = ChangeState.CANCELLED, ChangeState.WAITING
     assert states == ([ended, lasts, lasts] if leaf == "older" else [lasts, ended, lasts])
 
