@@ -12,12 +12,13 @@ each repeated without harm, so that a crash anywhere is finished by whoever come
 4. A backup of the key store is made and read back: with the live one, two good copies.
 5. After the grace period, and only while such a backup is there, the provider destroys the old epoch's key.
 6. Its end is told once the provider has no such key any more: one that only schedules may be told to stop.
+   From then on it is looked at each hour: a key that came back is destroyed again, and that end is told.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 import structlog
@@ -38,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 BATCH: Final = 250  # records in one transaction: some milliseconds of the one writer, and of the loop
 LOOK_EVERY_S: Final = 60.0
+LOOK_AGAIN_EVERY_S: Final = 3_600.0  # at keys that ended: one call of a service for each, for ever
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 MOST_BROKEN: Final = 100  # named in the status; the count is whole
 
 
@@ -52,8 +55,8 @@ class TurnRules:
 class Ends(Protocol):
     """Where it is recorded, for receipts, that an epoch was destroyed."""
 
-    async def told(self) -> Collection[int]:
-        """Name the epochs whose end is recorded."""
+    async def told(self) -> Mapping[int, datetime]:
+        """Name the epochs whose end is recorded, and the moment that was told."""
         ...
 
     async def spent(self) -> Spent:
@@ -61,7 +64,7 @@ class Ends(Protocol):
         ...
 
     async def tell(self, ended: Standing) -> None:
-        """Record an epoch's end; repeating it is harmless."""
+        """Record an epoch's end; repeating it is harmless. A later one of the same epoch is another."""
         ...
 
 
@@ -91,6 +94,7 @@ class Turn:
         self._backed_up = parts.backed_up
         self._ends = parts.ends
         self._rules = rules
+        self._look_again_at_s = float("-inf")
         self.broken: tuple[str, ...] = ()  # objects whose record does not open; they hold the turn up
 
     async def run(self) -> None:
@@ -128,10 +132,7 @@ class Turn:
             if each.state is EpochState.RETIRED:
                 await self._end(each, self._rules.grace if grace is None else grace)
         standing = await self._epochs.all()
-        told = await self._ends.told()
-        for each in standing:
-            if each.state is EpochState.DESTROYED and each.epoch not in told:
-                await self._tell(each)
+        await self._close([each for each in standing if each.state is EpochState.DESTROYED])
         return standing
 
     async def start(self) -> None:
@@ -215,8 +216,19 @@ class Turn:
         await self._epochs.destroy(each.epoch)
         log.info("keys.epoch_destroyed", epoch=each.epoch)
 
-    async def _tell(self, each: Standing) -> None:
-        """Record the end once the provider has no such key and the database's log no tenant keys of it."""
+    async def _close(self, destroyed: Sequence[Standing]) -> None:
+        """Tell the ends that are not told; now and then see that those which are have come to stay."""
+        told = await self._ends.told()
+        looks_again = self._clock.monotonic() >= self._look_again_at_s
+        for each in destroyed:
+            is_told = each.destroyed_at is not None and each.destroyed_at <= told.get(each.epoch, NEVER)
+            if looks_again or not is_told:
+                await self._look_at(each, is_told=is_told)
+        if looks_again:
+            self._look_again_at_s = self._clock.monotonic() + LOOK_AGAIN_EVERY_S
+
+    async def _look_at(self, each: Standing, *, is_told: bool) -> None:
+        """Destroy a key again that came back; else tell the end, once the database's log has no trace."""
         self._keys.drop_epoch(each.epoch)
         state = await self._epochs.key_state(each.epoch)
         if state in {EpochKeyState.USABLE, EpochKeyState.DISABLED}:
@@ -224,7 +236,7 @@ class Turn:
             await self._epochs.destroy(each.epoch)
             return
         is_over = each.destroyed_at is not None and each.destroyed_at <= self._clock.now()
-        if state is EpochKeyState.GONE and is_over and await self._epochs.traces_gone():
+        if not is_told and state is EpochKeyState.GONE and is_over and await self._epochs.traces_gone():
             await self._ends.tell(each)
 
 

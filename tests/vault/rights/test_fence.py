@@ -14,6 +14,7 @@ from sqlalchemy import select
 from crypto.receipts import verify_receipt
 from storage.filesystem import FilesystemStore
 from storage.store import ObjectKey
+from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, open_ground, open_workshop
 from vault.clock import TurnableClock
@@ -333,6 +334,27 @@ async def test_entries_that_lay_outside_without_their_head_do_not_spoil_a_later_
             assert await fence_of(second).let_through() > 0
             assert await size_of(second) == size + 1  # that it was restored
             await verify_ledger(second.database, second.ledger_keys.verifiers)
+
+
+async def test_the_end_of_an_epoch_is_known_after_a_restore_and_not_told_again(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """It ended after the copy: the receipt that was final is final, by the same entry."""
+    begun = await kept.ready()
+    asked = await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    await kept.keeper.turn()
+    copy = await copied(kept, tmp_path / "copy")
+    turn = turn_of(kept, kept.ends)
+    await turn.begin()
+    await turn.carry(grace=timedelta(0))
+    await kept.checkpoints.publish_now()
+    ends = await kept.ends.of([1])
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        await turn_of(back, back.ends).carry(grace=timedelta(0))
+        assert await back.ends.of([1]) == ends
+        receipt = await back.receipts.of(asked.id, by=back.by())
+        assert verify_receipt(receipt, back.ledger_keys.verifiers).status == "final"
 
 
 async def test_requests_that_came_together_are_laid_outside_once(

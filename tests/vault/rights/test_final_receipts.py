@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from crypto.errors import ReceiptError
 from crypto.receipts import verify_receipt
@@ -14,8 +14,12 @@ from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Wire
 from tests.vault.media.workshop import Workshop
 from vault.db.key_tables import data_keys, epochs, tenant_keys
+from vault.db.tables import leaves
 from vault.keys.epochs import EpochState
+from vault.keys.provider import EpochKeyState
+from vault.keys.ring_file import RingFile
 from vault.keys.turning import Turn
+from vault.ledger.leaf import EntryType
 from vault.model import ErasureReason, Part
 
 TABLES = (epochs, tenant_keys, data_keys)
@@ -60,7 +64,34 @@ async def test_an_epochs_end_is_said_once(any_work: Workshop) -> None:
         await turn.carry(grace=timedelta(0))
     (ended, _) = await any_work.keys.epochs.all()
     await any_work.ends.tell(ended)
-    assert await any_work.ends.told() == {1}
+    assert await any_work.ends.told() == {1: ended.destroyed_at}
+    assert await ends_in_ledger(any_work) == 1
+
+
+async def ends_in_ledger(work: Workshop) -> int:
+    """How many entries tell the end of an epoch."""
+    async with work.database.read() as connection:
+        which = leaves.c.type == EntryType.EPOCH_DESTROYED.value
+        return (await connection.execute(select(func.count()).where(which))).scalar_one()
+
+
+async def test_the_end_of_a_key_that_came_back_is_the_one_that_receipts_rest_on(any_work: Workshop) -> None:
+    """Not final while the key lives again, and then by the entry of its last end."""
+    ring = RingFile(any_work.ground.root_key)
+    before = ring.read()
+    request = await erased(any_work)
+    await turned(any_work)
+    first = await any_work.ends.of([1])
+    ring.write({**before, **ring.read()})
+    assert await any_work.keys.epochs.key_state(1) is EpochKeyState.USABLE
+    turn = turn_of(any_work, any_work.ends)
+    for _ in range(2):
+        await turn.carry(grace=timedelta(0))
+    assert await any_work.keys.epochs.key_state(1) is EpochKeyState.GONE
+    last = await any_work.ends.of([1])
+    assert last[1] > first[1]
+    assert await ends_in_ledger(any_work) == 2
+    assert await status_of(any_work, request) == "final"
 
 
 async def turned(work: Workshop, times: int = 1) -> Turn:
