@@ -164,7 +164,7 @@ def _rooms(ground: Ground) -> Rooms:
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
     eraser = _eraser(ground, custody, live.legs, finisher, whole_calls.exporter)
     keeper = _keeper(ground, eraser, requests, live, (recordings, calls, custody, links))
-    receipts = Receipts(requests, ledger, ground.checkpoints, EpochEnds(database, ledger))
+    receipts = Receipts(requests, ledger, ground.checkpoints, EpochEnds(database, ledger), ground.keys.epochs)
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         teams=Teams(database, ledger, clock),
@@ -305,7 +305,9 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
     async with open_rooms(settings, development=development) as rooms:
         metrics = Metrics(version=__version__, clock=rooms.clock)
         services = make_services(rooms, metrics)
-        if await rooms.fence.let_through():
+        lacked = await rooms.fence.let_through()
+        await rooms.turn.start()
+        if lacked:
             await rooms.keeper.turn()  # what is erased again is erased before the doors open
         await rooms.legs.start()
         await rooms.recovery.find()

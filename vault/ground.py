@@ -44,6 +44,7 @@ from vault.keys.watch import ProviderWatch
 from vault.keyservice.awskms import AwsKmsKeyProvider, KmsSettings
 from vault.keyservice.openbao import OpenBaoKeyProvider, TransitSettings
 from vault.ledger.checkpoints import Checkpoints
+from vault.ledger.epoch_ends import EpochEnds
 from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
 from vault.media.places import SPOOL
@@ -349,14 +350,14 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
         provider = await opened.enter_async_context(open_key_provider(settings))
         ledger_keys = LedgerKeys.open(settings.ledger.key_file)
         keys = KeyStore(key_database, provider, clock, ledger_keys.anchor)
-        await keys.start()
+        blobs = Blobs(keys)
+        ledger = Ledger(database, blobs, clock)
+        await keys.start(EpochEnds(database, ledger).spent)
         debts = ReplicaDebts(database, clock)
         store = await opened.enter_async_context(open_store(settings.storage, debts))
         backups = await opened.enter_async_context(
             open_backups(settings, {Kind.MAIN: database, Kind.KEYS: key_database}, clock)
         )
-        blobs = Blobs(keys)
-        ledger = Ledger(database, blobs, clock)
         signing_key = load_signing_key(settings.sessions.key_file)
         yield Ground(
             settings=settings,

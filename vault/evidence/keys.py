@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from vault.keys.epochs import EpochState
 from vault.keys.store import KeyStore
 from vault.ledger.epoch_ends import EpochEnds
 from vault.settings import Settings
@@ -60,7 +61,7 @@ async def keys(store: KeyStore, ends: EpochEnds, settings: Settings, *, tenant_i
         epochs=[
             Epoch(
                 **{name: getattr(each, name) for name in (*names, *counted)},
-                ended_at_index=ended.get(each.epoch),
+                ended_at_index=ended.get(each.epoch) if each.state is EpochState.DESTROYED else None,
             )
             for each in shown
         ],

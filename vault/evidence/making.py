@@ -112,6 +112,7 @@ class Evidence:
         """Read what rows of the main database tell, as they were at one moment."""
         from_ = self._sources
         asked = Asked(tenant_id, now, LISTED)
+        living = await from_.keys.epochs.living()
         async with from_.database.snapshot() as connection:
             rules = await from_.rules.told(connection, tenant_id)
             named = await connection.execute(select(tenants.c.name).where(tenants.c.id == tenant_id))
@@ -123,7 +124,7 @@ class Evidence:
                 "retention": await keeping(
                     connection, rules, asked, cooling_days=from_.settings.retention.cooling_days
                 ),
-                "erasures": await all_erasures(connection, tenant_id=tenant_id),
+                "erasures": await all_erasures(connection, tenant_id=tenant_id, living=living),
             }
 
     async def _ledger(self) -> dict[str, Any]:

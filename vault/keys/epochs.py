@@ -5,13 +5,13 @@ left in it, and *destroyed* when its key is gone at the provider: whatever copy 
 before opens nothing any more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, insert, select, text, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
@@ -56,6 +56,22 @@ class Standing:
     in_recovery: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Numbers that no new epoch may bear, as the ledger tells: this database may have been set back, or lost.
+
+    ``told`` are those whose end is told: whatever lay in a new one of that number would be said to be beyond
+    reach from its first moment. Up to ``named`` a receipt may name one and wait for its end; such a number
+    comes again with the same key or not at all.
+    """
+
+    told: Collection[int] = ()
+    named: int = 0
+
+
+NOTHING_SPENT: Final = Spent()
+
+
 class Epochs:
     """The table of epochs and the moves in it; each is one transaction, alone in the deployment."""
 
@@ -67,8 +83,10 @@ class Epochs:
         self._recovery = recovery
         self._clock = clock
 
-    async def start(self) -> None:
+    async def start(self, spent: Callable[[], Awaitable[Spent]] | None = None) -> None:
         """Make the first epoch where there is none; the provider's key is there before its row.
+
+        ``spent`` is asked then, for a number that is still free.
 
         Raises ConfigurationError where the keys in use lie with another provider than the one that is set.
         """
@@ -82,10 +100,11 @@ class Epochs:
                 )
             if await _newest(connection):
                 return
+        number = await self._free(1, NOTHING_SPENT if spent is None else await spent())
         async with self._database.write() as connection:
             await take_turn(connection)
             if not await _newest(connection):
-                await self._begin(connection, 1)
+                await self._begin(connection, number)
 
     async def current(self) -> int:
         """Name the epoch that new keys go to; ConfigurationError before the first start."""
@@ -127,22 +146,35 @@ class Epochs:
             for row in rows
         ]
 
-    async def turn(self) -> int:
+    async def living(self) -> Collection[int]:
+        """Name the epochs whose key is there, or may still be brought back: none of them has ended."""
+        may_live = or_(
+            epochs.c.state != EpochState.DESTROYED.value, epochs.c.destroyed_at > self._clock.now()
+        )
+        async with self._database.read() as connection:
+            return set((await connection.execute(select(epochs.c.epoch).where(may_live))).scalars())
+
+    async def turn(self, spent: Spent = NOTHING_SPENT) -> int:
         """Begin the next epoch and retire the current one; new keys go to the next from now on.
 
-        Raises ConflictError while an older one is still retiring: one turn ends before the next begins.
+        Raises ConflictError while an older one is still retiring: one turn ends before the next begins. One
+        that is told to have ended before keeps nobody: it must be left.
         """
+        async with self._database.read() as connection:
+            newest = await _newest(connection) or 0
+        number = await self._free(newest + 1, spent)
         async with self._database.write() as connection:
             await take_turn(connection)
             rows = (await connection.execute(select(epochs.c.epoch, epochs.c.state))).all()
-            if any(row.state == EpochState.RETIRING.value for row in rows):
+            retiring = {row.epoch for row in rows if row.state == EpochState.RETIRING.value}
+            if retiring - set(spent.told) or any(row.epoch >= number for row in rows):
                 raise ConflictError("an epoch is still retiring; its turn ends before the next one begins")
             await connection.execute(
                 update(epochs)
                 .where(epochs.c.state == EpochState.CURRENT.value)
                 .values(state=EpochState.RETIRING.value)
             )
-            return await self._begin(connection, max(row.epoch for row in rows) + 1)
+            return await self._begin(connection, number)
 
     async def retire(self, epoch: int) -> bool:
         """Close an epoch to keys for good; False while one is still in it."""
@@ -191,6 +223,18 @@ class Epochs:
     async def traces_gone(self) -> bool:
         """Clean the database's log of forgotten keys; False while a reader holds it."""
         return await self._database.forget_traces("tenant_keys", "recovery_keys", "data_keys")
+
+    async def _free(self, number: int, spent: Spent) -> int:
+        """Find the first number, from one on, that is not spent.
+
+        The provider is asked outside of any transaction: one that does not answer holds nobody up.
+        """
+        number = max(number, max(spent.told, default=0) + 1)
+        while True:
+            state = await self._provider.state(number)
+            if state is EpochKeyState.USABLE or (state is EpochKeyState.GONE and number > spent.named):
+                return number
+            number += 1
 
     async def _begin(self, connection: AsyncConnection, number: int) -> int:
         made = await self._provider.create_epoch(number)

@@ -8,7 +8,7 @@ to the same (``vault.keys.recovery_keys``): then nobody opens it before the prov
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,7 +24,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys, tenant_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
-from vault.keys.epochs import Epochs, is_open
+from vault.keys.epochs import Epochs, Spent, is_open
 from vault.keys.patience import Patience, PatientProvider
 from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import Opening, Recovery, committed_stream, context_of, opened
@@ -90,12 +90,13 @@ class KeyStore:
         """What brings keys out of recovery."""
         return self._recovering
 
-    async def start(self) -> None:
+    async def start(self, spent: Callable[[], Awaitable[Spent]] | None = None) -> None:
         """Make the first epoch where there is none, and the current one's recovery key where that is missing.
 
-        A provider that does not answer now is asked for the latter again (``recovering``).
+        ``spent`` tells which numbers were used before. A provider that does not answer now is asked for the
+        recovery key again (``recovering``).
         """
-        await self._epochs.start()
+        await self._epochs.start(spent)
         try:
             await self._recovery.ensure(await self._epochs.current())
         except KeyProviderError as error:

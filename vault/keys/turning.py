@@ -12,12 +12,13 @@ each repeated without harm, so that a crash anywhere is finished by whoever come
 4. A backup of the key store is made and read back: with the live one, two good copies.
 5. After the grace period, and only while such a backup is there, the provider destroys the old epoch's key.
 6. Its end is told once the provider has no such key any more: one that only schedules may be told to stop.
+   From then on it is looked at each hour: a key that came back is destroyed again, and that end is told.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 import structlog
@@ -28,8 +29,8 @@ from crypto.wrapping import wrap
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys
-from vault.errors import TamperedError, VaultError
-from vault.keys.epochs import EpochState, Standing
+from vault.errors import KeyProviderError, TamperedError, VaultError
+from vault.keys.epochs import EpochState, Spent, Standing
 from vault.keys.provider import EpochKeyState
 from vault.keys.records import context_of, opened
 from vault.keys.store import KeyStore
@@ -38,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 BATCH: Final = 250  # records in one transaction: some milliseconds of the one writer, and of the loop
 LOOK_EVERY_S: Final = 60.0
+LOOK_AGAIN_EVERY_S: Final = 3_600.0  # at keys that ended: one call of a service for each, for ever
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 MOST_BROKEN: Final = 100  # named in the status; the count is whole
 
 
@@ -52,12 +55,16 @@ class TurnRules:
 class Ends(Protocol):
     """Where it is recorded, for receipts, that an epoch was destroyed."""
 
-    async def told(self) -> Collection[int]:
-        """Name the epochs whose end is recorded."""
+    async def told(self) -> Mapping[int, datetime]:
+        """Name the epochs whose end is recorded, and the moment that was told."""
+        ...
+
+    async def spent(self) -> Spent:
+        """Tell which numbers no new epoch may bear."""
         ...
 
     async def tell(self, ended: Standing) -> None:
-        """Record an epoch's end; repeating it is harmless."""
+        """Record an epoch's end; repeating it is harmless. A later one of the same epoch is another."""
         ...
 
 
@@ -87,6 +94,7 @@ class Turn:
         self._backed_up = parts.backed_up
         self._ends = parts.ends
         self._rules = rules
+        self._look_again_at_s = float("-inf")
         self.broken: tuple[str, ...] = ()  # objects whose record does not open; they hold the turn up
 
     async def run(self) -> None:
@@ -112,26 +120,53 @@ class Turn:
 
     async def begin(self) -> int:
         """Begin the next epoch; ConflictError while an older one is still retiring."""
-        number = await self._epochs.turn()
+        number = await self._epochs.turn(await self._ends.spent())
         log.info("keys.turn_begun", epoch=number)
         return number
 
     async def carry(self, *, grace: timedelta | None = None) -> Sequence[Standing]:
         """Do what can be done now for every epoch that is not current; tell how they all stand."""
-        for each in await self._epochs.all():
-            if each.state is EpochState.RETIRING:
-                await self._move_out(each.epoch)
+        await self._leave_ended()
+        await self._move()
         for each in await self._epochs.all():
             if each.state is EpochState.RETIRED:
                 await self._end(each, self._rules.grace if grace is None else grace)
         standing = await self._epochs.all()
-        told = await self._ends.told()
-        for each in standing:
-            if each.state is EpochState.DESTROYED and each.epoch not in told:
-                await self._tell(each)
+        await self._close([each for each in standing if each.state is EpochState.DESTROYED])
         return standing
 
+    async def start(self) -> None:
+        """Leave an epoch that has ended before and is in use again, before a door opens.
+
+        An older key store came back, and its epoch's key with it. What is erased there would be told to be
+        beyond reach by an entry from before. So every record moves to an epoch whose number is new, and that
+        one ends once more, like any other that retired. What cannot be done now is done by ``run``.
+        """
+        try:
+            if await self._leave_ended():
+                await self._move()
+        except KeyProviderError as error:
+            log.warning("keys.turn_waits", error=type(error).__name__)
+
+    async def _leave_ended(self) -> bool:
+        """Turn where the current epoch has ended before; True where one that has is in use."""
+        told = set(await self._ends.told())
+        again = [epoch for epoch in await self._epochs.in_use() if epoch in told]
+        if not again:
+            return False
+        log.error("keys.ended_epoch_in_use", epoch=again[-1])
+        current = await self._epochs.current()
+        # A key that is gone opens nothing and takes no new key: then that store is to be replaced, not moved.
+        if current in told and await self._epochs.key_state(current) is EpochKeyState.USABLE:
+            await self.begin()
+        return True
+
     # moving
+
+    async def _move(self) -> None:
+        for each in await self._epochs.all():
+            if each.state is EpochState.RETIRING:
+                await self._move_out(each.epoch)
 
     async def _move_out(self, epoch: int) -> None:
         """Move every record out of an epoch, verify the next one, and retire the old one."""
@@ -184,8 +219,19 @@ class Turn:
         await self._epochs.destroy(each.epoch)
         log.info("keys.epoch_destroyed", epoch=each.epoch)
 
-    async def _tell(self, each: Standing) -> None:
-        """Record the end once the provider has no such key and the database's log no tenant keys of it."""
+    async def _close(self, destroyed: Sequence[Standing]) -> None:
+        """Tell the ends that are not told; now and then see that those which are have come to stay."""
+        told = await self._ends.told()
+        looks_again = self._clock.monotonic() >= self._look_again_at_s
+        for each in destroyed:
+            is_told = each.destroyed_at is not None and each.destroyed_at <= told.get(each.epoch, NEVER)
+            if looks_again or not is_told:
+                await self._look_at(each, is_told=is_told)
+        if looks_again:
+            self._look_again_at_s = self._clock.monotonic() + LOOK_AGAIN_EVERY_S
+
+    async def _look_at(self, each: Standing, *, is_told: bool) -> None:
+        """Destroy a key again that came back; else tell the end, once the database's log has no trace."""
         self._keys.drop_epoch(each.epoch)
         state = await self._epochs.key_state(each.epoch)
         if state in {EpochKeyState.USABLE, EpochKeyState.DISABLED}:
@@ -193,7 +239,7 @@ class Turn:
             await self._epochs.destroy(each.epoch)
             return
         is_over = each.destroyed_at is not None and each.destroyed_at <= self._clock.now()
-        if state is EpochKeyState.GONE and is_over and await self._epochs.traces_gone():
+        if not is_told and state is EpochKeyState.GONE and is_over and await self._epochs.traces_gone():
             await self._ends.tell(each)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from vault.clock import TurnableClock
 from vault.db.engine import open_database
 from vault.db.key_tables import data_keys, epochs, tenant_keys
 from vault.errors import ConflictError, KeyForgottenError, KeyProviderError
-from vault.keys.epochs import EpochState, Standing
+from vault.keys.epochs import EpochState, Spent, Standing
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.provider import Destruction, EpochKeyState
 from vault.keys.ring_file import RingFile
@@ -31,14 +31,21 @@ class Told:
 
     def __init__(self) -> None:
         self.ends: list[int] = []
+        self.at: dict[int, datetime] = {}
 
-    async def told(self) -> Collection[int]:
-        """What was told."""
-        return self.ends
+    async def told(self) -> Mapping[int, datetime]:
+        """What was told, and when it was."""
+        return self.at
+
+    async def spent(self) -> Spent:
+        """Numbers that were used."""
+        return Spent(self.ends)
 
     async def tell(self, ended: Standing) -> None:
         """Tell one."""
+        assert ended.destroyed_at is not None
         self.ends.append(ended.epoch)
+        self.at[ended.epoch] = ended.destroyed_at
 
 
 def turn_of(
@@ -209,6 +216,33 @@ async def test_a_scheduled_destruction_is_told_when_it_is_over_and_asked_for_aga
         await provider.pass_away()
         (ended, _) = await turn.carry()
         assert (told.ends, ended.destroyed_at) == ([1], clock.now())
+
+
+async def test_a_key_that_came_back_after_its_end_was_told_ends_again_and_that_is_told(
+    tmp_path: Path,
+) -> None:
+    """Somebody laid an older ring down: found within the hour, destroyed again, and a later end told."""
+    clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
+    async with open_workshop(tmp_path, clock=clock) as work:
+        await some_keys(work)
+        told, ring = Told(), RingFile(work.ground.root_key)
+        before = ring.read()
+        turn = turn_of(work, told)
+        await turn.begin()
+        await turn.carry(grace=timedelta(0))
+        ring.write({**before, **ring.read()})
+        clock.turn(timedelta(minutes=59))
+        await turn.carry()
+        assert await work.keys.epochs.key_state(1) is EpochKeyState.USABLE
+        clock.turn(timedelta(minutes=1))
+        await turn.carry()
+        assert await work.keys.epochs.key_state(1) is EpochKeyState.GONE
+        await turn.carry()
+        await turn.carry()
+        assert (told.ends, told.at) == ([1, 1], {1: clock.now()})
+        ring.write({**before, **ring.read()})
+        await turn_of(work, told).carry()  # another process looks at once
+        assert await work.keys.epochs.key_state(1) is EpochKeyState.GONE
 
 
 async def test_epochs_turn_by_themselves_when_their_days_are_over(tmp_path: Path) -> None:

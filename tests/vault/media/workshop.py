@@ -148,7 +148,7 @@ class Workshop:
         kept = (self.recordings, self.calls, self.custody, self.visitor_links)
         self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
         self.ends = EpochEnds(self.database, self.ledger)
-        self.receipts = Receipts(self.requests, self.ledger, self.checkpoints, self.ends)
+        self.receipts = Receipts(self.requests, self.ledger, self.checkpoints, self.ends, self.keys.epochs)
 
     async def stop_making(self, media_id: str) -> None:
         """What an erasure stops first."""

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,26 @@ from sqlalchemy import select
 from crypto.receipts import verify_receipt
 from storage.filesystem import FilesystemStore
 from storage.store import ObjectKey
+from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, open_ground, open_workshop
+from vault.clock import TurnableClock
 from vault.db.tables import calls, erasures, leaves, media, notes
 from vault.errors import KeyForgottenError, LedgerBrokenError, RestrictedError
+from vault.ledger import tree
 from vault.ledger.leaf import EntryType
+from vault.ledger.outside import Outside
 from vault.ledger.verify import verify_ledger
 from vault.media.places import media_prefix
-from vault.model import ErasureReason, HoldGround, RestrictionGround, RestrictionSubject, Role
+from vault.model import ErasureReason, HoldGround, RestrictionGround, RestrictionSubject, Role, RuleKind
 from vault.policy import Principal
+from vault.rights.changes import Wanted
 from vault.rights.fence import Fence
 from vault.rights.holds import HoldState, NewHold
 from vault.rights.replaying import Replay
 from vault.rights.restrictions import NewRestriction
+
+START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
 def fence_of(work: Workshop) -> Fence:
@@ -47,7 +54,7 @@ async def copied(work: Workshop, folder: Path) -> Path:
 async def kept(tmp_path: Path) -> AsyncIterator[Workshop]:
     """A vault whose objects outlive its databases."""
     store = await FilesystemStore.create(tmp_path / "objects", country="FR")
-    async with open_workshop(tmp_path / "vault", store=store) as opened:
+    async with open_workshop(tmp_path / "vault", store=store, clock=TurnableClock(START)) as opened:
         yield opened
 
 
@@ -57,7 +64,7 @@ async def set_back(work: Workshop, copy: Path, folder: Path, *names: str) -> Asy
     await copied(work, folder)
     await asyncio.to_thread(_replace, folder, copy, names)
     store = await FilesystemStore.create(work.ground.folder.parent / "objects", country="FR")
-    async with open_ground(folder, store=store) as ground:
+    async with open_ground(folder, store=store, clock=work.clock) as ground:
         yield Workshop(ground, Wire(), work.tenant_id)
 
 
@@ -192,6 +199,27 @@ async def test_an_erasure_that_waited_for_a_hold_goes_on_after_a_restore(
         assert await state_of(back, begun.media_id) == "erased"
 
 
+async def test_a_shorter_retention_that_was_cancelled_erases_nothing_after_a_restore(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """The copy has it waiting: its day comes, and what it was to shorten is still there."""
+    assert isinstance(kept.clock, TurnableClock)
+    button = await kept.button()
+    await kept.custody.rules.set(RuleKind.RECORDING, 300, button_id=button.id, by=kept.by())
+    begun = await kept.ready(call=await kept.consented(button=button))
+    wanted = Wanted(RuleKind.RECORDING, 10, button.id)
+    asked = await kept.custody.changes.ask(wanted, moves=1, by=kept.by())
+    copy = await copied(kept, tmp_path / "copy")
+    await kept.custody.changes.cancel(asked.id, by=kept.by())
+    await kept.checkpoints.publish_now()
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        kept.clock.turn(timedelta(days=31))
+        assert await back.custody.changes.apply_due(back.clock.now()) == 0
+        item = await back.library.get(begun.media_id, by=back.by())
+        assert (item.retain_until - item.created_at).days == 300
+
+
 async def test_what_went_along_with_a_call_has_no_key_in_an_older_key_store_either(
     kept: Workshop, tmp_path: Path
 ) -> None:
@@ -287,6 +315,48 @@ async def test_no_erasure_is_complete_before_its_request_lies_outside(kept: Work
             await back.keys.data_key(tenant_id=back.tenant_id, object_id=begun.media_id)
 
 
+async def test_entries_that_lay_outside_without_their_head_do_not_spoil_a_later_restore(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """The machine died before the head: the restored database goes on with other entries of these numbers."""
+    await kept.checkpoints.publish_now()
+    copy = await copied(kept, tmp_path / "copy")
+    for _ in range(4):
+        await kept.call()
+    await Outside(kept.database, kept.store).publish(await size_of(kept))  # and no head
+    async with set_back(kept, copy, tmp_path / "first", "main.db") as first:
+        await fence_of(first).let_through()
+        for _ in range(3):
+            await first.call()
+            await first.checkpoints.publish_now()
+        size = await size_of(first)
+        async with set_back(first, copy, tmp_path / "second", "main.db") as second:
+            assert await fence_of(second).let_through() > 0
+            assert await size_of(second) == size + 1  # that it was restored
+            await verify_ledger(second.database, second.ledger_keys.verifiers)
+
+
+async def test_the_end_of_an_epoch_is_known_after_a_restore_and_not_told_again(
+    kept: Workshop, tmp_path: Path
+) -> None:
+    """It ended after the copy: the receipt that was final is final, by the same entry."""
+    begun = await kept.ready()
+    asked = await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    await kept.keeper.turn()
+    copy = await copied(kept, tmp_path / "copy")
+    turn = turn_of(kept, kept.ends)
+    await turn.begin()
+    await turn.carry(grace=timedelta(0))
+    await kept.checkpoints.publish_now()
+    ends = await kept.ends.of([1])
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        await turn_of(back, back.ends).carry(grace=timedelta(0))
+        assert await back.ends.of([1]) == ends
+        receipt = await back.receipts.of(asked.id, by=back.by())
+        assert verify_receipt(receipt, back.ledger_keys.verifiers).status == "final"
+
+
 async def test_requests_that_came_together_are_laid_outside_once(
     kept: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,6 +380,12 @@ def _block(folder: Path) -> None:
     """Put a file where the ledger's folder is to be: nothing of it can be stored."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.write_text("")
+
+
+async def size_of(work: Workshop) -> int:
+    """How many entries the ledger has."""
+    async with work.database.read() as connection:
+        return await tree.size(connection)
 
 
 async def state_of(work: Workshop, media_id: str) -> str:
