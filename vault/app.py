@@ -49,6 +49,7 @@ from vault.insight.store_metrics import count_replicas, count_stock
 from vault.jobs import bounded, kept_running
 from vault.keys.turning import Turn, TurnParts, TurnRules
 from vault.leaving.exits import Exits
+from vault.leaving.following import FollowUps
 from vault.leaving.leaver import Leaver
 from vault.leaving.room import Leaving, Surroundings, make_leaving
 from vault.ledger.epoch_ends import EpochEnds
@@ -115,6 +116,7 @@ class Rooms(Ground):
     turn: Turn
     fence: Fence
     exits: Exits
+    follow_ups: FollowUps
     leaver: Leaver
     evidence: Evidence
 
@@ -259,6 +261,7 @@ def _leaving(
             requests=requests,
             sentry=custody.sentry,
             mail=ground.settings.mail,
+            link_key=ground.signing_key.derive("exit-links"),
             wake=keeper.wake,
         )
     )

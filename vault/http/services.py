@@ -30,6 +30,7 @@ from vault.identity.identity import Identity
 from vault.insight.metrics import Metrics
 from vault.keys.blobs import Blobs
 from vault.leaving.exits import Exits
+from vault.leaving.following import FollowUps
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.media.library import Library
@@ -61,6 +62,7 @@ class Services:
     teams: Teams
     buttons: Buttons
     exits: Exits
+    follow_ups: FollowUps
     calls: Calls
     invitations: Invitations
     legs: Legs

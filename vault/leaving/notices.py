@@ -20,8 +20,8 @@ jusqu'au {ends_at}. Ensuite tout est effacé, sur tous les serveurs, et vous rec
 GONE: Final = """Everything that was kept of your company's calls is erased. The receipt is attached; anybody
 can check it with the ledger's published key. It becomes final when the epoch of the keys has ended.
 
-Tout ce qui a été conservé des appels de votre société est effacé. Le reçu d'effacement est joint ; chacun peut
-le vérifier avec la clé publiée du registre. Il devient définitif à la fin de l'époque des clés.
+Tout ce qui a été conservé des appels de votre société est effacé. Le reçu d'effacement est joint ;
+chacun peut le vérifier avec la clé publiée du registre. Il devient définitif à la fin de l'époque des clés.
 """
 TEXTS: Final = {
     ExitState.READY: (

@@ -190,7 +190,7 @@ async def test_what_is_still_being_recorded_is_waited_for_and_taken_along(work: 
     assert (now.state, now.waits_for, now.volumes) == (ExitState.EXPORTING, "call", [])
     await work.finish.finish(late.media_id)
     found = await until(leaving, work, ExitState.READY)
-    assert found.waits_for is None
+    assert (found.waits_for, found.items_left) == (None, None)
     taken = {name for files in await volumes_of(work, leaving, KEY) for name in files}
     assert {f"media/{each.media_id}/media.webm" for each in (late, early)} <= taken
 
