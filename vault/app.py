@@ -51,6 +51,7 @@ from vault.jobs import bounded, kept_running
 from vault.keys.turning import Turn, TurnParts, TurnRules
 from vault.keys.watch import Standing
 from vault.leaving.exits import Exits
+from vault.leaving.following import FollowUps
 from vault.leaving.leaver import Leaver
 from vault.leaving.room import Leaving, Surroundings, make_leaving
 from vault.ledger.epoch_ends import EpochEnds
@@ -118,6 +119,7 @@ class Rooms(Ground):
     indexing: Indexing
     fence: Fence
     exits: Exits
+    follow_ups: FollowUps
     leaver: Leaver
     evidence: Evidence
 
@@ -263,6 +265,7 @@ def _leaving(
             requests=requests,
             sentry=custody.sentry,
             mail=ground.settings.mail,
+            link_key=ground.signing_key.derive("exit-links"),
             wake=keeper.wake,
         )
     )

@@ -50,6 +50,7 @@ PATH_IDS: Final = {
     "issuer_id": "iss",
     "leg_id": "leg",
     "link_id": "lnk",
+    "exit_id": "xit",
     "export_id": "exp",
     "media_id": "rec",
     "pause_id": "pau",

@@ -32,6 +32,7 @@ from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.keys.watch import ProviderWatch
 from vault.leaving.exits import Exits
+from vault.leaving.following import FollowUps
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.media.library import Library
@@ -65,6 +66,7 @@ class Services:
     teams: Teams
     buttons: Buttons
     exits: Exits
+    follow_ups: FollowUps
     calls: Calls
     invitations: Invitations
     legs: Legs

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import ColumnElement, Row, or_, select
 
 from storage.errors import StorageError
 from storage.store import ObjectKey, ObjectStore
@@ -180,11 +180,7 @@ class Archive:
     # the others
 
     async def _items(self, row: Row[Any], limit: int) -> list[Id]:
-        query = select(media.c.id).where(
-            media.c.tenant_id == row.tenant_id,
-            media.c.id > row.after,
-            media.c.state == MediaState.READY.value,
-        )
+        query = select(media.c.id).where(to_take(row))
         async with self._from.database.read() as connection:
             return list((await connection.execute(query.order_by(media.c.id).limit(limit))).scalars())
 
@@ -230,6 +226,15 @@ class _Count:
     last: str
     items: int = 0
     plain_bytes: int = 0
+
+
+def to_take(row: Row[Any]) -> ColumnElement[bool]:
+    """Choose the media items that no volume of an exit has yet."""
+    return (
+        (media.c.tenant_id == row.tenant_id)
+        & (media.c.id > row.after)
+        & (media.c.state == MediaState.READY.value)
+    )
 
 
 def volume_key(tenant_id: str, exit_id: str, number: int) -> ObjectKey:

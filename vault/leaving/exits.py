@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.receipts import LeafValue
@@ -20,12 +20,12 @@ from storage.errors import AbsentError, StorageError
 from storage.store import ObjectStore, Reading
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import erasures, tenant_exits, tenants
+from vault.db.tables import erasures, media, tenant_exits, tenants
 from vault.errors import ConflictError, DependencyError, Fault, InvalidError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.leaving.age import recipient_of
-from vault.leaving.archive import volume_key
+from vault.leaving.archive import to_take, volume_key
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import Id, new_id, uuid_of
@@ -69,7 +69,10 @@ class TakenAlong:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """An exit as the tenant sees it; ``waits_for`` says what keeps the end of it that was due."""
+    """An exit as the tenant sees it; ``waits_for`` says what keeps the next step of it that was due.
+
+    ``items_left``: recordings and exports that no volume has yet; None once nothing is packed any more.
+    """
 
     id: Id
     tenant_id: Id
@@ -82,7 +85,17 @@ class Exit:
     volumes: Sequence[TakenAlong]
     request_id: Id | None
     ended_at: datetime | None
+    items_left: int | None = None
     erased: Mapping[str, int] = field(default_factory=dict)  # objects' versions and rows so far
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What everybody of a company is told of its exit: when its end is due, and what that waits for."""
+
+    state: ExitState
+    ends_at: datetime | None
+    waits_for: str | None
 
 
 class Exits:
@@ -136,7 +149,7 @@ class Exits:
             made = (await connection.execute(insert(tenant_exits).returning(tenant_exits), row)).one()
             await _leaving(connection, by.tenant_id, self._clock.now())
             await self._ledger.append(connection, ready)
-        return told(made)
+            return await read_exit(connection, made)
 
     async def current(self, *, by: Principal) -> Exit:
         """Show the exit that is under way, or is over; NotFoundError where there is none."""
@@ -144,13 +157,18 @@ class Exits:
         newest = select(tenant_exits).where(
             tenant_exits.c.tenant_id == by.tenant_id, tenant_exits.c.state != ExitState.CANCELLED.value
         )
-        done = select(erasures.c.evidence).where(erasures.c.object_id == by.tenant_id)
         async with self._database.read() as connection:
             row = (await connection.execute(newest.order_by(tenant_exits.c.id.desc()).limit(1))).first()
-            evidence = (await connection.execute(done)).scalar_one_or_none() or {}
-        if row is None:
-            raise NotFoundError("this company is not leaving")
-        return replace(told(row), erased={name: int(evidence.get(name, 0)) for name in ("versions", "rows")})
+            if row is None:
+                raise NotFoundError("this company is not leaving")
+            return await read_exit(connection, row)
+
+    async def under_way(self, *, by: Principal) -> UnderWay | None:
+        """Tell anybody of the company whether it is leaving; None where it is not."""
+        require(by, Permission.WHO_AM_I)
+        async with self._database.read() as connection:
+            row = await _open(connection, by.tenant_id)
+        return None if row is None else UnderWay(ExitState(row.state), row.ends_at, row.waits_for)
 
     @asynccontextmanager
     async def fetch(self, number: int, *, by: Principal) -> AsyncIterator[tuple[TakenAlong, Reading]]:
@@ -203,8 +221,20 @@ class Exits:
         )
 
 
+async def read_exit(connection: AsyncConnection, row: Row[Any]) -> Exit:
+    """Read a row, with what is still to be packed and what is erased so far."""
+    erased = select(erasures.c.evidence).where(erasures.c.object_id == row.tenant_id)
+    evidence = (await connection.execute(erased)).scalar_one_or_none() or {}
+    left = None
+    if row.state == ExitState.EXPORTING and row.recipient is not None:
+        waiting = select(func.count()).select_from(media).where(to_take(row))
+        left = (await connection.execute(waiting)).scalar_one()
+    counts = {name: int(evidence.get(name, 0)) for name in ("versions", "rows")}
+    return replace(told(row), items_left=left, erased=counts)
+
+
 def told(row: Row[Any]) -> Exit:
-    """Read a row."""
+    """Read a row alone."""
     return Exit(
         id=row.id,
         tenant_id=row.tenant_id,

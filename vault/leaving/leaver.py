@@ -13,7 +13,7 @@ from storage.errors import StorageError
 from storage.store import ObjectKey, ObjectStore
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import deletion_requests, holds, restrictions, tenant_exits
+from vault.db.tables import calls, deletion_requests, holds, media, restrictions, tenant_exits
 from vault.errors import ConflictError, DependencyError, VaultError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
@@ -23,8 +23,9 @@ from vault.leaving.notices import TEXTS, Post
 from vault.ledger.leaf import EntryType
 from vault.ledger.log import Ledger
 from vault.media.places import archive_prefix
-from vault.model import Role
+from vault.model import CallState, Role
 from vault.policy import Principal
+from vault.rights.emptying import UNFINISHED
 from vault.rights.receipts import Receipts
 from vault.rights.requests import DeletionRequests
 from vault.rights.sentry import Sentry
@@ -94,14 +95,33 @@ class Leaver:
             ).all()
 
     async def _export(self, row: Row[Any]) -> None:
-        """Make the next volume, or say that there is no more; each is kept as soon as it is whole."""
-        volume = None if row.recipient is None else await self._parts.archive.volume(row)
-        if volume is not None:
-            volumes = [*row.volumes, volume.row()]
-            await self._set(row, {"volumes": volumes, "after": volume.last or row.after})
-            return
+        """Make the next volume, or say that there is no more; each is kept as soon as it is whole.
+
+        Nothing is packed before the last call is over and finished: items are taken in the order of their
+        ids, and one that became ready behind a younger one would be in no volume.
+        """
+        if row.recipient is not None:
+            if await self._is_recording(row.tenant_id):
+                await self._set(row, {"waits_for": "call"})
+                return
+            volume = await self._parts.archive.volume(row)
+            if volume is not None:
+                made = {"volumes": [*row.volumes, volume.row()], "after": volume.last or row.after}
+                await self._set(row, {**made, "waits_for": None})
+                return
         ends_at = self._parts.clock.now() + timedelta(days=row.grace_days)
-        await self._set(row, {"state": ExitState.READY.value, "ends_at": ends_at}, EntryType.EXIT_READY)
+        ready = {"state": ExitState.READY.value, "ends_at": ends_at, "waits_for": None}
+        await self._set(row, ready, EntryType.EXIT_READY)
+
+    async def _is_recording(self, tenant_id: str) -> bool:
+        """Tell whether a call of a tenant goes on, or something of it is still being made."""
+        going_on = (
+            select(calls.c.id).where(calls.c.tenant_id == tenant_id, calls.c.state != CallState.ENDED.value),
+            select(media.c.id).where(media.c.tenant_id == tenant_id, media.c.state.in_(UNFINISHED)),
+        )
+        async with self._database.read() as connection:
+            found = [(await connection.execute(query.limit(1))).first() for query in going_on]
+        return any(found)
 
     async def _end_grace(self, row: Row[Any]) -> None:
         """Have everything erased when the grace period is over and nothing keeps it."""

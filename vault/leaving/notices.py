@@ -15,13 +15,13 @@ READY: Final = """What was kept of your company's calls lies ready, sealed to yo
 Then all of it is erased, on every server, and you receive the receipt.
 
 Ce qui a été conservé des appels de votre société est prêt, scellé à votre clé,
-jusqu'au {ends_at}. Ensuite tout est effacé, sur tous les serveurs, et vous recevez le reçu.
+jusqu'au {ends_at}. Ensuite tout est effacé, sur tous les serveurs, et vous recevez le reçu d'effacement.
 """
 GONE: Final = """Everything that was kept of your company's calls is erased. The receipt is attached; anybody
 can check it with the ledger's published key. It becomes final when the epoch of the keys has ended.
 
-Tout ce qui a été conservé des appels de votre société est effacé. Le reçu est joint ; chacun peut
-le vérifier avec la clé publiée du registre. Il devient définitif à la fin de l'époque des clés.
+Tout ce qui a été conservé des appels de votre société est effacé. Le reçu d'effacement est joint ;
+chacun peut le vérifier avec la clé publiée du registre. Il devient définitif à la fin de l'époque des clés.
 """
 TEXTS: Final = {
     ExitState.READY: (

@@ -1,7 +1,7 @@
 """The room of tenants that leave, joined."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from storage.store import ObjectStore
 from vault.clock import Clock
@@ -10,6 +10,7 @@ from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.leaving.archive import Archive, Sources
 from vault.leaving.exits import Exits
+from vault.leaving.following import FollowUps
 from vault.leaving.leaver import Leaver, LeaverParts
 from vault.leaving.notices import Post
 from vault.leaving.records import Records
@@ -27,12 +28,13 @@ class Leaving:
     """What there is to ask, and the job that does it."""
 
     exits: Exits
+    follow_ups: FollowUps
     leaver: Leaver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the room stands on."""
+    """What the room stands on. ``link_key``: a secret of the deployment, for follow-up links alone."""
 
     database: Database
     keys: KeyStore
@@ -45,6 +47,7 @@ class Surroundings:
     requests: DeletionRequests
     sentry: Sentry
     mail: MailSettings
+    link_key: bytes = field(repr=False)
     wake: Callable[[], None]
 
 
@@ -67,4 +70,5 @@ def make_leaving(on: Surroundings) -> Leaving:
         post=post,
         wake=on.wake,
     )
-    return Leaving(exits, Leaver(parts))
+    follow_ups = FollowUps(on.database, on.requests, on.receipts, on.link_key)
+    return Leaving(exits, follow_ups, Leaver(parts))

@@ -67,6 +67,7 @@ def leaving_of(work: Workshop, mail: MailSettings | None = None) -> Leaving:
             requests=work.requests,
             sentry=work.custody.sentry,
             mail=mail or MailSettings(),
+            link_key=b"a secret of the deployment",
             wake=work.keeper.wake,
         )
     )

@@ -178,6 +178,23 @@ async def _spoil(work: Workshop, key: str) -> None:
     await work.ground.store.put(ObjectKey(key), bytes(sealed))
 
 
+async def test_what_is_still_being_recorded_is_waited_for_and_taken_along(work: Workshop) -> None:
+    """A recording that is finished after a younger one would be in no volume, and be erased at the end."""
+    late = await work.ended()  # its call is over, its file is not made yet
+    early = await work.ready()
+    leaving = leaving_of(work)
+    await leaving.exits.begin(NewExit(RECIPIENT, None, 30), by=work.by())
+    for _ in range(5):
+        await leaving.leaver.turn()
+    now = await leaving.exits.current(by=work.by())
+    assert (now.state, now.waits_for, now.volumes) == (ExitState.EXPORTING, "call", [])
+    await work.finish.finish(late.media_id)
+    found = await until(leaving, work, ExitState.READY)
+    assert (found.waits_for, found.items_left) == (None, None)
+    taken = {name for files in await volumes_of(work, leaving, KEY) for name in files}
+    assert {f"media/{each.media_id}/media.webm" for each in (late, early)} <= taken
+
+
 async def test_a_mail_server_that_is_away_keeps_only_the_last_notice_waiting(work: Workshop) -> None:
     """The erasure is done all the same, and the address is kept until it was told."""
     await furnished(work)

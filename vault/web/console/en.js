@@ -435,7 +435,7 @@ export default {
   "reason.tenant_exit": "The company left",
   "reason.other": "Another reason",
 
-  "receipt.title": "Proof of erasure",
+  "receipt.title": "Receipt of erasure",
   "receipt.pending": "In progress",
   "receipt.complete": "Complete",
   "receipt.pending_text": "Nobody can play the recording any more. Its stored copies are being deleted and checked.",
