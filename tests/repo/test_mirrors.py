@@ -33,6 +33,7 @@ HELD_BY = {
     "vault/ledger/epoch_ends.py": "tests/vault/rights/test_final_receipts.py",
     "vault/rights/replaying.py": "tests/vault/rights/test_fence.py",
     "vault/rights/placing.py": "tests/vault/rights/test_holds.py",
+    "vault/rights/reaching.py": "tests/vault/rights/test_requests.py",
     # An exit is one journey: asked for, exported, waited for, erased, told.
     "vault/leaving/age.py": "tests/vault/leaving/test_leaver.py",
     "vault/leaving/archive.py": "tests/vault/leaving/test_leaver.py",

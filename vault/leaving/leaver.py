@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.errors import StorageError
 from storage.store import ObjectKey, ObjectStore
@@ -23,7 +24,7 @@ from vault.leaving.notices import TEXTS, Post
 from vault.ledger.leaf import EntryType
 from vault.ledger.log import Ledger
 from vault.media.places import archive_prefix
-from vault.model import CallState, Role
+from vault.model import CallState, Id, Role
 from vault.policy import Principal
 from vault.rights.emptying import UNFINISHED
 from vault.rights.receipts import Receipts
@@ -50,6 +51,18 @@ class LeaverParts:
     sentry: Sentry
     post: Post | None
     wake: Callable[[], None]
+
+
+class _KeptError(ConflictError):
+    """Something keeps the tenant: what must not be erased is not, whatever was agreed."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__("something of this company must not be erased yet")
+        self.by = by
+
+
+class _NotDueError(VaultError):
+    """The exit is not to end now: it was taken back, or put off, meanwhile."""
 
 
 class Leaver:
@@ -124,36 +137,30 @@ class Leaver:
         return any(found)
 
     async def _end_grace(self, row: Row[Any]) -> None:
-        """Have everything erased when the grace period is over and nothing keeps it."""
+        """Have everything erased when the grace period is over and nothing keeps it.
+
+        Whether it is ends in one transaction with the request: who takes the exit back, or places what keeps
+        something, is either before it or too late.
+        """
         now = await self._parts.sentry.now()
         if now is None or now < row.ends_at:
             return
-        waits_for = await self._keeps(row.tenant_id)
-        if waits_for is None:
-            try:
-                request = await self._parts.requests.of_tenant(row.tenant_id)
-            except ConflictError:
-                waits_for = "call"
-            else:
-                leaving = {"state": ExitState.LEAVING.value, "request_id": request.id, "waits_for": None}
-                await self._set(row, leaving)
-                self._parts.wake()
-                return
-        await self._set(row, {"waits_for": waits_for})
 
-    async def _keeps(self, tenant_id: str) -> str | None:
-        """Say what keeps a tenant: what must not be erased is not, whatever was agreed."""
-        lasting = {
-            "hold": select(holds.c.id).where(holds.c.tenant_id == tenant_id, holds.c.ended_at.is_(None)),
-            "restriction": select(restrictions.c.id).where(
-                restrictions.c.tenant_id == tenant_id, restrictions.c.lifted_at.is_(None)
-            ),
-        }
-        async with self._database.read() as connection:
-            for what, query in lasting.items():
-                if (await connection.execute(query.limit(1))).first() is not None:
-                    return what
-        return None
+        async def decide(connection: AsyncConnection, request_id: Id) -> None:
+            await _require_due(connection, row.id, now)
+            await _require_unkept(connection, row.tenant_id)
+            leaving = {"state": ExitState.LEAVING.value, "request_id": request_id, "waits_for": None}
+            await connection.execute(update(tenant_exits).where(tenant_exits.c.id == row.id).values(leaving))
+
+        try:
+            await self._parts.requests.of_tenant(row.tenant_id, decide=decide)
+        except _KeptError as error:
+            await self._set(row, {"waits_for": error.by})
+        except ConflictError:
+            await self._set(row, {"waits_for": "call"})
+        else:
+            self._moved = True
+            self._parts.wake()
 
     async def _look_after(self, row: Row[Any]) -> None:
         query = select(deletion_requests.c.completed_at).where(deletion_requests.c.id == row.request_id)
@@ -215,3 +222,22 @@ class Leaver:
             if changed.rowcount and type_ is not None:
                 said = entry(type_, row._asdict(), {"volumes": len(row.volumes)}, by=None)
                 await self._parts.ledger.append(connection, said)
+
+
+async def _require_due(connection: AsyncConnection, exit_id: str, now: datetime) -> None:
+    query = select(tenant_exits).where(tenant_exits.c.id == exit_id).with_for_update()
+    row = (await connection.execute(query)).one()
+    if row.state != ExitState.READY or row.ends_at > now:
+        raise _NotDueError("the exit was taken back, or put off")
+
+
+async def _require_unkept(connection: AsyncConnection, tenant_id: str) -> None:
+    lasting = {
+        "hold": select(holds.c.id).where(holds.c.tenant_id == tenant_id, holds.c.ended_at.is_(None)),
+        "restriction": select(restrictions.c.id).where(
+            restrictions.c.tenant_id == tenant_id, restrictions.c.lifted_at.is_(None)
+        ),
+    }
+    for what, query in lasting.items():
+        if (await connection.execute(query.limit(1))).first() is not None:
+            raise _KeptError(what)

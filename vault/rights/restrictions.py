@@ -35,6 +35,7 @@ from vault.model import (
 from vault.policy import Permission, Principal, require
 from vault.rights.belongings import IDS_AT_ONCE
 from vault.rights.placing import ALL, Reasons, Which, call_of, placed
+from vault.rights.tenant_rows import require_here
 
 OWN_ACTS: Final = frozenset({ErasureReason.CONSENT_WITHDRAWN, ErasureReason.NOT_RECORDED})
 GOING: Final = (MediaState.ERASING.value, MediaState.ERASED.value)
@@ -99,6 +100,7 @@ class Restrictions:
         ready = await self._ledger.ready(placed)
         media_id = None if new.object_id == call_id else new.object_id
         async with self._database.write() as connection:
+            await require_here(connection, by.tenant_id)
             await _hold(connection, call_id)
             await _require_at_rest(connection, call_id, media_id)
             await connection.execute(

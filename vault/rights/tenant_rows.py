@@ -75,6 +75,13 @@ async def shut_out(connection: AsyncConnection, tenant_id: str, at: datetime) ->
         await connection.execute(update(table).where(turned_on).values(disabled_at=at))
 
 
+async def require_here(connection: AsyncConnection, tenant_id: str) -> None:
+    """Raise ConflictError where a tenant's erasure was asked for; nobody asks until the transaction ends."""
+    left_at = select(tenants.c.left_at).where(tenants.c.id == tenant_id).with_for_update(read=True)
+    if (await connection.execute(left_at)).scalar_one() is not None:
+        raise ConflictError("everything of this company is being erased; it is out of reach already")
+
+
 async def blank(connection: AsyncConnection, tenant_id: str) -> None:
     """Leave nothing of a tenant's own row but its id and dates."""
     nothing = {"name": "", "dispositions": None}
