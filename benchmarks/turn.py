@@ -9,7 +9,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from vault.clock import SystemClock
 from vault.db.engine import Database, open_database
 from vault.db.key_tables import data_keys
 from vault.db.migrate import migrate
-from vault.keys.epochs import Standing
+from vault.keys.epochs import Spent, Standing
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.records import committed_stream
 from vault.keys.store import KeyStore
@@ -42,8 +42,11 @@ ASK_EVERY_S: Final = 0.05
 class _Nobody:
     """No ledger: the end of an epoch is not what is measured."""
 
-    async def told(self) -> Collection[int]:
-        return ()
+    async def told(self) -> Mapping[int, datetime]:
+        return {}
+
+    async def spent(self) -> Spent:
+        return Spent()
 
     async def tell(self, _: Standing) -> None:
         return None

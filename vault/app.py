@@ -156,8 +156,7 @@ def _rooms(ground: Ground) -> Rooms:
     database, ledger, clock = ground.database, ground.ledger, ground.clock
     calls = Calls(database, ground.keys, ground.blobs, ledger, buttons := Buttons(database, clock), clock)
     recordings = Recordings(database, ground.keys, ledger, clock)
-    finisher = _finisher(ground, recordings)
-    live = _live(ground, calls, _recorder(ground, recordings, finisher))
+    live = _live(ground, calls, _recorder(ground, recordings, finisher := _finisher(ground, recordings)))
     reader = Reader(database, ground.keys, ground.store)
     whole_calls = _whole_calls(ground, reader, live.events)
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
@@ -166,7 +165,7 @@ def _rooms(ground: Ground) -> Rooms:
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
     eraser = _eraser(ground, custody, live.legs, finisher, whole_calls.exporter)
     keeper = _keeper(ground, eraser, requests, live, (recordings, calls, custody, links))
-    receipts = Receipts(requests, ledger, ground.checkpoints, EpochEnds(database, ledger), ground.keys.epochs)
+    receipts = _receipts(ground, requests)
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         teams=Teams(database, ledger, clock),
@@ -193,6 +192,11 @@ def _rooms(ground: Ground) -> Rooms:
         **_shared(_leaving(ground, reader, receipts, requests, custody, keeper), Rooms),
         evidence=_evidence(ground, custody),
     )
+
+
+def _receipts(ground: Ground, requests: DeletionRequests) -> Receipts:
+    ends = EpochEnds(ground.database, ground.ledger)
+    return Receipts(requests, ground.ledger, ground.checkpoints, ends, ground.keys.epochs)
 
 
 def _evidence(ground: Ground, custody: Custody) -> Evidence:

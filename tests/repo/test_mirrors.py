@@ -30,6 +30,10 @@ HELD_BY = {
     "vault/keys/epochs.py": "tests/vault/keys/test_turning.py",
     "vault/keys/tenant_keys.py": "tests/vault/keys/test_store.py",
     "vault/keys/records.py": "tests/vault/keys/test_store.py",
+    # Recovery is one idea: how long a provider is waited for, what is sealed meanwhile, when it is wrapped.
+    "vault/keys/patience.py": "tests/vault/keys/test_recovering.py",
+    "vault/keys/recovery_keys.py": "tests/vault/keys/test_recovering.py",
+    "vault/calls/indexing.py": "tests/vault/calls/test_away.py",
     "vault/ledger/epoch_ends.py": "tests/vault/rights/test_final_receipts.py",
     "vault/rights/replaying.py": "tests/vault/rights/test_fence.py",
     "vault/rights/placing.py": "tests/vault/rights/test_holds.py",

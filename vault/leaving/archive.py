@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from storage.errors import StorageError
 from storage.store import ObjectKey, ObjectStore
@@ -230,10 +230,10 @@ class _Count:
 
 def to_take(row: Row[Any]) -> ColumnElement[bool]:
     """Choose the media items that no volume of an exit has yet."""
-    return (
-        (media.c.tenant_id == row.tenant_id)
-        & (media.c.id > row.after)
-        & (media.c.state == MediaState.READY.value)
+    return and_(
+        media.c.tenant_id == row.tenant_id,
+        media.c.id > row.after,
+        media.c.state == MediaState.READY.value,
     )
 
 
