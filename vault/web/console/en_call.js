@@ -40,6 +40,7 @@ export default {
   "pause.stop_no": "Go on recording",
   "pause.is_recording": "This call is being recorded.",
   "pause.is_paused": "Recording is paused. Nothing that is said, shown or written is kept, until you resume.",
+  "pause.unwritten": "It could not be saved yet: the database does not answer. It holds, unless the service restarts before that.",
   "pause.is_withdrawn": "The visitor stopped the recording. Nothing more of this call is kept.",
   "pause.is_not_recorded": "Recording was stopped for this call. Nothing more of it is kept.",
   "pause.badge": "Recording paused",

@@ -40,6 +40,7 @@ export default {
   "pause.stop_no": "Continuer l’enregistrement",
   "pause.is_recording": "Cet appel est enregistré.",
   "pause.is_paused": "Enregistrement suspendu. Rien de ce qui est dit, montré ou écrit n’est conservé, jusqu’à la reprise.",
+  "pause.unwritten": "Cette pause n’a pas encore pu être sauvegardée : la base de données ne répond pas. Elle tient, sauf si le service redémarre avant.",
   "pause.is_withdrawn": "Le visiteur a arrêté l’enregistrement. Plus rien de cet appel n’est conservé.",
   "pause.is_not_recorded": "L’enregistrement de cet appel a été arrêté. Plus rien n’en est conservé.",
   "pause.badge": "Enregistrement suspendu",
