@@ -40,7 +40,7 @@ export class Call {
   #loudspeaker = new Loudspeaker((soundBlocked) => this.#update({ soundBlocked }));
   /** The visitor's microphone and camera. */
   own = new OwnDevices(
-    (state) => this.#update(state),
+    (state) => this.#ownChanged(state),
     async (kind, track) => this.#line?.replace(kind, track),
   );
   #share = new ScreenShare((state) => this.#update(state));
@@ -164,9 +164,9 @@ export class Call {
    */
   async #connect(stream, signal) {
     const callId = this.model.callId ?? "";
-    const { video } = this.model;
+    const { canBeSeen } = this.model; // who begins with sound alone may be seen later, over the same connection
     this.#line = new Line(
-      { api: this.#api, callId, stream, video },
+      { api: this.#api, callId, stream, video: canBeSeen },
       {
         health: (health) => this.#update({ health }),
         ended: (reason) => this.#over(reason),
@@ -204,6 +204,12 @@ export class Call {
     this.recorded?.hear(told);
     if (told.type === "hello") void this.#line?.verify(); // the vault was away, or we were
     if (told.type === "call.leg_ended") this.#line?.legEnded(told.data.leg_id, told.data.reason);
+  }
+
+  /** Whoever is seen once during a call was: what is kept of it holds their picture. @param {import("./own.js").OwnState} state */
+  #ownChanged(state) {
+    const isSeen = state.cameraOn && Boolean(state.stream?.getVideoTracks().length);
+    this.#update(this.model.state === "live" && isSeen ? { ...state, video: true } : state);
   }
 
   /** @param {import("./room.js").Party} party */
