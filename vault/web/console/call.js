@@ -3,7 +3,7 @@
 
 import { preferCodecs } from "../shared/rtc.js";
 import { Problem, api } from "./api.js";
-import { DeviceFailure, openDevices } from "./devices.js";
+import { DeviceFailure, openDevices, prefer, preferred } from "./devices.js";
 import { Feed } from "./feed.js";
 import { ScreenShare } from "./share.js";
 import { Wire } from "./wire.js";
@@ -32,7 +32,8 @@ export class Call extends EventTarget {
   /** @type {MediaStream} what is sent */ stream = new MediaStream();
   /** @type {number} on the page's clock, 0 before the first sound */ liveSince = 0;
   /** @type {number} */ lastedMs = 0;
-  /** @type {string} the loudspeaker that was chosen, if one was */ speaker = "";
+  /** @type {string} the loudspeaker that was chosen, if one was */ speaker = preferred().speaker ?? "";
+  /** @type {import("./devices.js").Facing | ""} of a phone's cameras, once it was turned */ facing = "";
   /** @type {Partial<Record<Kind, string>>} */ chosen = {};
   /** @type {Wire | null} */ #wire = null;
   /** @type {Wire | null} what is to take its place, also between two tries */ #fresh = null;
@@ -110,7 +111,6 @@ export class Call extends EventTarget {
     this.#turn("live");
   }
 
-  #newWire() {
   /**
    * Whether there is no call to come back to. A conflict alone does not say so: the vault is asked, and a vault that
    * does not answer is no end.
@@ -129,6 +129,7 @@ export class Call extends EventTarget {
     }
   }
 
+  #newWire() {
     const wire = new Wire(`/v1/calls/${this.id}/legs`, this.id, (state) => {
       if (wire === this.#wire && !this.isOver && !this.#fresh) this.#follow(state);
     });
@@ -167,9 +168,9 @@ export class Call extends EventTarget {
     const { body } = await api("GET", `/v1/calls/${this.id}/legs`);
     if (this.isOver) return;
     const isThere = body.items.some((/** @type {any} */ leg) => leg.id === this.#wire?.id);
-    if (!isThere && this.phase === "live") this.#again(); // the vault was away, and knows of no leg of ours
     const isElsewhere = body.items.some((/** @type {any} */ leg) => leg.mine && leg.kind === "camera");
     if (!isThere && this.phase === "live" && isElsewhere) return this.finish("elsewhere");
+    if (!isThere && this.phase === "live") this.#again(); // the vault was away, and knows of no leg of ours
     const others = body.items.filter((/** @type {any} */ leg) => !leg.mine && leg.state !== "ended");
     const ids = new Set(others.map((/** @type {Leg} */ leg) => leg.id));
     for (const id of this.feeds.keys()) if (!ids.has(id)) this.legEnded(id);
@@ -219,7 +220,6 @@ export class Call extends EventTarget {
     if (this.feeds.delete(legId)) this.changed();
   }
 
-  /** What became of a colleague who was asked; a call that was handed over is over here. @param {any} told */
   /**
    * The leg that is sent has ended. Where another page of the same person has replaced it, nothing is made anew: the
    * two would take the call from each other for ever.
@@ -230,6 +230,7 @@ export class Call extends EventTarget {
     else if (this.phase === "live" && UNWISHED.includes(reason)) this.#again();
   }
 
+  /** What became of a colleague who was asked; a call that was handed over is over here. @param {any} told */
   asked(told) {
     this.ask = told;
     if (told?.purpose === "transfer" && told.state === "done") this.finish("transferred");
@@ -257,7 +258,33 @@ export class Call extends EventTarget {
    */
   async choose(kind, deviceId) {
     if (deviceId) this.chosen[kind] = deviceId;
-    const opened = await openDevices({ [kind]: true }, this.chosen);
+    if (deviceId && kind === "video") this.facing = "";
+    await this.#open(kind);
+    if (deviceId) prefer({ [kind]: deviceId });
+  }
+
+  /**
+   * The other camera of a phone. Most open only one at a time: the one in use is shut first, and is back if the other
+   * does not open.
+   * @throws {DeviceFailure}
+   */
+  async flip() {
+    const { facing, chosen } = this;
+    this.facing = facing === "environment" ? "user" : "environment";
+    this.chosen = { ...chosen, video: "" };
+    await this.#replace("video", null);
+    try {
+      await this.#open("video");
+    } catch (caught) {
+      Object.assign(this, { facing, chosen });
+      await this.#open("video");
+      throw caught;
+    }
+  }
+
+  /** @param {Kind} kind */
+  async #open(kind) {
+    const opened = await openDevices({ [kind]: true }, this.chosen, this.facing);
     const [track] = opened.getTracks();
     if (this.isOver) track.stop();
     else await this.#replace(kind, track);

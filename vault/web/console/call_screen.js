@@ -37,7 +37,7 @@ export class CallScreen {
       this.trouble,
       this.body,
     );
-    this.stage = new Stage(call, (leg) => this.nameOf(leg));
+    this.stage = new Stage(call, (leg) => this.nameOf(leg), this.trouble);
     this.extras = extrasOf(this);
     this.controls = new Controls(call, this.trouble, this.extras.controls);
     this.strip = callStrip(call, this.visitor);

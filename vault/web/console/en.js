@@ -51,7 +51,6 @@ export default {
   "call.devices_text": "Your browser asks for the microphone. Allow it to be heard.",
   "call.blocked": "Waiting for your microphone",
   "call.blocked_title": "You cannot be heard yet",
-  "call.blocked_how": "Open the site’s settings beside the address, allow the microphone and the camera, then try again.",
   "call.sound_only": "Go on with sound only",
   "call.connecting": "Connecting…",
   "call.connecting_text": "Connecting you to the visitor…",

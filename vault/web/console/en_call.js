@@ -49,6 +49,28 @@ export default {
   "pause.long_text": "The pause has been going on for a while. It does not end by itself.",
   "pause.long_stay": "Stay paused",
 
+  "check.open": "Check devices",
+  "check.title": "Check microphone and camera",
+  "check.wait": "Your browser asks for access. Choose “Allow”.",
+  "check.both": "Speak: the bar moves when you can be heard. Nobody else sees or hears you.",
+  "check.voice": "Speak: the bar moves when you can be heard. Nobody else hears you.",
+  "check.voice_only": "Check the sound only",
+
+  "help.chromium_1": "Click the icon to the left of the address: sliders or a padlock.",
+  "help.firefox_1": "Click the crossed-out microphone or camera to the left of the address.",
+  "help.firefox_2": "Remove the block with the cross beside the microphone and the camera.",
+  "help.safari_1": "In the Safari menu, choose “Settings for This Website”.",
+  "help.ios_1": "Tap the icon to the left of the address, then “Website Settings”.",
+  "help.ios_app_1": "Open the Settings app of your device, then tap this browser’s name.",
+  "help.android_1": "Tap the icon to the left of the address, then “Permissions”.",
+  "help.step_2": "Allow the microphone, and the camera if you want to be seen.",
+  "help.step_3": "Come back here and try again.",
+  "help.system": "Still blocked? Check that the system allows this browser, in its privacy settings.",
+
+  "call.pip": "Picture in a small window",
+  "call.pip_back": "Picture back in its place",
+  "call.flip": "Flip the camera",
+
   "share.start": "Share screen",
   "share.stop": "Stop sharing",
   "share.asking": "Your browser asks what to show.",

@@ -51,7 +51,6 @@ export default {
   "call.devices_text": "Votre navigateur demande le micro. Autorisez-le pour être entendu.",
   "call.blocked": "En attente de votre micro",
   "call.blocked_title": "On ne vous entend pas encore",
-  "call.blocked_how": "Ouvrez les réglages du site à côté de l’adresse, autorisez le micro et la caméra, puis réessayez.",
   "call.sound_only": "Continuer avec le son seul",
   "call.connecting": "Connexion…",
   "call.connecting_text": "Mise en relation avec le visiteur…",

@@ -49,6 +49,28 @@ export default {
   "pause.long_text": "La pause dure depuis un moment. Elle ne s’arrête pas d’elle-même.",
   "pause.long_stay": "Rester en pause",
 
+  "check.open": "Vérifier les appareils",
+  "check.title": "Vérifier le micro et la caméra",
+  "check.wait": "Votre navigateur demande l’accès. Choisissez « Autoriser ».",
+  "check.both": "Parlez : la barre bouge quand on peut vous entendre. Personne d’autre ne vous voit ni ne vous entend.",
+  "check.voice": "Parlez : la barre bouge quand on peut vous entendre. Personne d’autre ne vous entend.",
+  "check.voice_only": "Vérifier le son seulement",
+
+  "help.chromium_1": "Cliquez sur l’icône à gauche de l’adresse : réglages ou cadenas.",
+  "help.firefox_1": "Cliquez sur l’icône de micro ou de caméra barrée, à gauche de l’adresse.",
+  "help.firefox_2": "Supprimez le blocage avec la croix à côté du micro et de la caméra.",
+  "help.safari_1": "Dans le menu Safari, choisissez « Réglages pour ce site web ».",
+  "help.ios_1": "Touchez l’icône à gauche de l’adresse, puis « Réglages du site web ».",
+  "help.ios_app_1": "Ouvrez l’app Réglages de votre appareil, puis touchez le nom de ce navigateur.",
+  "help.android_1": "Touchez l’icône à gauche de l’adresse, puis « Autorisations ».",
+  "help.step_2": "Autorisez le micro, et la caméra si vous voulez être vu.",
+  "help.step_3": "Revenez ici et réessayez.",
+  "help.system": "Toujours bloqué ? Vérifiez que le système autorise ce navigateur, dans ses réglages de confidentialité.",
+
+  "call.pip": "Image dans une petite fenêtre",
+  "call.pip_back": "Remettre l’image à sa place",
+  "call.flip": "Changer de caméra",
+
   "share.start": "Partager l’écran",
   "share.stop": "Arrêter le partage",
   "share.asking": "Votre navigateur vous demande quoi montrer.",
