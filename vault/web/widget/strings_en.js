@@ -59,6 +59,7 @@ export const ENGLISH = {
   "permission.media_busy_title": "In use elsewhere",
   "permission.media_busy":
     "Another application is using the microphone or camera. Close it, then try again.",
+  "permission.media_unknown": "The camera did not open. Try again.",
   "permission.audio_only": "Continue with sound only",
 
   "connecting.title": "Connecting to {tenant}…",
@@ -101,6 +102,7 @@ export const ENGLISH = {
   "live.unmute": "Turn the microphone on",
   "live.camera_off": "Turn the camera off",
   "live.camera_on": "Turn the camera on",
+  "live.camera_question": "{name} will see you, and your picture will be recorded like the rest of the call.",
   "live.hang_up": "Hang up",
   "live.microphone": "Microphone",
   "live.camera": "Camera",
