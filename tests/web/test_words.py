@@ -8,7 +8,7 @@ FRENCH = sorted(path for path in WEB.rglob("*fr*") if path.suffix in {".js", ".j
 
 
 def test_a_receipt_has_one_word_in_french() -> None:
-    """Console, visitor's page, evidence and verifier say ``reçu``: no other word stands for it."""
+    """Console, visitor's page, evidence and the page that checks it say ``reçu``, and no other word."""
     assert len(FRENCH) > 5
     others = re.compile(r"attestation|certificat|récépissé|quittance", re.IGNORECASE)
     assert [path.name for path in FRENCH if others.search(path.read_text(encoding="utf-8"))] == []

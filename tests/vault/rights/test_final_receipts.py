@@ -13,7 +13,7 @@ from crypto.receipts import verify_receipt
 from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Wire
 from tests.vault.media.workshop import Workshop
-from vault.db.key_tables import data_keys, epochs, tenant_keys
+from vault.db.key_tables import data_keys, epochs, recovery_keys, tenant_keys
 from vault.db.tables import leaves
 from vault.keys.epochs import EpochState
 from vault.keys.provider import EpochKeyState
@@ -22,7 +22,7 @@ from vault.keys.turning import Turn
 from vault.ledger.leaf import EntryType
 from vault.model import ErasureReason, Part
 
-TABLES = (epochs, tenant_keys, data_keys)
+TABLES = (epochs, tenant_keys, recovery_keys, data_keys)
 Rows = Sequence[Sequence[dict[str, Any]]]
 
 
@@ -137,7 +137,7 @@ async def test_the_number_of_an_epoch_that_ended_never_comes_again(any_work: Wor
     """The key store is lost: the ledger knows which numbers were used; nothing is final before its end."""
     await erased(any_work)
     await turned(any_work)
-    after = await lay_down(any_work, [[], [], []])
+    after = await lay_down(any_work, [[] for _ in TABLES])
     await after.keys.start(after.ends.spent)
     assert await in_use(after) == {2: EpochState.CURRENT}
     tenant = await after.tenants.add(name="Later", retention_days=30)

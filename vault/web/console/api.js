@@ -60,6 +60,17 @@ export async function api(method, path, { body, staySignedOut = false, headers =
   throw refusal(answer, parsed);
 }
 
+/**
+ * A file's exact text, as it is to be kept; raises Problem for everything but a success.
+ * @param {string} path
+ */
+export async function text(path) {
+  const answer = await send("GET", path, { headers: { "Accept-Language": language } });
+  if (answer.ok) return answer.text();
+  if (answer.status === 401) goToSignIn("ended");
+  throw refusal(answer, await answer.json().catch(() => ({})));
+}
+
 /** @param {Response} answer @param {Record<string, any>} body */
 const refusal = (answer, body) =>
   new Problem(answer.status, body, Number(answer.headers.get("Retry-After")) || 0);
