@@ -57,7 +57,7 @@ def test_a_call_opened_in_a_second_window_is_left_by_the_first(centre: CallCentr
     )
     expect(first.locator("#call-title")).to_have_text("In another window: A visitor")
     assert axe(first) == []
-    first.set_viewport_size(PHONE)
+    first.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
     assert axe(first) == []
     second.wait_for_timeout(QUIET_MS)
     assert [len(legs) for legs in asked] == [0, 1]

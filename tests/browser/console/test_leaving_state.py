@@ -171,7 +171,9 @@ def test_an_auditor_sees_fingerprints_and_fetches_nothing(open_page: OpenPage, v
     expect(volumes.get_by_role("listitem")).to_have_count(3)
     expect(volumes.get_by_role("link")).to_have_count(0)
     expect(page.get_by_role("button", name="Stay after all…")).to_have_count(0)
-    expect(page.get_by_role("textbox", name="Link for afterwards")).to_have_value(f"{vault.address}{FOLLOW}#{SECRET}")
+    expect(page.get_by_role("textbox", name="Link for afterwards")).to_have_value(
+        f"{vault.address}{FOLLOW}#{SECRET}"
+    )
 
 
 def test_everybody_reads_until_when_and_who_may_see_more_is_led_there(

@@ -60,7 +60,7 @@ def test_a_pause_that_is_not_written_says_so_until_it_is(centre: CallCentre, axe
     expect(agent.locator(".call-sub .badge")).to_have_text("Recording paused")
     expect(agent.locator("#said")).to_contain_text("It could not be saved yet")
     assert axe(agent) == []
-    agent.set_viewport_size(PHONE)
+    agent.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
     assert axe(agent) == []
     assert not agent.evaluate("document.documentElement.scrollWidth > innerWidth")
     vault.is_away = False

@@ -193,7 +193,7 @@ class Double:
     async def state(self, request: web.Request) -> web.Response:
         """GET /v1/calls/{call}."""
         ended = not self.ended.isdisjoint({"*", request.match_info["call"]})
-        told = {"id": request.match_info["call"], "state": "ended" if ended else "live"}
+        told: dict[str, Any] = {"id": request.match_info["call"], "state": "ended" if ended else "live"}
         if "btn_live" in request.headers.get("Authorization", ""):
             told |= {"recording": {"state": "recording", "pause": None, "on_withdrawal": "erase"}}
         return web.json_response(told)
