@@ -9,12 +9,13 @@ from vault.errors import ConflictError, DependencyError, NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Moment, Out
+from vault.leaving.addresses import ADDRESS_MAX, PATTERN
 from vault.leaving.exits import Exit, NewExit
 from vault.policy import Permission
 
 GRACE_DAYS_MAX: Final = 365
 Recipient = Annotated[str, StringConstraints(max_length=200, pattern=r"^age1[0-9a-z]+$")]
-Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\s@<>\r\n]{1,64}@[^\s@<>\r\n]+$")]
+Address = Annotated[str, StringConstraints(max_length=ADDRESS_MAX, pattern=rf"^{PATTERN}$")]
 
 
 class ExitIn(In):
@@ -30,9 +31,10 @@ class ExitIn(In):
 
 
 class VolumeOut(Out):
-    """One volume; ``sha256`` is of the bytes that are fetched."""
+    """One volume; ``sha256`` is of the bytes that are fetched, ``made_at`` as of when it is what it says."""
 
     number: int
+    made_at: Moment
     sealed_bytes: int
     sha256: str
     items: int
@@ -48,10 +50,11 @@ class ExitOut(Out):
     grace_days: int
     asked_at: Moment
     ends_at: Moment | None
-    waits_for: Literal["hold", "restriction", "call"] | None
+    waits_for: Literal["hold", "restriction", "call", "restored"] | None
     volumes: list[VolumeOut]
     request_id: str | None
     ended_at: Moment | None
+    notice: Literal["refused", "unanswered"] | None
 
 
 async def begin_exit(ask: Ask[ExitIn, None]) -> Answer:
@@ -99,6 +102,7 @@ def present(how_far: Exit) -> ExitOut:
     volumes = [
         VolumeOut(
             number=each.number,
+            made_at=each.made_at,
             sealed_bytes=each.sealed_bytes,
             sha256=each.sha256,
             items=each.items,
