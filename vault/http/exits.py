@@ -11,14 +11,15 @@ from vault.http.ask import Answer, Ask
 from vault.http.cookies import own_origin
 from vault.http.route import Route
 from vault.http.wire import In, Integer, Moment, Out
+from vault.leaving.addresses import ADDRESS_MAX, PATTERN
 from vault.leaving.exits import Exit, NewExit
 from vault.policy import Permission
 
 GRACE_DAYS_MAX: Final = 365
 Recipient = Annotated[str, StringConstraints(max_length=200, pattern=r"^age1[0-9a-z]+$")]
 State = Literal["exporting", "ready", "leaving", "gone", "cancelled"]
-WaitsFor = Literal["hold", "restriction", "call"]
-Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\s@<>\r\n]{1,64}@[^\s@<>\r\n]+$")]
+WaitsFor = Literal["hold", "restriction", "call", "restored"]
+Address = Annotated[str, StringConstraints(max_length=ADDRESS_MAX, pattern=rf"^{PATTERN}$")]
 
 
 class ExitIn(In):
@@ -34,9 +35,10 @@ class ExitIn(In):
 
 
 class VolumeOut(Out):
-    """One volume; ``sha256`` is of the bytes that are fetched."""
+    """One volume; ``sha256`` is of the bytes that are fetched, ``made_at`` as of when it is what it says."""
 
     number: int
+    made_at: Moment
     sealed_bytes: int
     sha256: str
     items: int
@@ -77,6 +79,7 @@ class ExitOut(Out):
     volumes: list[VolumeOut]
     request_id: str | None
     ended_at: Moment | None
+    notice: Literal["refused", "unanswered"] | None
     follow_url: str
 
 
@@ -173,6 +176,7 @@ def _present(ask: Ask[Any, Any], how_far: Exit) -> ExitOut:
     volumes = [
         VolumeOut(
             number=each.number,
+            made_at=each.made_at,
             sealed_bytes=each.sealed_bytes,
             sha256=each.sha256,
             items=each.items,

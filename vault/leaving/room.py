@@ -13,13 +13,16 @@ from vault.leaving.exits import Exits
 from vault.leaving.following import FollowUps
 from vault.leaving.leaver import Leaver, LeaverParts
 from vault.leaving.notices import Post
+from vault.leaving.packing import Packer
 from vault.leaving.records import Records
+from vault.leaving.telling import Teller
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.media.reading import Reader
 from vault.rights.receipts import Receipts
 from vault.rights.requests import DeletionRequests
 from vault.rights.sentry import Sentry
+from vault.rights.taken_along import TakenAlong
 from vault.settings import MailSettings
 
 
@@ -56,19 +59,18 @@ def make_leaving(on: Surroundings) -> Leaving:
     post = Post(on.mail) if on.mail.host else None
     records = Records(on.database, Blobs(on.keys), on.clock)
     sources = Sources(on.database, on.store, records, on.reader, on.checkpoints, on.receipts, on.clock)
-    exits = Exits(on.database, on.keys, on.store, on.ledger, on.clock, can_tell=post is not None)
+    taken = TakenAlong(on.database, on.store, on.clock)
     parts = LeaverParts(
         database=on.database,
-        keys=on.keys,
-        store=on.store,
         ledger=on.ledger,
         clock=on.clock,
-        archive=Archive(sources),
+        packer=Packer(on.database, on.store, on.clock, Archive(sources), taken),
+        taken=taken,
+        teller=Teller(on.database, on.keys, on.receipts, on.clock, post),
         requests=on.requests,
-        receipts=on.receipts,
         sentry=on.sentry,
-        post=post,
         wake=on.wake,
     )
+    exits = Exits(on.database, on.keys, on.store, on.ledger, on.clock, can_tell=post is not None)
     follow_ups = FollowUps(on.database, on.requests, on.receipts, on.link_key)
     return Leaving(exits, follow_ups, Leaver(parts))

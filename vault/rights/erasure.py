@@ -8,7 +8,8 @@ Each step is durable before the next and may be repeated, so a crash anywhere is
 2. A running capture of the object, or the making of it, is stopped; its data keys are forgotten in the key
    store, whose write-ahead log is truncated. From here on nobody can open what is left, here or in any copy
    of the main database.
-3. Every version of every object, spool and derived parts included, is deleted.
+3. Every version of every object, spool and derived parts included, is deleted; so is each volume with it that
+   a company that leaves was to take along.
 4. Absence is verified by listing. What personal rows hold is deleted; the main database's log is truncated.
 5. One transaction: the ledger's ``object.shredded``, the row *erased*, the erasure *complete*. Whoever has
    that entry and its proof has all that a complete receipt says, so it comes last.
@@ -37,6 +38,7 @@ from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState
 from vault.rights.belongings import EMPTIED, MEDIA_KINDS, forget_rows, keys_with
 from vault.rights.emptying import Emptying
 from vault.rights.holding import held
+from vault.rights.taken_along import TakenAlong
 from vault.rights.tenant_rows import TENANT, blank
 
 log = structlog.get_logger(__name__)
@@ -75,6 +77,7 @@ class Eraser:
         self._begin = parts_.begin
         self._irrecoverable_days = parts_.irrecoverable_days
         self._emptying = Emptying(parts_.database, parts_.keys, parts_.store, parts_.clock)
+        self._taken_along = TakenAlong(parts_.database, parts_.store, parts_.clock)
         self._places = {"places": ", ".join(parts_.places)} if len(parts_.places) > 1 else {}
 
     async def carry(self, object_id: str) -> bool:
@@ -196,6 +199,8 @@ class Eraser:
             if not await self._emptying.delete_rows(row) or not await self._emptying.traces_gone():
                 return False
         else:
+            if not await self._taken_along.taken_back(row):
+                return False
             await self._forget_rows(row)
             if not await self._database.forget_traces(*EMPTIED):
                 return False

@@ -51,6 +51,7 @@ from vault.rights.reaching import (
     without_legs,
 )
 from vault.rights.restrictions import admit
+from vault.rights.taken_along import withdraw
 from vault.rights.tenant_rows import TENANT, shut_out
 
 SYSTEM: Final = Id("system")
@@ -264,6 +265,8 @@ class DeletionRequests:
             written = insert(deletion_requests).returning(deletion_requests)
             row = (await connection.execute(written, asking)).one()
             of = await calls_of(connection, fresh)
+            if scope != TENANT:
+                await withdraw(connection, tenant_id, [one for _, one in fresh], self._clock.now())
             entries += await admit(connection, of, reason, self._clock.now(), by)
             for kind, object_id in fresh:
                 entries += await self._take_out_of_reach(connection, kind, tenant_id, object_id)
@@ -305,6 +308,8 @@ class DeletionRequests:
             await self._ends_invitation(connection, object_id)
         elif kind == TENANT:
             await shut_out(connection, tenant_id, self._clock.now())
+        if kind != TENANT:
+            await withdraw(connection, tenant_id, [object_id], self._clock.now())
         await connection.execute(
             insert(erasures).values(_erasure(row, kind, object_id, of, {object_id: evidence}))
         )

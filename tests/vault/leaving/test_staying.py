@@ -12,9 +12,9 @@ from tests.vault.media.workshop import Workshop
 from tests.vault.rights.test_emptying import furnished, rows_left
 from vault.db.tables import tenants
 from vault.errors import ConflictError
-from vault.leaving.exits import ExitState, NewExit
+from vault.leaving.exits import NewExit
 from vault.leaving.room import Leaving
-from vault.model import HoldGround, RestrictionGround, RestrictionSubject
+from vault.model import ExitState, HoldGround, RestrictionGround, RestrictionSubject
 from vault.rights.holds import NewHold
 from vault.rights.restrictions import NewRestriction
 

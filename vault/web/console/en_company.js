@@ -90,6 +90,7 @@ export default {
   "exit.ready_nothing": "You take nothing along. After that day nobody of your company can sign in.",
   "exit.waits_hold": "The end was due on {date}. It waits for a legal hold: what is held is not erased.",
   "exit.waits_restriction": "The end was due on {date}. It waits because the processing of something is restricted: until that is lifted it is not erased.",
+  "exit.waits_restored": "The service was restored from a backup of before this exit, and your key stands in no backup. Take the exit back and begin it again.",
   "exit.waits_call": "The end was due on {date}. It waits for the last call to end.",
   "exit.lasting_hold": "A legal hold lasts. As long as it does, nothing is erased, not on that day either.",
   "exit.lasting_restriction": "The processing of something is restricted. As long as it is, nothing is erased, not on that day either; and it is in no volume.",

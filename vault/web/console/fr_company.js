@@ -90,6 +90,7 @@ export default {
   "exit.ready_nothing": "Vous n’emportez rien. Après ce jour, personne de votre société ne peut plus se connecter.",
   "exit.waits_hold": "La fin était prévue le {date}. Elle attend à cause d’un gel légal : ce qui est gelé n’est pas effacé.",
   "exit.waits_restriction": "La fin était prévue le {date}. Elle attend parce que le traitement de quelque chose est limité : ce n’est pas effacé avant la levée.",
+  "exit.waits_restored": "Le service a été restauré depuis une sauvegarde d’avant ce départ, et votre clé ne figure dans aucune sauvegarde. Annulez le départ, puis demandez-le de nouveau.",
   "exit.waits_call": "La fin était prévue le {date}. Elle attend la fin du dernier appel.",
   "exit.lasting_hold": "Un gel légal est en vigueur. Tant qu’il dure, rien n’est effacé, ce jour-là non plus.",
   "exit.lasting_restriction": "Le traitement de quelque chose est limité. Tant qu’il l’est, rien n’est effacé, ce jour-là non plus ; et ce n’est dans aucun volume.",

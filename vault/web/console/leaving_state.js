@@ -98,6 +98,7 @@ function standing(exit, waitsFor) {
 
 /** @param {any} exit */
 function packing(exit) {
+  if (exit.waits_for === "restored") return [waiting("restored", waitingInWords(exit))];
   if (exit.waits_for) return [waiting("call", t("exit.exporting_call"))];
   if (!exit.recipient) return [el("p", {}, t("exit.exporting_nothing"))];
   const done = exit.volumes.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.items, 0);
@@ -135,9 +136,9 @@ function ready(exit, waitsFor) {
   ];
 }
 
-/** @param {keyof typeof PAGES} what @param {string} sentence */
+/** @param {keyof typeof PAGES | "restored"} what @param {string} sentence */
 function waiting(what, sentence) {
-  const link = el("a", { class: "button secondary", href: PAGES[what] }, t(`exit.to_${what}`));
+  const link = what !== "restored" && el("a", { class: "button secondary", href: PAGES[what] }, t(`exit.to_${what}`));
   return el("div", { class: "note note-warn" }, el("p", {}, sentence), link);
 }
 
