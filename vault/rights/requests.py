@@ -270,9 +270,8 @@ class DeletionRequests:
             entries += await admit(connection, of, reason, self._clock.now(), by)
             for kind, object_id in fresh:
                 entries += await self._take_out_of_reach(connection, kind, tenant_id, object_id)
-                await connection.execute(
-                    insert(erasures).values(_erasure(row, kind, object_id, of, evidence))
-                )
+                made = _erasure(row, kind, object_id, of, evidence)
+                await connection.execute(insert(erasures).values(made))
             for entry in entries:
                 await self._ledger.append(connection, entry)
             return await request_of_row(connection, row)

@@ -9,9 +9,9 @@ from tests.vault.leaving.house import leaving_of
 from tests.vault.media.workshop import Workshop
 from tests.vault.rights.test_emptying import furnished
 from vault.errors import NotFoundError
-from vault.leaving.exits import ExitState, NewExit
+from vault.leaving.exits import NewExit
 from vault.leaving.following import FollowUps
-from vault.model import new_id
+from vault.model import ExitState, new_id
 
 
 async def test_an_exit_is_followed_to_its_receipt(any_work: Workshop) -> None:

@@ -210,7 +210,7 @@ def wire_after_put(work: Workshop) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(work.ground.store, name)
 
-    work.store._inner = Dying()  # type: ignore[assignment]
+    work.store._inner = Dying()
 
 
 async def test_volumes_that_no_row_leads_to_go_with_an_erasure(work: Workshop) -> None:
