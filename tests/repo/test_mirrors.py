@@ -48,7 +48,6 @@ HELD_BY = {
     "vault/leaving/tar.py": "tests/vault/leaving/test_leaver.py",
     "vault/leaving/addresses.py": "tests/vault/leaving/test_telling.py",
     "vault/rights/taken_along.py": "tests/vault/leaving/test_packing.py",
-    "vault/keys/forgotten.py": "tests/vault/keys/test_turning.py",
     "vault/rights/tenant_rows.py": "tests/vault/rights/test_emptying.py",
     "vault/ledger/continuing.py": "tests/vault/rights/test_fence.py",
     "vault/backups/dump.py": "tests/vault/backups/test_backups.py",

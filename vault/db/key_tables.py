@@ -46,6 +46,14 @@ recovery_keys: Final = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+forgotten_tenants: Final = Table(
+    "forgotten_tenants",  # whose keys are forgotten for good (vault.keys.forgotten)
+    key_metadata,
+    Column("tenant_id", String(ID_LENGTH), primary_key=True),
+    Column("epoch", Integer, nullable=True),  # the newest that they were in, for the receipt
+    Column("at", Moment, nullable=False),
+)
+
 data_keys: Final = Table(
     "data_keys",
     key_metadata,

@@ -8,13 +8,13 @@ to the same (``vault.keys.recovery_keys``): then nobody opens it before the prov
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, and_, delete, func, insert, select, tuple_, union_all, update
+from sqlalchemy import Row, and_, delete, exists, func, insert, select, tuple_, union_all, update
 
 from crypto.errors import CryptoError
 from crypto.keys import AnchorKey, DataKey, TenantKey
@@ -22,9 +22,10 @@ from crypto.recovery import seal_to_recovery
 from crypto.wrapping import WrapContext, commitment, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys, tenant_keys
+from vault.db.key_tables import data_keys, forgotten_tenants, tenant_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
 from vault.keys.epochs import Epochs, Spent, is_open
+from vault.keys.forgotten import hold_epochs, require_known, set_mark
 from vault.keys.patience import Patience, PatientProvider
 from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import Opening, Recovery, committed_stream, context_of, opened
@@ -163,6 +164,7 @@ class KeyStore:
         async with self._database.write() as connection:
             if not await is_open(connection, epoch):
                 return False
+            await require_known(connection, tenant_id, epoch=epoch)
             await connection.execute(
                 insert(data_keys).values(
                     object_id=object_id,
@@ -276,31 +278,78 @@ class KeyStore:
         there = await self.holding(object_ids)
         for object_id in there:
             await self.forget(object_id=object_id)
+        if there:
+            await self._cleaned()
+        return len(there)
+
+    async def _cleaned(self) -> None:
         for _ in range(TRACE_TRIES):
-            if not there or await self.traces_gone():
-                return len(there)
+            if await self.tenant_traces_gone():
+                return
             await asyncio.sleep(AGAIN_S)
         raise DependencyError("somebody reads the key database and holds what was forgotten; end that reader")
 
     async def forget_tenant(self, tenant_id: str) -> int | None:
         """Forget the keys of a tenant under which all its data keys lie: none of those opens from here on.
 
-        Tells the newest epoch that they were in; None where there was none. Repeating it is harmless.
+        None is made for it any more. Tells the newest epoch that they were in, the same when it is repeated;
+        None where there was none.
         """
         # What is in recovery opens without the tenant's key: it goes in the same moment.
         recovery = and_(data_keys.c.tenant_id == tenant_id, data_keys.c.in_recovery.is_(True))
         own = select(tenant_keys.c.epoch).where(tenant_keys.c.tenant_id == tenant_id)
         each = union_all(own, select(data_keys.c.epoch).where(recovery)).subquery()
         async with self._database.write() as connection:
+            await hold_epochs(connection)
             newest = select(func.max(each.c.epoch))
             epoch: int | None = (await connection.execute(newest)).scalar_one_or_none()
             await connection.execute(delete(tenant_keys).where(tenant_keys.c.tenant_id == tenant_id))
             await connection.execute(delete(data_keys).where(recovery))
+            epoch = await set_mark(connection, tenant_id, epoch, self._clock.now())
         self._forgets += 1
         self._tenant_keys.drop_tenant(tenant_id)
         for cached in [name for name in self._data_keys if name[0] == tenant_id]:
             del self._data_keys[cached]
         return epoch
+
+    async def forget_tenants(self, tenant_ids: Sequence[str]) -> int:
+        """Forget tenants that a key store which was set back may know again, records and traces too.
+
+        Tells how many it knew. Raises DependencyError as ``forget_all``.
+        """
+        known = [tenant_id for tenant_id in tenant_ids if await self._knows(tenant_id)]
+        for tenant_id in tenant_ids:
+            await self.forget_tenant(tenant_id)
+        if await self.forget_rest() or known:
+            await self._cleaned()
+        return len(known)
+
+    async def forget_rest(self) -> int:
+        """Delete the records that forgotten tenants still have, which open nothing any more; how many."""
+        left = select(forgotten_tenants.c.tenant_id).where(
+            exists().where(data_keys.c.tenant_id == forgotten_tenants.c.tenant_id)
+        )
+        async with self._database.read() as connection:
+            tenant_ids = (await connection.execute(left)).scalars().all()
+        count = 0
+        for tenant_id in tenant_ids:
+            while some := await self.forget_some(tenant_id, limit=IDS_AT_ONCE):
+                count += some
+        return count
+
+    async def forgotten(self, tenant_ids: Collection[str]) -> Collection[str]:
+        """Name those of some tenants that are forgotten for good."""
+        marked = select(forgotten_tenants.c.tenant_id).where(forgotten_tenants.c.tenant_id.in_(tenant_ids))
+        async with self._database.read() as connection:
+            return set((await connection.execute(marked)).scalars())
+
+    async def _knows(self, tenant_id: str) -> bool:
+        of = [
+            select(table.c.tenant_id).where(table.c.tenant_id == tenant_id)
+            for table in (tenant_keys, data_keys)
+        ]
+        async with self._database.read() as connection:
+            return (await connection.execute(union_all(*of).limit(1))).first() is not None
 
     async def tenant_traces_gone(self) -> bool:
         """As ``traces_gone``, of tenant keys."""

@@ -10,6 +10,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import tenant_keys
 from vault.errors import KeyForgottenError
+from vault.keys.forgotten import require_known
 from vault.keys.patience import PatientProvider
 from vault.model import uuid_of
 
@@ -26,17 +27,19 @@ class TenantKeys:
         self._provider = provider
         self._clock = clock
         self._cached: dict[tuple[str, int], tuple[TenantKey, float]] = {}
+        self._drops = 0
 
     async def get(
         self, tenant_id: str, epoch: int, *, create: bool = False, hurried: bool = False
     ) -> TenantKey:
-        """Find a tenant's key of an epoch, or make it; KeyForgottenError where there is none.
+        """Find a tenant's key of an epoch, or make it; KeyForgottenError where none is, or none may be.
 
         Who is ``hurried`` is told sooner that the provider does not answer (KeyProviderError).
         """
         cached = self._cached.get((tenant_id, epoch))
         if cached is not None and cached[1] > self._clock.monotonic():
             return cached[0]
+        drops = self._drops
         provider = self._provider.hurried if hurried else self._provider
         wrapped = await self._wrapped(tenant_id, epoch)
         if wrapped is None and create:
@@ -44,20 +47,24 @@ class TenantKeys:
         if wrapped is None:
             raise KeyForgottenError("this tenant's key has been forgotten")
         key = await provider.unwrap(epoch, wrapped, context=_context(tenant_id, epoch))
-        self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
+        if drops == self._drops:  # something was dropped while we asked: do not keep what may be it
+            self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
         return key
 
     def drop_all(self) -> None:
         """Keep no key here any longer."""
+        self._drops += 1
         self._cached.clear()
 
     def drop_tenant(self, tenant_id: str) -> None:
         """Keep no key of a tenant here any longer."""
+        self._drops += 1
         for name in [name for name in self._cached if name[0] == tenant_id]:
             del self._cached[name]
 
     def drop(self, epoch: int) -> None:
         """Keep no key of an epoch here any longer."""
+        self._drops += 1
         for name in [name for name in self._cached if name[1] == epoch]:
             del self._cached[name]
 
@@ -75,6 +82,7 @@ class TenantKeys:
         row = {"tenant_id": tenant_id, "epoch": epoch, "wrapped": wrapped, "created_at": self._clock.now()}
         try:
             async with self._database.write() as connection:
+                await require_known(connection, tenant_id, epoch=epoch)
                 await connection.execute(insert(tenant_keys).values(row))
         except IntegrityError:  # somebody else was first: theirs counts
             return await self._wrapped(tenant_id, epoch)

@@ -7,7 +7,8 @@ each repeated without harm, so that a crash anywhere is finished by whoever come
 1. The next epoch begins, the current one is *retiring*. New keys go to the next at once.
 2. What is in recovery comes out of it (``vault.keys.recovering``). Each record moves: opened under its old
    tenant key and held against its commitment, wrapped under a new tenant key, written where the old one still
-   stands. Records that nobody can open stop the turn, they are never left behind.
+   stands. Records that nobody can open stop the turn, they are never left behind; those of a tenant that was
+   forgotten for good are deleted.
 3. Every record in the new epoch is opened once more as it lies in the database; the old one is *retired*.
 4. A backup of the key store is made and read back: with the live one, two good copies.
 5. After the grace period, and only while such a backup is there, the provider destroys the old epoch's key.
@@ -17,6 +18,7 @@ each repeated without harm, so that a crash anywhere is finished by whoever come
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -29,8 +31,9 @@ from crypto.wrapping import wrap
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys
-from vault.errors import KeyProviderError, TamperedError, VaultError
+from vault.errors import KeyForgottenError, KeyProviderError, TamperedError, VaultError
 from vault.keys.epochs import EpochState, Spent, Standing
+from vault.keys.forgotten import forgotten_among
 from vault.keys.provider import EpochKeyState
 from vault.keys.records import context_of, opened
 from vault.keys.store import KeyStore
@@ -170,6 +173,7 @@ class Turn:
 
     async def _move_out(self, epoch: int) -> None:
         """Move every record out of an epoch, verify the next one, and retire the old one."""
+        await self._keys.forget_rest()
         await self._keys.recovering.carry()
         to = await self._epochs.current()
         broken: list[str] = []
@@ -188,24 +192,43 @@ class Turn:
 
     async def _moved(self, rows: Sequence[Row[Any]], to: int) -> Sequence[str]:
         """Wrap records under the new epoch; tells the objects whose record does not open."""
-        old = await self._tenant_keys(rows, create=False)
-        wanted = {(row.tenant_id, to) for row in rows}
-        new = {name: await self._keys.tenant_key(*name, create=True) for name in wanted}
-        moved, broken = await asyncio.to_thread(_rewrapped, rows, old, new, to)
+        old = await self._tenant_keys((row.tenant_id, row.epoch) for row in rows)
+        new = await self._tenant_keys(((tenant_id, to) for tenant_id, _ in old), create=True)
+        there = [row for row in rows if (row.tenant_id, row.epoch) in old and (row.tenant_id, to) in new]
+        moved, broken = await asyncio.to_thread(_rewrapped, there, old, new, to)
         if moved:
+            whose = {row.object_id: row.tenant_id for row in there}
             async with self._database.write() as connection:
-                await connection.execute(_MOVE, moved)
-        return broken
+                gone = await forgotten_among(connection, set(whose.values()), epoch=to)
+                staying = [each for each in moved if whose[str(each["of"])] not in gone]
+                if staying:
+                    await connection.execute(_MOVE, staying)
+        return [*broken, *await self._without_key(rows, there)]
 
     async def _verified(self, rows: Sequence[Row[Any]]) -> Sequence[str]:
-        keys = await self._tenant_keys(rows, create=False)
-        return await asyncio.to_thread(_unopened, rows, keys)
+        keys = await self._tenant_keys((row.tenant_id, row.epoch) for row in rows)
+        there = [row for row in rows if (row.tenant_id, row.epoch) in keys]
+        broken = await asyncio.to_thread(_unopened, there, keys)
+        return [*broken, *await self._without_key(rows, there)]
+
+    async def _without_key(self, rows: Sequence[Row[Any]], there: Sequence[Row[Any]]) -> Sequence[str]:
+        """Name objects of tenants without a key; of one that was forgotten meanwhile nothing is missed."""
+        if len(there) == len(rows):
+            return ()
+        named = {(row.object_id, row.gen) for row in there}
+        left = [row for row in rows if (row.object_id, row.gen) not in named]
+        forgotten = await self._keys.forgotten({row.tenant_id for row in left})
+        return [row.object_id for row in left if row.tenant_id not in forgotten]
 
     async def _tenant_keys(
-        self, rows: Iterable[Row[Any]], *, create: bool
+        self, wanted: Iterable[tuple[str, int]], *, create: bool = False
     ) -> dict[tuple[str, int], TenantKey]:
-        wanted = {(row.tenant_id, row.epoch) for row in rows}
-        return {name: await self._keys.tenant_key(*name, create=create) for name in wanted}
+        """Get tenant keys of epochs, those that there are."""
+        keys: dict[tuple[str, int], TenantKey] = {}
+        for name in set(wanted):
+            with suppress(KeyForgottenError):
+                keys[name] = await self._keys.tenant_key(*name, create=create)
+        return keys
 
     # the end
 

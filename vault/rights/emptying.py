@@ -44,11 +44,12 @@ class Emptying:
     async def forget_keys(self, row: Row[Any]) -> bool:
         """Forget the tenant's own keys, without which no data key of theirs opens; True when traces are gone.
 
-        The receipt names the newest epoch that they were in: when that has ended, all before it have.
+        The receipt names the newest epoch that they were in: when that has ended, all before it have. The key
+        store tells it again where a crash came before it was written down.
         """
         epoch = await self._keys.forget_tenant(row.tenant_id)
         if epoch is not None:
-            await self._note(row.object_id, lambda _: {"epoch": epoch})
+            await self._note(row.object_id, lambda now: {"epoch": max(epoch, int(now.get("epoch", 0)))})
         return await self._keys.tenant_traces_gone()
 
     async def delete_objects(self, row: Row[Any]) -> bool:

@@ -70,9 +70,7 @@ class Fence:
         forgotten = 0
         async for some in self._erased():
             forgotten += await self._keys.forget_all(some)
-            for name in some:
-                if is_id(name, "ten") and await self._keys.forget_tenant(name) is not None:
-                    forgotten += 1
+            forgotten += await self._keys.forget_tenants([name for name in some if is_id(name, "ten")])
         return forgotten
 
     async def _erased(self) -> AsyncIterator[Sequence[str]]:

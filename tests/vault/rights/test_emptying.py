@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -16,6 +17,7 @@ from tests.vault.rights.traces import traces_of
 from vault.db.key_tables import data_keys, tenant_keys
 from vault.db.tables import deletion_requests, erasures, metadata, tenants
 from vault.errors import ConflictError, KeyForgottenError, NotFoundError
+from vault.keys.epochs import EpochState
 from vault.media.capture import Begun
 from vault.model import ErasureReason, HoldGround, Id, Part, uuid_of
 from vault.rights import emptying
@@ -219,16 +221,73 @@ async def test_a_tenant_that_came_after_the_copy_is_erased_by_its_keys(
 
 
 async def test_the_receipt_of_a_tenants_end_becomes_final_with_its_epoch(work: Workshop) -> None:
-    """A turn goes on though records were left whose tenant has no key any more."""
+    """Once no copy of the key store opens anything of it."""
     await furnished(work)
     asked = await work.requests.of_tenant(work.tenant_id)
     await work.keeper.turn()
+    assert await ended_epochs(work, asked.id) == {1}
+
+
+async def ended_epochs(work: Workshop, request: str) -> set[Any]:
+    """Turn the epoch; the epochs that a receipt names, which is final then, and are really over."""
     turn = turn_of(work, work.ends)
     await turn.begin()
     for _ in range(2):
-        await turn.carry(grace=timedelta(0))
-    receipt = await work.receipts.of(asked.id, by=work.by())
-    assert verify_receipt(receipt, work.ledger_keys.verifiers).status == "final"
+        standing = await turn.carry(grace=timedelta(0))
+    over = {each.epoch for each in standing if each.state is EpochState.DESTROYED}
+    receipt = await work.receipts.of(request, by=work.by())
+    proven = verify_receipt(receipt, work.ledger_keys.verifiers)
+    assert proven.status == "final"
+    named = {entry.fields["epoch"] for entry in proven.entries if entry.fields["type"] == "object.shredded"}
+    assert named <= over
+    return named
+
+
+async def test_epochs_turn_after_a_restore_of_the_key_store_and_while_an_end_waits(tmp_path: Path) -> None:
+    """What it knows again of a company that left is forgotten at the fence, and holds nobody's turn up."""
+    store = await FilesystemStore.create(tmp_path / "objects", country="FR")
+    async with open_workshop(tmp_path / "vault", store=store) as work:
+        await furnished(work)
+        _, theirs = await another(work)
+        copy = await copied(work, tmp_path / "copy")
+        asked = await work.requests.of_tenant(work.tenant_id)
+        assert await work.keeper.turn() == 0
+        await work.checkpoints.publish_now()
+        async with set_back(work, copy, tmp_path / "back", "keys.db") as back:
+            await fence_of(back).let_through()
+            async with back.key_database.read() as connection:
+                for table in (tenant_keys, data_keys):
+                    of = select(table.c.tenant_id).where(table.c.tenant_id == work.tenant_id)
+                    assert (await connection.execute(of)).all() == []
+            assert await ended_epochs(back, asked.id) == {1}
+            assert await reads(Workshop(back.ground, Wire(), theirs.tenant_id), theirs)
+
+
+async def test_a_kill_behind_the_keys_loses_no_epoch_from_the_receipt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for in one epoch, forgotten in the next: the receipt is not final with the end of the first."""
+    async with open_ground(tmp_path) as ground:
+        work = await begin_work(ground)
+        await furnished(work)
+        asked = await work.requests.of_tenant(work.tenant_id)
+        turn = turn_of(work, work.ends)
+        await turn.begin()
+        for _ in range(2):
+            await turn.carry(grace=timedelta(0))
+
+        async def die(*_: Any) -> None:
+            raise Crash
+
+        with monkeypatch.context() as patched:
+            patched.setattr(emptying.Emptying, "_note", die)
+            with pytest.raises(Crash):
+                await work.keeper.turn()
+        after = await work.reborn()
+        assert await after.keeper.turn() == 0
+        receipt = await after.receipts.of(asked.id, by=after.by())
+        assert verify_receipt(receipt, after.ledger_keys.verifiers).status == "complete"
+        assert await ended_epochs(after, asked.id) == {2}
 
 
 def test_every_table_is_either_emptied_or_named_with_a_reason() -> None:
