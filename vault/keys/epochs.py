@@ -3,23 +3,28 @@
 An epoch is *current*, then *retiring* while the keys that survive move out of it, *retired* once none is
 left in it, and *destroyed* when its key is gone at the provider: whatever copy of the key store was made
 before opens nothing any more.
+
+Each holder of epoch keys has epochs of its own, and turns by itself; their numbers come from one row of
+numbers (``vault.keys.holders``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, insert, select, text, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys, epochs, recovery_keys, tenant_keys
+from vault.db.key_tables import data_keys, epochs, recovery_keys, tenant_holders, tenant_keys
 from vault.errors import ConfigurationError, ConflictError
-from vault.keys.provider import EpochKeyState, KeyProvider
+from vault.keys.holders import Holders
+from vault.keys.provider import EpochKeyState
 from vault.keys.recovery_keys import RecoveryKeys
+from vault.settings import DEFAULT_HOLDER
 
 START_LOCK: Final = 0x65706F63  # "epoc": PostgreSQL's advisory lock around what one program does at a time
 
@@ -46,11 +51,13 @@ class Standing:
 
     epoch: int
     state: EpochState
+    holder: str
     provider: str
     created_at: datetime
     retired_at: datetime | None
     destroyed_at: datetime | None
     evidence: dict[str, Any]
+    told_after: frozenset[int]  # epochs of other holders whose end is told first
     tenant_keys: int
     data_keys: int
     in_recovery: int
@@ -59,50 +66,90 @@ class Standing:
 class Epochs:
     """The table of epochs and the moves in it; each is one transaction, alone in the deployment."""
 
-    def __init__(
-        self, database: Database, provider: KeyProvider, recovery: RecoveryKeys, clock: Clock
-    ) -> None:
+    def __init__(self, database: Database, holders: Holders, recovery: RecoveryKeys, clock: Clock) -> None:
         self._database = database
-        self._provider = provider
+        self._holders = holders
         self._recovery = recovery
         self._clock = clock
 
     async def start(self) -> None:
         """Make the first epoch where there is none; the provider's key is there before its row.
 
-        Raises ConfigurationError where the keys in use lie with another provider than the one that is set.
+        Raises ConfigurationError where keys in use lie with another holder than the settings name.
         """
         async with self._database.read() as connection:
-            query = select(epochs.c.provider).where(epochs.c.state != EpochState.DESTROYED.value)
-            others = {*(await connection.execute(query)).scalars()} - {self._provider.name}
-            if others:
-                raise ConfigurationError(
-                    f"the epoch keys lie with the provider {min(others)}, and keys.provider says "
-                    f"{self._provider.name}: set it back; keys do not move between providers"
-                )
-            if await _newest(connection):
+            query = select(epochs.c.holder, epochs.c.provider).distinct()
+            rows = await connection.execute(query.where(epochs.c.state != EpochState.DESTROYED.value))
+            for row in rows:
+                self._require_held(row.holder, row.provider)
+            if await _current(connection, DEFAULT_HOLDER) is not None:
                 return
         async with self._database.write() as connection:
             await take_turn(connection)
-            if not await _newest(connection):
-                await self._begin(connection, 1)
+            await self._begin_first(connection, DEFAULT_HOLDER)
 
-    async def current(self) -> int:
-        """Name the epoch that new keys go to; ConfigurationError before the first start."""
+    async def assign(self, tenant_id: str, holder: str) -> bool:
+        """Have a tenant's keys lie with a holder from now on; False where they did already.
+
+        New keys go there at once; what is there moves with the next turn of the holder before. Raises
+        ConfigurationError for a holder that the settings do not name, KeyProviderError for one that does not
+        answer: nothing is assigned to it then.
+        """
+        self._require_held(holder)
+        async with self._database.write() as connection:
+            await take_turn(connection)
+            if await _holder_of(connection, tenant_id) == holder:
+                return False
+            await self._begin_first(connection, holder)
+            await connection.execute(delete(tenant_holders).where(tenant_holders.c.tenant_id == tenant_id))
+            if holder != DEFAULT_HOLDER:
+                own = {"tenant_id": tenant_id, "holder": holder, "since": self._clock.now()}
+                await connection.execute(insert(tenant_holders).values(own))
+        return True
+
+    async def holder_of(self, tenant_id: str) -> str:
+        """Name the holder that a tenant's new keys lie with."""
         async with self._database.read() as connection:
-            found = await connection.execute(
-                select(epochs.c.epoch).where(epochs.c.state == EpochState.CURRENT.value)
-            )
-            epoch = found.scalar_one_or_none()
+            return await _holder_of(connection, tenant_id)
+
+    async def current(self, holder: str = DEFAULT_HOLDER) -> int:
+        """Name the epoch that a holder's new keys go to; ConfigurationError before the first start."""
+        async with self._database.read() as connection:
+            epoch = await _current(connection, holder)
         if epoch is None:
             raise ConfigurationError("the key store has no current epoch; start the program once")
-        return int(epoch)
+        return epoch
 
-    async def in_use(self) -> Sequence[int]:
-        """Name the epochs that keys are in."""
+    async def current_of(self, tenant_id: str) -> int:
+        """Name the epoch that a tenant's new keys go to; ConfigurationError before the first start."""
+        return await self.current(await self.holder_of(tenant_id))
+
+    async def holders(self) -> Sequence[str]:
+        """Name the holders that keys lie with, the deployment's own first."""
         async with self._database.read() as connection:
-            query = select(epochs.c.epoch).where(epochs.c.state.in_(OPEN)).order_by(epochs.c.epoch)
-            return [*(await connection.execute(query)).scalars()]
+            query = select(epochs.c.holder).where(epochs.c.state.in_(OPEN)).distinct()
+            used = {*(await connection.execute(query)).scalars()} - {DEFAULT_HOLDER}
+        return [DEFAULT_HOLDER, *sorted(used)]
+
+    async def concerned(self, epoch: int) -> Sequence[str]:
+        """Name the holders that keys of an epoch may move to: those of the tenants that have some in it."""
+        own = func.coalesce(tenant_holders.c.holder, DEFAULT_HOLDER)
+        query = (
+            select(own)
+            .select_from(tenant_keys)
+            .outerjoin(tenant_holders, tenant_holders.c.tenant_id == tenant_keys.c.tenant_id)
+            .where(tenant_keys.c.epoch == epoch)
+            .distinct()
+        )
+        async with self._database.read() as connection:
+            return sorted((await connection.execute(query)).scalars())
+
+    async def in_use(self) -> Mapping[int, str]:
+        """Name the epochs that keys are in, and the holder of each."""
+        query = select(epochs.c.epoch, epochs.c.holder).where(epochs.c.state.in_(OPEN))
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(epochs.c.epoch))
+            return {row.epoch: row.holder for row in rows}
 
     async def all(self, *, tenant_id: str | None = None) -> Sequence[Standing]:
         """Tell of every epoch, oldest first; with a tenant, the keys that are counted are its own."""
@@ -115,11 +162,13 @@ class Epochs:
             Standing(
                 row.epoch,
                 EpochState(row.state),
+                row.holder,
                 row.provider,
                 row.created_at,
                 row.retired_at,
                 row.destroyed_at,
                 row.evidence,
+                frozenset(row.told_after),
                 tenants.get(row.epoch, 0),
                 kept.get(row.epoch, 0),
                 waiting.get(row.epoch, 0),
@@ -127,29 +176,47 @@ class Epochs:
             for row in rows
         ]
 
-    async def turn(self) -> int:
-        """Begin the next epoch and retire the current one; new keys go to the next from now on.
+    async def turn(self, holder: str = DEFAULT_HOLDER) -> int | None:
+        """Begin a holder's next epoch and retire its current one; new keys go to the next from now on.
 
-        Raises ConflictError while an older one is still retiring: one turn ends before the next begins.
+        Without a next one (None) where no tenant is assigned to the holder any more. Raises ConflictError
+        while an older epoch of it is still retiring: one turn ends before the next begins.
         """
         async with self._database.write() as connection:
             await take_turn(connection)
-            rows = (await connection.execute(select(epochs.c.epoch, epochs.c.state))).all()
-            if any(row.state == EpochState.RETIRING.value for row in rows):
+            own = epochs.c.holder == holder
+            states = {*(await connection.execute(select(epochs.c.state).where(own))).scalars()}
+            if EpochState.RETIRING.value in states:
                 raise ConflictError("an epoch is still retiring; its turn ends before the next one begins")
             await connection.execute(
                 update(epochs)
-                .where(epochs.c.state == EpochState.CURRENT.value)
+                .where(own, epochs.c.state == EpochState.CURRENT.value)
                 .values(state=EpochState.RETIRING.value)
             )
-            return await self._begin(connection, max(row.epoch for row in rows) + 1)
+            if holder != DEFAULT_HOLDER and not await _is_assigned(connection, holder):
+                return None
+            return await self._begin(connection, holder)
+
+    async def is_assigned(self, holder: str) -> bool:
+        """Tell whether new keys go to a holder."""
+        async with self._database.read() as connection:
+            return holder == DEFAULT_HOLDER or await _is_assigned(connection, holder)
+
+    async def assurances(self, epoch: int) -> Sequence[str]:
+        """Tell what the destructions are worth that an epoch's end speaks of, as their holders said."""
+        query = select(epochs.c.epoch, epochs.c.evidence, epochs.c.told_after)
+        async with self._database.read() as connection:
+            rows = {row.epoch: row for row in await connection.execute(query)}
+        named = {epoch, *rows[epoch].told_after} if epoch in rows else set()
+        said = [rows[one].evidence.get("assurance") for one in sorted(named) if one in rows]
+        return [one for one in said if one is not None]
 
     async def retire(self, epoch: int) -> bool:
         """Close an epoch to keys for good; False while one is still in it."""
         async with self._database.write() as connection:
             # Whoever stores a key locks the row for sharing, so none is under way once we have it.
             await connection.execute(select(epochs).where(epochs.c.epoch == epoch).with_for_update())
-            left = select(func.count()).where(data_keys.c.epoch <= epoch)
+            left = select(func.count()).where(data_keys.c.epoch == epoch)
             if (await connection.execute(left)).scalar_one():
                 return False
             await connection.execute(
@@ -161,7 +228,7 @@ class Epochs:
 
     async def key_state(self, epoch: int) -> EpochKeyState:
         """Ask the provider how an epoch's key is; raises KeyProviderError where it does not answer."""
-        return await self._provider.state(epoch)
+        return await self._holders.state(epoch)
 
     async def destroy(self, epoch: int) -> None:
         """Destroy a retired epoch's key at its provider and forget what is wrapped under it.
@@ -175,7 +242,7 @@ class Epochs:
             row = (await connection.execute(select(epochs).where(epochs.c.epoch == epoch))).one()
             if row.state not in CLOSED:
                 return
-            gone = await self._provider.destroy_epoch(epoch, now=now)
+            gone = await self._holders.named(row.holder).destroy_epoch(epoch, now=now)
             for table in (tenant_keys, recovery_keys):
                 await connection.execute(table.delete().where(table.c.epoch == epoch))
             await connection.execute(
@@ -192,19 +259,42 @@ class Epochs:
         """Clean the database's log of forgotten keys; False while a reader holds it."""
         return await self._database.forget_traces("tenant_keys", "recovery_keys", "data_keys")
 
-    async def _begin(self, connection: AsyncConnection, number: int) -> int:
-        made = await self._provider.create_epoch(number)
-        await connection.execute(
-            insert(epochs).values(
-                epoch=made.number,
-                state=EpochState.CURRENT.value,
-                provider=self._provider.name,
-                created_at=self._clock.now(),
-                evidence=made.evidence,
+    def _require_held(self, holder: str, provider: str | None = None) -> None:
+        """Raise ConfigurationError unless the settings name this holder, and as the same kind of provider."""
+        if holder not in self._holders.names:
+            raise ConfigurationError(f"keys.holders names no {holder}; name the holder as it was")
+        told = self._holders.named(holder).name
+        if provider is not None and told != provider:
+            where = "keys.provider" if holder == DEFAULT_HOLDER else f"keys.holders, {holder}"
+            raise ConfigurationError(
+                f"the epoch keys lie with the provider {provider}, and {where} says {told}: set it back; "
+                "keys do not move between providers by a setting"
             )
-        )
-        await self._recovery.make(connection, made.number)
-        return made.number
+
+    async def _begin_first(self, connection: AsyncConnection, holder: str) -> None:
+        if await _current(connection, holder) is None:
+            await self._begin(connection, holder)
+
+    async def _begin(self, connection: AsyncConnection, holder: str) -> int:
+        number = (await _newest(connection) or 0) + 1
+        provider = self._holders.named(holder)
+        made = await provider.create_epoch(number)
+        self._holders.begins(number, holder)
+        try:
+            await connection.execute(
+                insert(epochs).values(
+                    epoch=number,
+                    state=EpochState.CURRENT.value,
+                    holder=holder,
+                    provider=provider.name,
+                    created_at=self._clock.now(),
+                    evidence=made.evidence,
+                )
+            )
+            await self._recovery.make(connection, number)
+        finally:  # from here on the row says it, if it is written
+            self._holders.begins_not(number)
+        return number
 
 
 async def is_open(connection: AsyncConnection, epoch: int) -> bool:
@@ -213,10 +303,37 @@ async def is_open(connection: AsyncConnection, epoch: int) -> bool:
     return (await connection.execute(query)).scalar_one_or_none() in OPEN
 
 
+async def told_after(connection: AsyncConnection, epoch: int, others: Sequence[int]) -> None:
+    """Have an epoch's end told after the ends of others: what is said of it then holds for them, too."""
+    query = select(epochs.c.told_after).where(epochs.c.epoch == epoch).with_for_update()
+    before = (await connection.execute(query)).scalar_one_or_none()
+    if others and before is not None:
+        after = sorted({*before, *others})
+        await connection.execute(update(epochs).where(epochs.c.epoch == epoch).values(told_after=after))
+
+
 async def take_turn(connection: AsyncConnection) -> None:
     """Be alone until the transaction ends; SQLite's write transaction is that already."""
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": START_LOCK})
+
+
+async def _current(connection: AsyncConnection, holder: str) -> int | None:
+    query = select(epochs.c.epoch).where(
+        epochs.c.holder == holder, epochs.c.state == EpochState.CURRENT.value
+    )
+    epoch: int | None = (await connection.execute(query)).scalar_one_or_none()
+    return epoch
+
+
+async def _holder_of(connection: AsyncConnection, tenant_id: str) -> str:
+    query = select(tenant_holders.c.holder).where(tenant_holders.c.tenant_id == tenant_id)
+    return (await connection.execute(query)).scalar_one_or_none() or DEFAULT_HOLDER
+
+
+async def _is_assigned(connection: AsyncConnection, holder: str) -> bool:
+    query = select(tenant_holders.c.tenant_id).where(tenant_holders.c.holder == holder).limit(1)
+    return (await connection.execute(query)).first() is not None
 
 
 async def _newest(connection: AsyncConnection) -> int | None:

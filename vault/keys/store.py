@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, and_, delete, func, insert, select, tuple_, union_all, update
+from sqlalchemy import ColumnElement, CompoundSelect, Row, and_, delete, insert, select, tuple_, union, update
 
 from crypto.errors import CryptoError
 from crypto.keys import AnchorKey, DataKey, TenantKey
@@ -22,16 +22,17 @@ from crypto.recovery import seal_to_recovery
 from crypto.wrapping import WrapContext, commitment, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys, tenant_keys
+from vault.db.key_tables import data_keys, tenant_holders, tenant_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
-from vault.keys.epochs import Epochs, is_open
-from vault.keys.patience import Patience, PatientProvider
+from vault.keys.epochs import Epochs, is_open, told_after
+from vault.keys.holders import Holders
 from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import Opening, Recovery, committed_stream, context_of, opened
 from vault.keys.recovering import Recovering
 from vault.keys.recovery_keys import RecoveryKeys
 from vault.keys.tenant_keys import CACHE_S, TenantKeys
 from vault.model import uuid_of
+from vault.settings import DEFAULT_HOLDER
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ IDS_AT_ONCE: Final = 500  # names in one statement
 AGAIN_S: Final = 0.2
 TRACE_TRIES: Final = 50
 CACHE_KEYS: Final = 1_000  # a page of recordings and the calls that run
+WORTH: Final = ("software", "kms", "hsm")  # from the least
 WORSE: Final = tuple(EpochKeyState)  # from usable to gone
 LOST: Final = frozenset({EpochKeyState.ENDING, EpochKeyState.GONE})  # nothing sealed to it would ever open
 
@@ -54,31 +56,58 @@ class KeyRecord:
     sealed_sha256: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """A data key in memory, until when, and the epoch that its record was in."""
+
+    key: DataKey
+    until_s: float
+    epoch: int
+
+
 class KeyStore:
     """The second database, and the one place where wrapped keys are written.
 
-    ``anchor`` vouches for what is sealed to a recovery key; without it nothing is, and a provider that does
-    not answer is a refusal.
+    ``holders`` are those of the epoch keys, by name; a single one is the deployment's own. ``anchor`` vouches
+    for what is sealed to a recovery key; without it nothing is, and a provider that does not answer is a
+    refusal.
     """
 
     def __init__(
-        self, database: Database, provider: KeyProvider, clock: Clock, anchor: AnchorKey | None = None
+        self,
+        database: Database,
+        holders: Mapping[str, KeyProvider] | KeyProvider,
+        clock: Clock,
+        anchor: AnchorKey | None = None,
     ) -> None:
+        named = holders if isinstance(holders, Mapping) else {DEFAULT_HOLDER: holders}
         self._database = database
-        self._provider = PatientProvider(provider, Patience(clock))
+        self._holders = Holders(database, named, clock)
         self._clock = clock
-        self._data_keys: OrderedDict[tuple[str, str, int], tuple[DataKey, float]] = OrderedDict()
-        self._tenant_keys = TenantKeys(database, self._provider, clock)
-        self._recovery = RecoveryKeys(database, self._provider, clock, anchor)
-        self._epochs = Epochs(database, provider, self._recovery, clock)
+        self._data_keys: OrderedDict[tuple[str, str, int], _Cached] = OrderedDict()
+        self._tenant_keys = TenantKeys(database, self._holders, clock)
+        self._recovery = RecoveryKeys(database, self._holders, clock, anchor)
+        self._epochs = Epochs(database, self._holders, self._recovery, clock)
         self._recovering = Recovering(database, self._epochs, self._tenant_keys, self._recovery)
-        self._state: EpochKeyState | None = None  # what the provider said last
+        self._states: dict[str, EpochKeyState] = {}  # what each holder said last
         self._forgets = 0
 
+    async def assurance(self, epoch: int | None) -> str:
+        """What forgetting a key of an epoch is worth: ``software``, ``kms`` or ``hsm``; with none, the usual.
+
+        The least of what holds for the epochs whose ends its own end speaks of.
+        """
+        worth = [] if epoch is None else await self._epochs.assurances(epoch)
+        return min(worth, key=WORTH.index, default=self._holders.named(DEFAULT_HOLDER).assurance)
+
     @property
-    def assurance(self) -> str:
-        """What forgetting a key is worth here: ``software``, ``hsm`` or ``kms``."""
-        return self._provider.assurance
+    def holder_names(self) -> tuple[str, ...]:
+        """Every holder that the settings name, the deployment's own first."""
+        return self._holders.names
+
+    def provider(self, holder: str) -> KeyProvider:
+        """Give a holder, to be told about; KeyProviderError for one that the settings do not name."""
+        return self._holders.named(holder)
 
     @property
     def epochs(self) -> Epochs:
@@ -96,10 +125,11 @@ class KeyStore:
         A provider that does not answer now is asked for the latter again (``recovering``).
         """
         await self._epochs.start()
-        try:
-            await self._recovery.ensure(await self._epochs.current())
-        except KeyProviderError as error:
-            log.warning("keys.no_recovery_key", error=type(error).__name__)
+        for holder in await self._epochs.holders():
+            try:
+                await self._recovering.ensure(holder)
+            except KeyProviderError as error:
+                log.warning("keys.no_recovery_key", holder=holder, error=type(error).__name__)
 
     async def tenant_key(self, tenant_id: str, epoch: int, *, create: bool = False) -> TenantKey:
         """Find a tenant's key of an epoch, or make it; KeyForgottenError where there is none."""
@@ -114,18 +144,40 @@ class KeyStore:
         self._tenant_keys.drop_all()
         self._data_keys.clear()
 
-    async def provider_state(self) -> EpochKeyState:
-        """Ask the provider how the keys in use are: the worst of them counts for all."""
-        states = [await self._provider.state(epoch) for epoch in await self._epochs.in_use()]
-        self._state = max(states, key=WORSE.index, default=EpochKeyState.USABLE)
-        return self._state
+    async def drop_holder(self, holder: str) -> None:
+        """Keep no key in memory that lies with a holder; those of others stay."""
+        for epoch, name in (await self._epochs.in_use()).items():
+            if name == holder:
+                self._tenant_keys.drop(epoch)
+                for cached in [one for one, kept in self._data_keys.items() if kept.epoch == epoch]:
+                    del self._data_keys[cached]
 
-    async def takes_new(self) -> bool:
-        """Tell whether a data key can be made while the provider does not answer, without losing it."""
-        if self._state in LOST:
+    async def holder_states(self) -> Mapping[str, EpochKeyState | None]:
+        """Ask each holder how its keys in use are: the worst counts for all; None where it does not answer.
+
+        All at once: one that is away keeps nobody waiting for the others.
+        """
+        used: dict[str, list[int]] = {DEFAULT_HOLDER: []}
+        for epoch, holder in (await self._epochs.in_use()).items():
+            used.setdefault(holder, []).append(epoch)
+        found = await asyncio.gather(*(self._holder_state(each) for each in used.values()))
+        told = dict(zip(used, found, strict=True))
+        self._states |= {holder: state for holder, state in told.items() if state is not None}
+        return told
+
+    async def _holder_state(self, epochs: Sequence[int]) -> EpochKeyState | None:
+        try:
+            states = [await self._holders.state(epoch) for epoch in epochs]
+        except KeyProviderError:
+            return None
+        return max(states, key=WORSE.index, default=EpochKeyState.USABLE)
+
+    async def takes_new(self, holder: str = DEFAULT_HOLDER) -> bool:
+        """Tell whether a data key can be made while a holder does not answer, without losing it."""
+        if self._states.get(holder) in LOST:
             return False
         try:
-            await self._recovery.public_key(await self._epochs.current())
+            await self._recovery.public_key(await self._epochs.current(holder))
         except KeyProviderError:
             return False
         return True
@@ -142,13 +194,12 @@ class KeyStore:
         committed = commitment(key, committed_stream(tenant_id=tenant_id, object_id=object_id, gen=gen))
         while not await self._stored(key, committed, tenant_id=tenant_id, object_id=object_id, gen=gen):
             continue  # an epoch retired meanwhile: there is a newer one
-        self._remember(tenant_id, object_id, gen, key)
         return key
 
     async def _stored(
         self, key: DataKey, committed: bytes, *, tenant_id: str, object_id: str, gen: int
     ) -> bool:
-        epoch = await self._epochs.current()
+        epoch = await self._epochs.current_of(tenant_id)
         context = WrapContext(
             tenant=uuid_of(tenant_id),
             object_id=uuid_of(object_id),
@@ -176,6 +227,7 @@ class KeyStore:
             )
         if in_recovery:
             log.warning("keys.sealed_for_recovery", object=object_id, epoch=epoch)
+        self._remember(tenant_id, object_id, gen, key, epoch)
         return True
 
     async def _wrapped(self, key: DataKey, tenant_id: str, context: WrapContext) -> tuple[bytes, bool]:
@@ -186,7 +238,7 @@ class KeyStore:
         try:
             tenant_key = await self._tenant_keys.get(tenant_id, context.epoch, create=True, hurried=True)
         except KeyProviderError:
-            if self._state in LOST:
+            if self._states.get(await self._holders.of(context.epoch)) in LOST:
                 raise
             public, anchor = await self._recovery.public_key(context.epoch)
             return await asyncio.to_thread(_sealed, key, public, anchor, context), True
@@ -200,12 +252,12 @@ class KeyStore:
         Who is ``hurried`` is told sooner that the provider does not answer (KeyProviderError).
         """
         cached = self._data_keys.get((tenant_id, object_id, gen))
-        if cached is not None and cached[1] > self._clock.monotonic():
-            return cached[0]
+        if cached is not None and cached.until_s > self._clock.monotonic():
+            return cached.key
         forgets = self._forgets
-        key = await self._found(tenant_id, object_id, gen, hurried=hurried)
+        key, epoch = await self._found(tenant_id, object_id, gen, hurried=hurried)
         if forgets == self._forgets:  # something was forgotten while we read: do not keep what may be it
-            self._remember(tenant_id, object_id, gen, key)
+            self._remember(tenant_id, object_id, gen, key, epoch)
         return key
 
     async def bind_object(
@@ -281,25 +333,31 @@ class KeyStore:
             await asyncio.sleep(AGAIN_S)
         raise DependencyError("somebody reads the key database and holds what was forgotten; end that reader")
 
+    async def newest_epoch(self, tenant_id: str) -> int | None:
+        """Name the newest epoch that a tenant's keys are in."""
+        async with self._database.read() as connection:
+            return max((await connection.execute(_epochs_of(tenant_id))).scalars(), default=None)
+
     async def forget_tenant(self, tenant_id: str) -> int | None:
         """Forget the keys of a tenant under which all its data keys lie: none of those opens from here on.
 
-        Tells the newest epoch that they were in; None where there was none. Repeating it is harmless.
+        Tells the newest epoch that they were in; None where there was none. Its end is told only after those
+        of the others, which may lie with another holder. Repeating it is harmless.
         """
         # What is in recovery opens without the tenant's key: it goes in the same moment.
-        recovery = and_(data_keys.c.tenant_id == tenant_id, data_keys.c.in_recovery.is_(True))
-        own = select(tenant_keys.c.epoch).where(tenant_keys.c.tenant_id == tenant_id)
-        each = union_all(own, select(data_keys.c.epoch).where(recovery)).subquery()
+        recovery = _in_recovery(tenant_id)
         async with self._database.write() as connection:
-            newest = select(func.max(each.c.epoch))
-            epoch: int | None = (await connection.execute(newest)).scalar_one_or_none()
-            await connection.execute(delete(tenant_keys).where(tenant_keys.c.tenant_id == tenant_id))
+            found = sorted((await connection.execute(_epochs_of(tenant_id))).scalars())
+            for table in (tenant_keys, tenant_holders):
+                await connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
             await connection.execute(delete(data_keys).where(recovery))
+            if found:
+                await told_after(connection, found[-1], found[:-1])
         self._forgets += 1
         self._tenant_keys.drop_tenant(tenant_id)
         for cached in [name for name in self._data_keys if name[0] == tenant_id]:
             del self._data_keys[cached]
-        return epoch
+        return found[-1] if found else None
 
     async def tenant_traces_gone(self) -> bool:
         """As ``traces_gone``, of tenant keys."""
@@ -349,11 +407,11 @@ class KeyStore:
         """Ask the key database for a sign of life."""
         await self._database.ping()
 
-    async def _found(self, tenant_id: str, object_id: str, gen: int, *, hurried: bool) -> DataKey:
+    async def _found(self, tenant_id: str, object_id: str, gen: int, *, hurried: bool) -> tuple[DataKey, int]:
         row = await self._row(tenant_id, object_id, gen)
         while True:
             try:
-                return opened(row, await self._opening(row, hurried=hurried))
+                return opened(row, await self._opening(row, hurried=hurried)), row.epoch
             except (KeyForgottenError, KeyProviderError):
                 # Its epoch may have ended between the two looks: then its record is in a newer one.
                 again = await self._row(tenant_id, object_id, gen)
@@ -377,12 +435,22 @@ class KeyStore:
             raise KeyForgottenError("there is no key for this object: it has been erased, or never was")
         return row
 
-    def _remember(self, tenant_id: str, object_id: str, gen: int, key: DataKey) -> None:
+    def _remember(self, tenant_id: str, object_id: str, gen: int, key: DataKey, epoch: int) -> None:
         name = (tenant_id, object_id, gen)
-        self._data_keys[name] = (key, self._clock.monotonic() + CACHE_S)
+        self._data_keys[name] = _Cached(key, self._clock.monotonic() + CACHE_S, epoch)
         self._data_keys.move_to_end(name)
         while len(self._data_keys) > CACHE_KEYS:
             self._data_keys.popitem(last=False)
+
+
+def _in_recovery(tenant_id: str) -> ColumnElement[bool]:
+    return and_(data_keys.c.tenant_id == tenant_id, data_keys.c.in_recovery.is_(True))
+
+
+def _epochs_of(tenant_id: str) -> CompoundSelect[Any]:
+    """Select the epochs that a tenant's keys are in."""
+    own = select(tenant_keys.c.epoch).where(tenant_keys.c.tenant_id == tenant_id)
+    return union(own, select(data_keys.c.epoch).where(_in_recovery(tenant_id)))
 
 
 _Under = tuple[str, int, bool]  # tenant, epoch, whether in recovery: what opens a record opens its like
