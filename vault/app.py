@@ -44,6 +44,7 @@ from vault.http.server import listening, serving_metrics
 from vault.http.services import Services
 from vault.http.web_app import make_web_app
 from vault.insight.happenings import Happenings
+from vault.insight.key_metrics import count_holders
 from vault.insight.line_metrics import LineMetrics
 from vault.insight.metrics import Metrics
 from vault.insight.store_metrics import count_replicas, count_stock
@@ -378,6 +379,7 @@ def _count(rooms: Rooms, metrics: Metrics) -> None:
     )
     recovering = rooms.keys.recovering
     metrics.watch("keys_in_recovery", "Data keys sealed for recovery.", lambda: recovering.waiting)
+    count_holders(rooms.key_watch, rooms.keys.holder_names, metrics.registry)
     metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
     rooms.qualities.watch(LineMetrics(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)

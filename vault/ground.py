@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 from pydantic import SecretStr
@@ -36,13 +36,10 @@ from vault.identity.outgoing import Outgoing
 from vault.identity.room import make_identity
 from vault.identity.signing_key import SigningKey, load_signing_key
 from vault.keys.blobs import Blobs
-from vault.keys.file_provider import FileKeyProvider
 from vault.keys.private_file import read_private
-from vault.keys.provider import KeyProvider
 from vault.keys.store import KeyStore
 from vault.keys.watch import ProviderWatch
-from vault.keyservice.awskms import AwsKmsKeyProvider, KmsSettings
-from vault.keyservice.openbao import OpenBaoKeyProvider, TransitSettings
+from vault.keyservice.opening import open_key_holders as open_key_holders  # noqa: PLC0414  # told on
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.epoch_ends import EpochEnds
 from vault.ledger.log import Ledger
@@ -50,17 +47,11 @@ from vault.ledger.signing import LedgerKeys
 from vault.media.places import SPOOL
 from vault.media.replica_debts import ReplicaDebts
 from vault.settings import (
-    AwsKmsSettings,
-    OpenBaoSettings,
-    Pkcs11Settings,
     ReplicaSettings,
     Settings,
     StorageSettings,
     StoreSettings,
 )
-
-if TYPE_CHECKING:
-    from vault.keyservice.pkcs11 import Pkcs11KeyProvider
 
 log = structlog.get_logger(__name__)
 
@@ -245,74 +236,6 @@ async def _require_sound(name: str, store: ObjectStore) -> None:
         raise ConfigurationError(f"the object store ({name}) cannot be used: {found.serious[0].message}")
 
 
-@asynccontextmanager
-async def open_key_provider(settings: Settings) -> AsyncIterator[KeyProvider]:
-    """Open whoever holds the epoch keys; raises ConfigurationError where the settings cannot be right.
-
-    A device or a service is asked by its first use: what is away may come back.
-    """
-    if settings.keys.provider == "file":
-        yield FileKeyProvider.open(settings.keys.key_file, _revealed(settings.keys.passphrase))
-        return
-    timeout_s = settings.keys.timeout_s
-    provider: AwsKmsKeyProvider | OpenBaoKeyProvider | Pkcs11KeyProvider
-    if settings.keys.provider == "awskms":
-        provider = _aws(settings.awskms, timeout_s=timeout_s)
-    elif settings.keys.provider == "openbao":
-        provider = _transit(settings.openbao, timeout_s=timeout_s)
-    else:
-        provider = _token(settings.pkcs11, timeout_s=timeout_s)
-    try:
-        yield provider
-    finally:
-        await provider.aclose()
-
-
-def _aws(settings: AwsKmsSettings, *, timeout_s: float) -> AwsKmsKeyProvider:
-    return AwsKmsKeyProvider(
-        KmsSettings(
-            settings.region,
-            label=settings.label,
-            window_days=settings.window_days,
-            endpoint=settings.endpoint or None,
-            access_key=_revealed(settings.access_key),
-            secret_key=_revealed(settings.secret_key),
-            timeout_s=timeout_s,
-        )
-    )
-
-
-def _transit(settings: OpenBaoSettings, *, timeout_s: float) -> OpenBaoKeyProvider:
-    return OpenBaoKeyProvider(
-        TransitSettings(
-            settings.url,
-            settings.token_file,
-            mount=settings.mount,
-            label=settings.label,
-            ca_file=settings.ca_file,
-            timeout_s=timeout_s,
-        )
-    )
-
-
-def _token(settings: Pkcs11Settings, *, timeout_s: float) -> "Pkcs11KeyProvider":
-    try:
-        from vault.keyservice.pkcs11 import Pkcs11KeyProvider, TokenSettings  # noqa: PLC0415  # an extra
-    except ImportError as cause:
-        raise ConfigurationError(
-            "keys.provider = pkcs11 needs a package more: pip install 'callvault[pkcs11]'"
-        ) from cause
-    return Pkcs11KeyProvider(
-        TokenSettings(
-            Path(settings.module),
-            settings.token,
-            _revealed(settings.pin) or "",
-            label=settings.label,
-            timeout_s=timeout_s,
-        )
-    )
-
-
 def _revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret is not None else None
 
@@ -347,9 +270,9 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
     """Open databases and store, read the keys; raises what a wrong setting deserves."""
     async with AsyncExitStack() as opened:
         database, key_database = await opened.enter_async_context(open_databases(settings))
-        provider = await opened.enter_async_context(open_key_provider(settings))
+        holders = await opened.enter_async_context(open_key_holders(settings))
         ledger_keys = LedgerKeys.open(settings.ledger.key_file)
-        keys = KeyStore(key_database, provider, clock, ledger_keys.anchor)
+        keys = KeyStore(key_database, holders, clock, ledger_keys.anchor)
         blobs = Blobs(keys)
         ledger = Ledger(database, blobs, clock)
         await keys.start(EpochEnds(database, ledger).spent)

@@ -145,6 +145,11 @@ def _development(settings: Settings) -> Iterator[Finding]:
 def _key_files(settings: Settings, *, needed: bool) -> Iterator[Finding]:
     paths = {"keys.key_file": settings.keys.key_file} if settings.keys.provider == "file" else {}
     paths |= {
+        f"keys.holders, {one.name}: key_file": one.key_file
+        for one in settings.keys.holders
+        if one.provider == "file" and one.key_file is not None
+    }
+    paths |= {
         "ledger.key_file": settings.ledger.key_file,
         "sessions.key_file": settings.sessions.key_file,
     }

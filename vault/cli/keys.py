@@ -136,6 +136,7 @@ def _text_of(ring: "RingFile") -> str:
 STANDING: Final = (
     "epoch",
     "state",
+    "holder",
     "provider",
     "created_at",
     "retired_at",
@@ -171,23 +172,29 @@ def turn(
 ) -> None:
     """Begin the next epoch, move every surviving key into it, and destroy the old one's key in time.
 
-    A turn that was begun is carried on. The old key is destroyed only with a backup of the key store from
-    after its last key moved out; the running program does it when the grace period is over.
+    So with each holder of keys; one that does not answer holds up no other (exit code 4). A turn that was
+    begun is carried on. The old key is destroyed only with a backup of the key store from after its last key
+    moved out; the running program does it when the grace period is over.
     """
+    from vault.cli.exits import CommandError, Exit
     from vault.cli.output import note, show
     from vault.cli.rooms import in_rooms
-    from vault.keys.epochs import EpochState
+    from vault.errors import KeyProviderError
 
-    async def act(rooms: "Rooms") -> "Sequence[Standing]":
-        under_way = [each.state for each in await rooms.keys.epochs.all()]
-        if EpochState.RETIRING not in under_way and not (at_once and EpochState.RETIRED in under_way):
-            await rooms.turn.begin()
-        standing = await rooms.turn.carry(grace=timedelta(0) if at_once else None)
+    async def act(rooms: "Rooms") -> "tuple[Sequence[Standing], list[str]]":
+        away = [str(error) for error in await rooms.turn.begin_all(at_once=at_once)]
+        try:
+            await rooms.turn.carry(grace=timedelta(0) if at_once else None)
+        except KeyProviderError as error:
+            away.append(str(error))
         for broken in rooms.turn.broken:
             note(f"the record of {broken} does not open: restore it from a backup, or erase it")
-        return standing
+        return await rooms.keys.epochs.all(), away
 
-    show(_standing(in_rooms(config, act)), as_json=as_json, columns=STANDING)
+    standing, away = in_rooms(config, act)
+    show(_standing(standing), as_json=as_json, columns=STANDING)
+    if away:
+        raise CommandError(*dict.fromkeys(away), code=Exit.UNREACHABLE)
 
 
 def _standing(epochs: "Sequence[Standing]") -> list[dict[str, Any]]:

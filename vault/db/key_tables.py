@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaDa
 
 from vault.db.columns import ID_LENGTH
 from vault.db.types import Json, Moment
+from vault.settings import DEFAULT_HOLDER
 
 key_metadata: Final = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
@@ -20,11 +21,22 @@ epochs: Final = Table(
     key_metadata,
     Column("epoch", Integer, primary_key=True, autoincrement=False),
     Column("state", String(20), nullable=False),  # vault.keys.epochs.EpochState
+    Column("holder", String(ID_LENGTH), nullable=False, server_default=DEFAULT_HOLDER),  # whose key it is
     Column("provider", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("retired_at", Moment, nullable=True),
     Column("destroyed_at", Moment, nullable=True),
     Column("evidence", Json, nullable=False),
+    # Epochs of other holders that a tenant's keys were in when they were forgotten: their ends come first.
+    Column("told_after", Json, nullable=False, server_default="[]"),
+)
+
+tenant_holders: Final = Table(
+    "tenant_holders",  # tenants with a holder of their own
+    key_metadata,
+    Column("tenant_id", String(ID_LENGTH), primary_key=True),
+    Column("holder", String(ID_LENGTH), nullable=False),
+    Column("since", Moment, nullable=False),
 )
 
 tenant_keys: Final = Table(

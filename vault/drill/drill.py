@@ -8,7 +8,7 @@ recordings to their last segment.
 What the first turn of the keeper deletes after a restore is not done: it would reach the real objects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -47,6 +47,7 @@ from vault.media.reading import Reader
 from vault.rights.fence import Fence
 from vault.rights.replaying import Replay
 from vault.rights.requests import DeletionRequests
+from vault.settings import DEFAULT_HOLDER
 
 NAMED_MAX: Final = 5  # objects of one finding; the count is whole
 BROKEN: Final = (ConfigurationError, KeyProviderError, LedgerBrokenError, TamperedError)
@@ -65,7 +66,7 @@ class DrillParts:
     backups: Backups
     live: Database
     store: ObjectStore
-    provider: KeyProvider
+    holders: Mapping[str, KeyProvider]
     ledger_keys: LedgerKeys
     clock: Clock
     ring: RingFile | None = None
@@ -136,7 +137,10 @@ class Drill:
         self._parts = parts
         self._clock = parts.clock
         self._keys = KeyStore(
-            parts.keys, ReadOnlyProvider(parts.provider), parts.clock, parts.ledger_keys.anchor
+            parts.keys,
+            {name: ReadOnlyProvider(one) for name, one in parts.holders.items()},
+            parts.clock,
+            parts.ledger_keys.anchor,
         )
 
     async def run(self, *, sample: int) -> Drilled:
@@ -188,13 +192,14 @@ class Drill:
 
     async def _missing_epochs(self, head: Head) -> str:
         """Say where the keys of the restored epochs are not to be had: now, or from the backup alone."""
-        wanted = set(await self._keys.epochs.in_use())
+        wanted = await self._keys.epochs.in_use()
         for epoch in sorted(wanted):
             state = await self._keys.epochs.key_state(epoch)
             if state is not EpochKeyState.USABLE:
                 return f"the key of epoch {epoch}, which the backup needs, is {state.value}; {NEW_BACKUPS}"
         ring = self._parts.ring
-        if ring is not None and not wanted <= ring.epochs_in(head.ring):
+        own = {epoch for epoch, holder in wanted.items() if holder == DEFAULT_HOLDER}
+        if ring is not None and not own <= ring.epochs_in(head.ring):
             return f"the key ring in the backup lacks a key that the backup needs; {NEW_BACKUPS}"
         return ""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from vault.keys.epochs import EpochState
 from vault.keys.store import KeyStore
 from vault.ledger.epoch_ends import EpochEnds
-from vault.settings import Settings
+from vault.settings import DEFAULT_HOLDER, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Keys:
 
     provider: str
     assurance: str
+    own: bool  # the company brought the holder along
     region: str | None
     epoch_days: int
     grace_h: int
@@ -44,16 +45,22 @@ class Keys:
 
 
 async def keys(store: KeyStore, ends: EpochEnds, settings: Settings, *, tenant_id: str, listed: int) -> Keys:
-    """Tell of them, the newest epochs last."""
-    standing = await store.epochs.all(tenant_id=tenant_id)
+    """Tell of them, the newest epochs last: those of the deployment's holder, and of the company's own."""
+    holder = await store.epochs.holder_of(tenant_id)
+    standing = [
+        each
+        for each in await store.epochs.all(tenant_id=tenant_id)
+        if each.holder in {DEFAULT_HOLDER, holder} or each.tenant_keys
+    ]
     shown = standing[-listed:]
     ended = await ends.of(each.epoch for each in shown)
     names = ("epoch", "state", "provider", "created_at", "retired_at", "destroyed_at")
     counted = ("tenant_keys", "data_keys", "in_recovery")
     return Keys(
-        provider=settings.keys.provider,
-        assurance=store.assurance,
-        region=settings.awskms.region if settings.keys.provider == "awskms" else None,
+        provider=store.provider(holder).name,
+        assurance=store.provider(holder).assurance,
+        own=holder != DEFAULT_HOLDER,
+        region=_region(settings, holder),
         epoch_days=settings.keys.epoch_days,
         grace_h=settings.keys.grace_h,
         backup_days=settings.keys.backup_days,
@@ -67,3 +74,10 @@ async def keys(store: KeyStore, ends: EpochEnds, settings: Settings, *, tenant_i
         ],
         epochs_not_listed=len(standing) - len(shown),
     )
+
+
+def _region(settings: Settings, holder: str) -> str | None:
+    """Name the region of a key service that has one."""
+    own = next((one for one in settings.keys.holders if one.name == holder), None)
+    kind, place = (settings.keys.provider, settings.awskms) if own is None else (own.provider, own.awskms)
+    return place.region if kind == "awskms" else None

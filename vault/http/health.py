@@ -62,7 +62,8 @@ class HealthReport(Out):
     ``calls`` says whether a new call would find room; a process without room is ready for all else. So is one
     whose ``retention`` is halted, because the clock jumped, and one whose ``keys`` are in ``recovery``: calls
     begin and are recorded, what is sealed stays closed until the key provider answers. ``keys_in_recovery``
-    counts what waits for that, where the checks were asked for.
+    counts what waits for that, where the checks were asked for; ``key_holders`` tells how those of tenants
+    are. One that is away is its tenants' matter: the process is ready for all others, and records them, too.
     """
 
     status: Literal["ok", "fail"]
@@ -72,6 +73,7 @@ class HealthReport(Out):
     retention: Literal["running", "halted"] | None = None
     keys: Literal["open", "recovery", "closed"] | None = None
     keys_in_recovery: int | None = None
+    key_holders: dict[str, str] | None = None
 
 
 class ReadyQuery(In):
@@ -99,6 +101,7 @@ async def readyz(ask: Ask[None, ReadyQuery]) -> Answer:
         retention="halted" if ask.services.custody.sentry.is_halted else "running",
         keys=ask.services.key_watch.standing.value,
         keys_in_recovery=ask.services.keys.recovering.waiting if verbose else None,
+        key_holders=dict(ask.services.key_watch.holders) or None if verbose else None,
     )
     return Answer(status=200 if ready else 503, body=report)
 

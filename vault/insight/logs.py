@@ -40,6 +40,7 @@ FIELDS: Final = frozenset(
         "fragments",
         "given_id",
         "hint",
+        "holder",  # of epoch keys: the operator's own word
         "issuer_id",
         "jitter_ms",
         "job",

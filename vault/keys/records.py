@@ -1,5 +1,6 @@
 """The record of one data key: what it is bound to, and how it is opened (docs/FORMAT.md, keys)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,3 +80,31 @@ def _unwrapped(row: Row[Any], opening: Opening) -> DataKey:
     if opening.anchor is None:
         raise TamperedError("a recovery record is not used where nobody can vouch for it")
     return open_from_recovery(row.wrapped, opening.private, opening.anchor, context=own_context(row))
+
+
+OpenedBy = tuple[str, int, bool]  # tenant, epoch, whether in recovery: what opens a record opens its like
+
+
+def opened_by(row: Row[Any]) -> OpenedBy:
+    """Name what opens a record."""
+    return row.tenant_id, row.epoch, row.in_recovery
+
+
+def unopened(
+    wanted: Sequence[tuple[str, str, int]],
+    found: Mapping[tuple[str, str, int], Row[Any]],
+    keys: Mapping[OpenedBy, Opening],
+) -> Sequence[str]:
+    """Name the objects whose record is missing, has no key here, or does not open."""
+    lost = []
+    for name in wanted:
+        row = found.get(name)
+        key = keys.get(opened_by(row)) if row is not None else None
+        if row is None or key is None:
+            lost.append(name[1])
+            continue
+        try:
+            opened(row, key)
+        except TamperedError:
+            lost.append(name[1])
+    return lost

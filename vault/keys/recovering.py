@@ -5,20 +5,19 @@ key of the current epoch from then on. So it may be tried by anybody, at any tim
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, Final, TypeVar
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, bindparam, func, select, tuple_, update
+from sqlalchemy import Row, func, select, tuple_
 
-from crypto.keys import TenantKey
-from crypto.wrapping import wrap
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys
-from vault.errors import KeyProviderError, TamperedError, VaultError
-from vault.keys.epochs import Epochs, is_open
-from vault.keys.records import Recovery, context_of, opened
+from vault.errors import KeyProviderError, VaultError
+from vault.keys.epochs import Epochs
+from vault.keys.moving import Under, had, rewrapped, write_moves
+from vault.keys.records import Recovery
 from vault.keys.recovery_keys import RecoveryKeys
 from vault.keys.tenant_keys import TenantKeys
 
@@ -26,9 +25,6 @@ log = structlog.get_logger(__name__)
 
 BATCH: Final = 250  # records in one transaction: some milliseconds of the one writer
 LOOK_EVERY_S: Final = 5.0  # how long a recording waits at most once the provider is back
-
-Name = TypeVar("Name", int, str)
-Key = TypeVar("Key")
 
 
 class Recovering:
@@ -48,24 +44,32 @@ class Recovering:
         """Look again and again, and move what can be moved."""
         while True:
             try:
-                await self._recovery.ensure(await self._epochs.current())
-                await self.carry()
-            except KeyProviderError:
-                pass  # the watch says that it is away
+                for holder in await self._epochs.holders():
+                    with suppress(KeyProviderError):  # the watch says that it is away
+                        await self.ensure(holder)
+                with suppress(KeyProviderError):
+                    await self.carry()
             except VaultError as error:
                 log.warning("keys.recovery_waits", error=type(error).__name__)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def carry(self) -> int:
-        """Move all that is in recovery; tells how many moved. Raises KeyProviderError while it is away.
+    async def ensure(self, holder: str) -> None:
+        """See to it that a holder's current epoch has a recovery key; KeyProviderError while it is away."""
+        for epoch, name in (await self._epochs.in_use()).items():
+            if name == holder:
+                await self._recovery.ensure(epoch)
 
-        A record that does not open stays, and is told: it may be all that is left of a recording.
+    async def carry(self) -> int:
+        """Move all that can be moved out of recovery; tells how many moved.
+
+        Raises KeyProviderError where something stays because its holder does not answer. A record that does
+        not open stays, and is told: it may be all that is left of a recording.
         """
-        moved, broken = 0, set[str]()
+        moved, broken, away = 0, set[str](), list[VaultError]()
         self.waiting = await self._count()
         after = ("", 0)
         while self.waiting and (rows := await self._page(after)):
-            done, spoilt = await self.move(rows)
+            done, spoilt = await self._moved(rows, away)
             moved, after = moved + done, (rows[-1].object_id, rows[-1].gen)
             broken |= set(spoilt)
         if moved:
@@ -74,32 +78,39 @@ class Recovering:
             log.error("keys.recovery_broken", records=len(broken))
         self._broken = frozenset(broken)
         self.waiting = await self._count() if self.waiting else 0
+        if away:
+            raise away[0]
         return moved
 
     async def move(self, rows: Sequence[Row[Any]]) -> tuple[int, Sequence[str]]:
         """Move these records; tells how many moved, and the objects whose record does not open.
 
-        One tenant's key that does not open holds up no other's records. Raises KeyProviderError where
-        nothing moved because of such keys.
+        Raises KeyProviderError where some stay because a key of theirs is not to be had.
         """
-        to, away = await self._epochs.current(), list[KeyProviderError]()
-        private = await _had({row.epoch for row in rows}, self._private, away)
-        under = await _had({row.tenant_id for row in rows}, partial(self._under, to), away)
-        ready = [row for row in rows if row.epoch in private and row.tenant_id in under]
-        moves, broken = await asyncio.to_thread(_rewrapped, ready, private, under, to)
-        if away and not moves:
+        away = list[VaultError]()
+        told = await self._moved(rows, away)
+        if away:
             raise away[0]
-        async with self._database.write() as connection:
-            if not moves or not await is_open(connection, to):  # it retired meanwhile: there is a newer one
-                return 0, broken
-            await connection.execute(_MOVE, moves)
-        return len(moves), broken
+        return told
+
+    async def _moved(self, rows: Sequence[Row[Any]], away: list[VaultError]) -> tuple[int, Sequence[str]]:
+        """Move what can be moved. One tenant's key, one holder that is away hold up no other's records.
+
+        Those of a tenant that is forgotten meanwhile are gone with its keys.
+        """
+        private, lost = await had({row.epoch for row in rows}, self._private, away)
+        under, _ = await had({row.tenant_id for row in rows}, self._under, away)
+        ready = [row for row in rows if row.epoch in private and row.tenant_id in under]
+        moves, broken = await asyncio.to_thread(rewrapped, ready, lambda row: private[row.epoch], under)
+        broken += [row.object_id for row in rows if row.epoch in lost]
+        return await write_moves(self._database, moves), broken
 
     async def _private(self, epoch: int) -> Recovery:
         return Recovery(await self._recovery.private_key(epoch), self._recovery.anchor)
 
-    async def _under(self, to: int, tenant_id: str) -> TenantKey:
-        return await self._tenant_keys.get(tenant_id, to, create=True)
+    async def _under(self, tenant_id: str) -> Under:
+        to = await self._epochs.current_of(tenant_id)
+        return Under(to, await self._tenant_keys.get(tenant_id, to, create=True))
 
     async def _count(self) -> int:
         query = select(func.count()).where(data_keys.c.in_recovery.is_(True))
@@ -113,47 +124,3 @@ class Recovering:
             return (
                 await connection.execute(query.order_by(data_keys.c.object_id, data_keys.c.gen).limit(BATCH))
             ).all()
-
-
-# Only where the record is the one that was read: an erasure or another process may have been first.
-_MOVE: Final = (
-    update(data_keys)
-    .where(
-        data_keys.c.object_id == bindparam("of"),
-        data_keys.c.gen == bindparam("of_gen"),
-        data_keys.c.wrapped == bindparam("was"),
-    )
-    .values(wrapped=bindparam("becomes"), epoch=bindparam("to"), in_recovery=False)
-)
-
-
-async def _had(
-    names: set[Name], get: Callable[[Name], Awaitable[Key]], away: list[KeyProviderError]
-) -> dict[Name, Key]:
-    """Get the keys that are to be had now; what was said of the others is added to ``away``."""
-    had = {}
-    for name in names:
-        try:
-            had[name] = await get(name)
-        except KeyProviderError as error:
-            away.append(error)
-    return had
-
-
-def _rewrapped(
-    rows: Sequence[Row[Any]], private: Mapping[int, Recovery], under: Mapping[str, TenantKey], to: int
-) -> tuple[list[dict[str, object]], list[str]]:
-    moves: list[dict[str, object]] = []
-    broken: list[str] = []
-    for row in rows:
-        try:
-            key = opened(row, private[row.epoch])
-        except TamperedError:
-            broken.append(row.object_id)
-            continue
-        context = context_of(row, epoch=to, sealed_bytes=row.sealed_bytes, sealed_sha256=row.sealed_sha256)
-        becomes = bytes(wrap(key, under[row.tenant_id], context=context))
-        moves.append(
-            {"of": row.object_id, "of_gen": row.gen, "was": row.wrapped, "becomes": becomes, "to": to}
-        )
-    return moves, broken

@@ -17,7 +17,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import recovery_keys
 from vault.errors import KeyForgottenError, KeyProviderError
-from vault.keys.provider import KeyProvider
+from vault.keys.holders import Holders
 
 log = structlog.get_logger(__name__)
 
@@ -27,11 +27,9 @@ FORM: Final = "hpke-1"  # in the context of the wrap: a tenant's key never opens
 class RecoveryKeys:
     """Makes and finds recovery keys. Without an anchor none is made, and nothing is sealed to one."""
 
-    def __init__(
-        self, database: Database, provider: KeyProvider, clock: Clock, anchor: AnchorKey | None
-    ) -> None:
+    def __init__(self, database: Database, holders: Holders, clock: Clock, anchor: AnchorKey | None) -> None:
         self._database = database
-        self._provider = provider
+        self._holders = holders
         self._clock = clock
         self.anchor = anchor
 
@@ -81,9 +79,7 @@ class RecoveryKeys:
     async def _made(self, epoch: int, anchor: AnchorKey) -> dict[str, Any]:
         key = RecoveryKey.generate()
         # The provider's port wraps 32 secret bytes; the context says what they are.
-        wrapped = await self._provider.wrap(
-            epoch, TenantKey.from_bytes(key.reveal()), context=_context(epoch)
-        )
+        wrapped = await self._holders.wrap(epoch, TenantKey.from_bytes(key.reveal()), context=_context(epoch))
         public = public_key_of(key)
         return {
             "epoch": epoch,
@@ -94,7 +90,7 @@ class RecoveryKeys:
         }
 
     async def _opened(self, row: Row[Any]) -> RecoveryKey:
-        seed = await self._provider.unwrap(row.epoch, row.wrapped, context=_context(row.epoch))
+        seed = await self._holders.unwrap(row.epoch, row.wrapped, context=_context(row.epoch))
         return RecoveryKey.from_bytes(seed.reveal())
 
     async def _set_right(self, row: Row[Any], anchor: AnchorKey) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, and_, delete, exists, func, insert, select, tuple_, union_all, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from crypto.errors import CryptoError
 from crypto.keys import AnchorKey, DataKey, TenantKey
@@ -22,17 +22,35 @@ from crypto.recovery import seal_to_recovery
 from crypto.wrapping import WrapContext, commitment, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys, forgotten_tenants, tenant_keys
+from vault.db.key_tables import data_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
 from vault.keys.epochs import Epochs, Spent, is_open
-from vault.keys.forgotten import hold_epochs, require_known, set_mark
-from vault.keys.patience import Patience, PatientProvider
+from vault.keys.forgetting import (
+    epochs_of,
+    forget_keys_of,
+    forget_records,
+    knows,
+    marked_among,
+    marked_with_records,
+)
+from vault.keys.forgotten import require_known
+from vault.keys.holders import Holders
 from vault.keys.provider import EpochKeyState, KeyProvider
-from vault.keys.records import Opening, Recovery, committed_stream, context_of, opened
+from vault.keys.records import (
+    OpenedBy,
+    Opening,
+    Recovery,
+    committed_stream,
+    context_of,
+    opened,
+    opened_by,
+    unopened,
+)
 from vault.keys.recovering import Recovering
 from vault.keys.recovery_keys import RecoveryKeys
 from vault.keys.tenant_keys import CACHE_S, TenantKeys
 from vault.model import uuid_of
+from vault.settings import DEFAULT_HOLDER
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +58,7 @@ IDS_AT_ONCE: Final = 500  # names in one statement
 AGAIN_S: Final = 0.2
 TRACE_TRIES: Final = 50
 CACHE_KEYS: Final = 1_000  # a page of recordings and the calls that run
+WORTH: Final = ("software", "kms", "hsm")  # from the least
 WORSE: Final = tuple(EpochKeyState)  # from usable to gone
 LOST: Final = frozenset({EpochKeyState.ENDING, EpochKeyState.GONE})  # nothing sealed to it would ever open
 
@@ -55,31 +74,58 @@ class KeyRecord:
     sealed_sha256: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """A data key in memory, until when, and the epoch that its record was in."""
+
+    key: DataKey
+    until_s: float
+    epoch: int
+
+
 class KeyStore:
     """The second database, and the one place where wrapped keys are written.
 
-    ``anchor`` vouches for what is sealed to a recovery key; without it nothing is, and a provider that does
-    not answer is a refusal.
+    ``holders`` are those of the epoch keys, by name; a single one is the deployment's own. ``anchor`` vouches
+    for what is sealed to a recovery key; without it nothing is, and a provider that does not answer is a
+    refusal.
     """
 
     def __init__(
-        self, database: Database, provider: KeyProvider, clock: Clock, anchor: AnchorKey | None = None
+        self,
+        database: Database,
+        holders: Mapping[str, KeyProvider] | KeyProvider,
+        clock: Clock,
+        anchor: AnchorKey | None = None,
     ) -> None:
+        named = holders if isinstance(holders, Mapping) else {DEFAULT_HOLDER: holders}
         self._database = database
-        self._provider = PatientProvider(provider, Patience(clock))
+        self._holders = Holders(database, named, clock)
         self._clock = clock
-        self._data_keys: OrderedDict[tuple[str, str, int], tuple[DataKey, float]] = OrderedDict()
-        self._tenant_keys = TenantKeys(database, self._provider, clock)
-        self._recovery = RecoveryKeys(database, self._provider, clock, anchor)
-        self._epochs = Epochs(database, provider, self._recovery, clock)
+        self._data_keys: OrderedDict[tuple[str, str, int], _Cached] = OrderedDict()
+        self._tenant_keys = TenantKeys(database, self._holders, clock)
+        self._recovery = RecoveryKeys(database, self._holders, clock, anchor)
+        self._epochs = Epochs(database, self._holders, self._recovery, clock)
         self._recovering = Recovering(database, self._epochs, self._tenant_keys, self._recovery)
-        self._state: EpochKeyState | None = None  # what the provider said last
+        self._states: dict[str, EpochKeyState] = {}  # what each holder said last
         self._forgets = 0
 
+    async def assurance(self, epoch: int | None) -> str:
+        """What forgetting a key of an epoch is worth: ``software``, ``kms`` or ``hsm``; with none, the usual.
+
+        The least of what holds for the epochs whose ends its own end speaks of.
+        """
+        worth = [] if epoch is None else await self._epochs.assurances(epoch)
+        return min(worth, key=WORTH.index, default=self._holders.named(DEFAULT_HOLDER).assurance)
+
     @property
-    def assurance(self) -> str:
-        """What forgetting a key is worth here: ``software``, ``hsm`` or ``kms``."""
-        return self._provider.assurance
+    def holder_names(self) -> tuple[str, ...]:
+        """Every holder that the settings name, the deployment's own first."""
+        return self._holders.names
+
+    def provider(self, holder: str) -> KeyProvider:
+        """Give a holder, to be told about; KeyProviderError for one that the settings do not name."""
+        return self._holders.named(holder)
 
     @property
     def epochs(self) -> Epochs:
@@ -98,10 +144,11 @@ class KeyStore:
         recovery key again (``recovering``).
         """
         await self._epochs.start(spent)
-        try:
-            await self._recovery.ensure(await self._epochs.current())
-        except KeyProviderError as error:
-            log.warning("keys.no_recovery_key", error=type(error).__name__)
+        for holder in await self._epochs.holders():
+            try:
+                await self._recovering.ensure(holder)
+            except KeyProviderError as error:
+                log.warning("keys.no_recovery_key", holder=holder, error=type(error).__name__)
 
     async def tenant_key(self, tenant_id: str, epoch: int, *, create: bool = False) -> TenantKey:
         """Find a tenant's key of an epoch, or make it; KeyForgottenError where there is none."""
@@ -116,18 +163,40 @@ class KeyStore:
         self._tenant_keys.drop_all()
         self._data_keys.clear()
 
-    async def provider_state(self) -> EpochKeyState:
-        """Ask the provider how the keys in use are: the worst of them counts for all."""
-        states = [await self._provider.state(epoch) for epoch in await self._epochs.in_use()]
-        self._state = max(states, key=WORSE.index, default=EpochKeyState.USABLE)
-        return self._state
+    async def drop_holder(self, holder: str) -> None:
+        """Keep no key in memory that lies with a holder; those of others stay."""
+        for epoch, name in (await self._epochs.in_use()).items():
+            if name == holder:
+                self._tenant_keys.drop(epoch)
+                for cached in [one for one, kept in self._data_keys.items() if kept.epoch == epoch]:
+                    del self._data_keys[cached]
 
-    async def takes_new(self) -> bool:
-        """Tell whether a data key can be made while the provider does not answer, without losing it."""
-        if self._state in LOST:
+    async def holder_states(self) -> Mapping[str, EpochKeyState | None]:
+        """Ask each holder how its keys in use are: the worst counts for all; None where it does not answer.
+
+        All at once: one that is away keeps nobody waiting for the others.
+        """
+        used: dict[str, list[int]] = {DEFAULT_HOLDER: []}
+        for epoch, holder in (await self._epochs.in_use()).items():
+            used.setdefault(holder, []).append(epoch)
+        found = await asyncio.gather(*(self._holder_state(each) for each in used.values()))
+        told = dict(zip(used, found, strict=True))
+        self._states |= {holder: state for holder, state in told.items() if state is not None}
+        return told
+
+    async def _holder_state(self, epochs: Sequence[int]) -> EpochKeyState | None:
+        try:
+            states = [await self._holders.state(epoch) for epoch in epochs]
+        except KeyProviderError:
+            return None
+        return max(states, key=WORSE.index, default=EpochKeyState.USABLE)
+
+    async def takes_new(self, holder: str = DEFAULT_HOLDER) -> bool:
+        """Tell whether a data key can be made while a holder does not answer, without losing it."""
+        if self._states.get(holder) in LOST:
             return False
         try:
-            await self._recovery.public_key(await self._epochs.current())
+            await self._recovery.public_key(await self._epochs.current(holder))
         except KeyProviderError:
             return False
         return True
@@ -144,13 +213,12 @@ class KeyStore:
         committed = commitment(key, committed_stream(tenant_id=tenant_id, object_id=object_id, gen=gen))
         while not await self._stored(key, committed, tenant_id=tenant_id, object_id=object_id, gen=gen):
             continue  # an epoch retired meanwhile: there is a newer one
-        self._remember(tenant_id, object_id, gen, key)
         return key
 
     async def _stored(
         self, key: DataKey, committed: bytes, *, tenant_id: str, object_id: str, gen: int
     ) -> bool:
-        epoch = await self._epochs.current()
+        epoch = await self._epochs.current_of(tenant_id)
         context = WrapContext(
             tenant=uuid_of(tenant_id),
             object_id=uuid_of(object_id),
@@ -179,6 +247,7 @@ class KeyStore:
             )
         if in_recovery:
             log.warning("keys.sealed_for_recovery", object=object_id, epoch=epoch)
+        self._remember(tenant_id, object_id, gen, key, epoch)
         return True
 
     async def _wrapped(self, key: DataKey, tenant_id: str, context: WrapContext) -> tuple[bytes, bool]:
@@ -189,7 +258,7 @@ class KeyStore:
         try:
             tenant_key = await self._tenant_keys.get(tenant_id, context.epoch, create=True, hurried=True)
         except KeyProviderError:
-            if self._state in LOST:
+            if self._states.get(await self._holders.of(context.epoch)) in LOST:
                 raise
             public, anchor = await self._recovery.public_key(context.epoch)
             return await asyncio.to_thread(_sealed, key, public, anchor, context), True
@@ -203,12 +272,12 @@ class KeyStore:
         Who is ``hurried`` is told sooner that the provider does not answer (KeyProviderError).
         """
         cached = self._data_keys.get((tenant_id, object_id, gen))
-        if cached is not None and cached[1] > self._clock.monotonic():
-            return cached[0]
+        if cached is not None and cached.until_s > self._clock.monotonic():
+            return cached.key
         forgets = self._forgets
-        key = await self._found(tenant_id, object_id, gen, hurried=hurried)
+        key, epoch = await self._found(tenant_id, object_id, gen, hurried=hurried)
         if forgets == self._forgets:  # something was forgotten while we read: do not keep what may be it
-            self._remember(tenant_id, object_id, gen, key)
+            self._remember(tenant_id, object_id, gen, key, epoch)
         return key
 
     async def bind_object(
@@ -289,23 +358,20 @@ class KeyStore:
             await asyncio.sleep(AGAIN_S)
         raise DependencyError("somebody reads the key database and holds what was forgotten; end that reader")
 
+    async def newest_epoch(self, tenant_id: str) -> int | None:
+        """Name the newest epoch that a tenant's keys are in."""
+        async with self._database.read() as connection:
+            return max((await connection.execute(epochs_of(tenant_id))).scalars(), default=None)
+
     async def forget_tenant(self, tenant_id: str) -> int | None:
         """Forget the keys of a tenant under which all its data keys lie: none of those opens from here on.
 
         None is made for it any more. Tells the newest epoch that they were in, the same when it is repeated;
-        None where there was none.
+        None where there was none. Its end is told only after those of the others, which may lie with another
+        holder.
         """
-        # What is in recovery opens without the tenant's key: it goes in the same moment.
-        recovery = and_(data_keys.c.tenant_id == tenant_id, data_keys.c.in_recovery.is_(True))
-        own = select(tenant_keys.c.epoch).where(tenant_keys.c.tenant_id == tenant_id)
-        each = union_all(own, select(data_keys.c.epoch).where(recovery)).subquery()
         async with self._database.write() as connection:
-            await hold_epochs(connection)
-            newest = select(func.max(each.c.epoch))
-            epoch: int | None = (await connection.execute(newest)).scalar_one_or_none()
-            await connection.execute(delete(tenant_keys).where(tenant_keys.c.tenant_id == tenant_id))
-            await connection.execute(delete(data_keys).where(recovery))
-            epoch = await set_mark(connection, tenant_id, epoch, self._clock.now())
+            epoch = await forget_keys_of(connection, tenant_id, at=self._clock.now())
         self._forgets += 1
         self._tenant_keys.drop_tenant(tenant_id)
         for cached in [name for name in self._data_keys if name[0] == tenant_id]:
@@ -317,7 +383,8 @@ class KeyStore:
 
         Tells how many it knew. Raises DependencyError as ``forget_all``.
         """
-        known = [tenant_id for tenant_id in tenant_ids if await self._knows(tenant_id)]
+        async with self._database.read() as connection:
+            known = [tenant_id for tenant_id in tenant_ids if await knows(connection, tenant_id)]
         for tenant_id in tenant_ids:
             await self.forget_tenant(tenant_id)
         if await self.forget_rest() or known:
@@ -326,11 +393,8 @@ class KeyStore:
 
     async def forget_rest(self) -> int:
         """Delete the records that forgotten tenants still have, which open nothing any more; how many."""
-        left = select(forgotten_tenants.c.tenant_id).where(
-            exists().where(data_keys.c.tenant_id == forgotten_tenants.c.tenant_id)
-        )
         async with self._database.read() as connection:
-            tenant_ids = (await connection.execute(left)).scalars().all()
+            tenant_ids = await marked_with_records(connection)
         count = 0
         for tenant_id in tenant_ids:
             while some := await self.forget_some(tenant_id, limit=IDS_AT_ONCE):
@@ -339,17 +403,8 @@ class KeyStore:
 
     async def forgotten(self, tenant_ids: Collection[str]) -> Collection[str]:
         """Name those of some tenants that are forgotten for good."""
-        marked = select(forgotten_tenants.c.tenant_id).where(forgotten_tenants.c.tenant_id.in_(tenant_ids))
         async with self._database.read() as connection:
-            return set((await connection.execute(marked)).scalars())
-
-    async def _knows(self, tenant_id: str) -> bool:
-        of = [
-            select(table.c.tenant_id).where(table.c.tenant_id == tenant_id)
-            for table in (tenant_keys, data_keys)
-        ]
-        async with self._database.read() as connection:
-            return (await connection.execute(union_all(*of).limit(1))).first() is not None
+            return await marked_among(connection, tenant_ids)
 
     async def tenant_traces_gone(self) -> bool:
         """As ``traces_gone``, of tenant keys."""
@@ -357,13 +412,8 @@ class KeyStore:
 
     async def forget_some(self, tenant_id: str, *, limit: int) -> int:
         """Delete records of a tenant whose keys are forgotten, which open nothing any more; how many."""
-        name, gen = data_keys.c.object_id, data_keys.c.gen
-        some = select(name, gen).where(data_keys.c.tenant_id == tenant_id).limit(limit)
         async with self._database.write() as connection:
-            found = [tuple(row) for row in await connection.execute(some)]
-            if found:
-                await connection.execute(delete(data_keys).where(tuple_(name, gen).in_(found)))
-        return len(found)
+            return await forget_records(connection, tenant_id, limit=limit)
 
     async def holding(self, object_ids: Sequence[str]) -> Sequence[str]:
         """Name those of these objects that have a key, once for each key."""
@@ -384,12 +434,12 @@ class KeyStore:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         found = {(row.tenant_id, row.object_id, row.gen): row for row in rows}
-        keys: dict[_Under, Opening] = {}
+        keys: dict[OpenedBy, Opening] = {}
         for row in found.values():
-            name = _under(row)
+            name = opened_by(row)
             with suppress(KeyForgottenError):
                 keys[name] = keys.get(name) or await self._opening(row)
-        return await asyncio.to_thread(_unopened, wanted, found, keys)
+        return await asyncio.to_thread(unopened, wanted, found, keys)
 
     async def traces_gone(self) -> bool:
         """Truncate the write-ahead log; False while a reader holds it, then the caller asks again."""
@@ -399,15 +449,15 @@ class KeyStore:
         """Ask the key database for a sign of life."""
         await self._database.ping()
 
-    async def _found(self, tenant_id: str, object_id: str, gen: int, *, hurried: bool) -> DataKey:
+    async def _found(self, tenant_id: str, object_id: str, gen: int, *, hurried: bool) -> tuple[DataKey, int]:
         row = await self._row(tenant_id, object_id, gen)
         while True:
             try:
-                return opened(row, await self._opening(row, hurried=hurried))
+                return opened(row, await self._opening(row, hurried=hurried)), row.epoch
             except (KeyForgottenError, KeyProviderError):
                 # Its epoch may have ended between the two looks: then its record is in a newer one.
                 again = await self._row(tenant_id, object_id, gen)
-                if _under(again) == _under(row):
+                if opened_by(again) == opened_by(row):
                     raise
                 row = again
 
@@ -427,19 +477,12 @@ class KeyStore:
             raise KeyForgottenError("there is no key for this object: it has been erased, or never was")
         return row
 
-    def _remember(self, tenant_id: str, object_id: str, gen: int, key: DataKey) -> None:
+    def _remember(self, tenant_id: str, object_id: str, gen: int, key: DataKey, epoch: int) -> None:
         name = (tenant_id, object_id, gen)
-        self._data_keys[name] = (key, self._clock.monotonic() + CACHE_S)
+        self._data_keys[name] = _Cached(key, self._clock.monotonic() + CACHE_S, epoch)
         self._data_keys.move_to_end(name)
         while len(self._data_keys) > CACHE_KEYS:
             self._data_keys.popitem(last=False)
-
-
-_Under = tuple[str, int, bool]  # tenant, epoch, whether in recovery: what opens a record opens its like
-
-
-def _under(row: Row[Any]) -> _Under:
-    return row.tenant_id, row.epoch, row.in_recovery
 
 
 def _sealed(key: DataKey, public: bytes, anchor: AnchorKey, context: WrapContext) -> bytes:
@@ -447,22 +490,3 @@ def _sealed(key: DataKey, public: bytes, anchor: AnchorKey, context: WrapContext
         return seal_to_recovery(key, public, anchor, context=context)
     except CryptoError as cause:
         raise KeyProviderError("the epoch's recovery key is damaged; nothing is sealed to it") from cause
-
-
-def _unopened(
-    wanted: Sequence[tuple[str, str, int]],
-    found: Mapping[tuple[str, str, int], Row[Any]],
-    keys: Mapping[_Under, Opening],
-) -> Sequence[str]:
-    lost = []
-    for name in wanted:
-        row = found.get(name)
-        key = keys.get(_under(row)) if row is not None else None
-        if row is None or key is None:
-            lost.append(name[1])
-            continue
-        try:
-            opened(row, key)
-        except TamperedError:
-            lost.append(name[1])
-    return lost

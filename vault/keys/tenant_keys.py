@@ -11,7 +11,7 @@ from vault.db.engine import Database
 from vault.db.key_tables import tenant_keys
 from vault.errors import KeyForgottenError
 from vault.keys.forgotten import require_known
-from vault.keys.patience import PatientProvider
+from vault.keys.holders import Holders
 from vault.model import uuid_of
 
 # A key disabled at its provider is obeyed within five minutes: a data key may be unwrapped under a tenant key
@@ -22,9 +22,9 @@ CACHE_S: Final = 150.0
 class TenantKeys:
     """Makes and finds tenant keys."""
 
-    def __init__(self, database: Database, provider: PatientProvider, clock: Clock) -> None:
+    def __init__(self, database: Database, holders: Holders, clock: Clock) -> None:
         self._database = database
-        self._provider = provider
+        self._holders = holders
         self._clock = clock
         self._cached: dict[tuple[str, int], tuple[TenantKey, float]] = {}
         self._drops = 0
@@ -40,13 +40,13 @@ class TenantKeys:
         if cached is not None and cached[1] > self._clock.monotonic():
             return cached[0]
         drops = self._drops
-        provider = self._provider.hurried if hurried else self._provider
         wrapped = await self._wrapped(tenant_id, epoch)
         if wrapped is None and create:
-            wrapped = await self._create(tenant_id, epoch, provider)
+            wrapped = await self._create(tenant_id, epoch, hurried=hurried)
         if wrapped is None:
             raise KeyForgottenError("this tenant's key has been forgotten")
-        key = await provider.unwrap(epoch, wrapped, context=_context(tenant_id, epoch))
+        context = _context(tenant_id, epoch)
+        key = await self._holders.unwrap(epoch, wrapped, context=context, hurried=hurried)
         if drops == self._drops:  # something was dropped while we asked: do not keep what may be it
             self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
         return key
@@ -77,8 +77,9 @@ class TenantKeys:
             )
             return found.scalar_one_or_none()
 
-    async def _create(self, tenant_id: str, epoch: int, provider: PatientProvider) -> bytes | None:
-        wrapped = await provider.wrap(epoch, TenantKey.generate(), context=_context(tenant_id, epoch))
+    async def _create(self, tenant_id: str, epoch: int, *, hurried: bool) -> bytes | None:
+        context = _context(tenant_id, epoch)
+        wrapped = await self._holders.wrap(epoch, TenantKey.generate(), context=context, hurried=hurried)
         row = {"tenant_id": tenant_id, "epoch": epoch, "wrapped": wrapped, "created_at": self._clock.now()}
         try:
             async with self._database.write() as connection:

@@ -44,13 +44,16 @@ class Emptying:
     async def forget_keys(self, row: Row[Any]) -> bool:
         """Forget the tenant's own keys, without which no data key of theirs opens; True when traces are gone.
 
-        The receipt names the newest epoch that they were in: when that has ended, all before it have. The key
-        store tells it again where a crash came before it was written down.
+        The receipt names the newest epoch that they were in: when its end is told, all the others have ended.
+        It is noted before they are forgotten, too: a crash between the two databases must not cost it.
         """
-        epoch = await self._keys.forget_tenant(row.tenant_id)
+        await self._note_epoch(row, await self._keys.newest_epoch(row.tenant_id))
+        await self._note_epoch(row, await self._keys.forget_tenant(row.tenant_id))
+        return await self._keys.tenant_traces_gone()
+
+    async def _note_epoch(self, row: Row[Any], epoch: int | None) -> None:
         if epoch is not None:
             await self._note(row.object_id, lambda now: {"epoch": max(epoch, int(now.get("epoch", 0)))})
-        return await self._keys.tenant_traces_gone()
 
     async def delete_objects(self, row: Row[Any]) -> bool:
         """Delete objects for a round; True when every place lists nothing of the tenant any more.

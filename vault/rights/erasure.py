@@ -229,7 +229,9 @@ class Eraser:
             of_request = deletion_requests.c.id == row.request_id
             request = await connection.execute(select(deletion_requests).where(of_request).with_for_update())
             await _mark_erased(connection, row, now)
-            shredded = self._shredded(row, request.one().reason, await _asked_for(connection, row), now)
+            reason, objects = request.one().reason, await _asked_for(connection, row)
+            worth = await self._keys.assurance(row.evidence.get("epoch"))
+            shredded = self._shredded(row, reason, objects, worth, now)
             index = await self._ledger.append(connection, shredded)
             await connection.execute(
                 update(erasures)
@@ -244,7 +246,7 @@ class Eraser:
             if left.first() is None:
                 await connection.execute(update(deletion_requests).where(of_request).values(completed_at=now))
 
-    def _shredded(self, row: Row[Any], reason: str, objects: int, now: datetime) -> Entry:
+    def _shredded(self, row: Row[Any], reason: str, objects: int, worth: str, now: datetime) -> Entry:
         return Entry(
             EntryType.OBJECT_SHREDDED,
             tenant_id=row.tenant_id,
@@ -257,7 +259,7 @@ class Eraser:
                 "objects": objects,  # so that a receipt from which an entry was taken out is no complete one
                 "reason": reason,
                 "method": METHOD,
-                "assurance": self._keys.assurance,
+                "assurance": worth,
                 "live_erased_at": to_text(now),
                 "irrecoverable_by": to_text(now + timedelta(days=self._irrecoverable_days)),
             },

@@ -2,12 +2,15 @@
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from vault.settings.key_providers import HolderSettings, Provider
 from vault.settings.section import Seconds, Section
+
+DEFAULT_HOLDER: Final = "default"  # what `keys.provider` names
 
 
 class DatabaseSettings(Section):
@@ -30,7 +33,7 @@ class KeysSettings(Section):
     database_password: SecretStr | None = Field(
         None, description="Password for PostgreSQL, kept out of the URL."
     )
-    provider: Literal["file", "awskms", "openbao", "pkcs11"] = Field(
+    provider: Provider = Field(
         "file",
         description="Who holds the epoch keys: a file, AWS KMS, OpenBao or Vault, a security module.",
     )
@@ -61,6 +64,20 @@ class KeysSettings(Section):
         None,
         description="What unlocks the key ring, from a secret file or a systemd credential. Empty: none.",
     )
+
+    holders: tuple[HolderSettings, ...] = Field(
+        (),
+        description="Holders of tenants' own keys, each a [[keys.holders]]: name, provider, its fields.",
+    )
+
+    @field_validator("holders")
+    @classmethod
+    def _own_names(cls, holders: tuple[HolderSettings, ...]) -> tuple[HolderSettings, ...]:
+        """Two holders of one name would be asked for each other's keys."""
+        names = [DEFAULT_HOLDER, *(one.name for one in holders)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"each holder needs a name of its own, and none is called {DEFAULT_HOLDER}")
+        return holders
 
     def irrecoverable_days(self, *, window_days: int) -> int:
         """Days from an erasure until no copy of the key store can open what was erased, as receipts promise.

@@ -352,5 +352,6 @@ class Settings(Section):
     @property
     def irrecoverable_days(self) -> int:
         """Days from an erasure until nobody can undo it, as receipts promise."""
-        window_days = self.awskms.window_days if self.keys.provider == "awskms" else 0
-        return self.keys.irrecoverable_days(window_days=window_days)
+        windows = [self.awskms.window_days] if self.keys.provider == "awskms" else [0]
+        windows += [one.awskms.window_days for one in self.keys.holders if one.provider == "awskms"]
+        return self.keys.irrecoverable_days(window_days=max(windows))

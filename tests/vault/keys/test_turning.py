@@ -302,16 +302,16 @@ async def test_no_key_is_stored_in_an_epoch_that_has_retired(any_work: Workshop)
     """Whoever read the current epoch before the turn finds the new one instead of storing into the old."""
     told = Told()
     turn = turn_of(any_work, told)
-    real = any_work.keys.epochs.current
+    real = any_work.keys.epochs.current_of
 
-    async def overtaken() -> int:
-        number = await real()
-        any_work.keys.epochs.current = real  # type: ignore[method-assign]
+    async def overtaken(tenant_id: str) -> int:
+        number = await real(tenant_id)
+        any_work.keys.epochs.current_of = real  # type: ignore[method-assign]
         await turn.begin()
         await turn.carry()
         return number
 
-    any_work.keys.epochs.current = overtaken  # type: ignore[method-assign]
+    any_work.keys.epochs.current_of = overtaken  # type: ignore[method-assign]
     made = await some_keys(any_work, 1)
     await turn.carry(grace=timedelta(0))
     assert told.ends == [1]

@@ -1,7 +1,7 @@
 """What readiness and metrics say of whoever holds the epoch keys, and how its owner's no is obeyed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,16 +34,7 @@ class Owned:
 
     def owner(self, what: str) -> None:
         """Have the owner disable or enable the first epoch's key."""
-        client = boto3.client(
-            "kms",
-            endpoint_url=self._moto.endpoint,
-            region_name=self._moto.region,
-            aws_access_key_id="owner",
-            aws_secret_access_key="owner",
-        )
-        found = client.describe_key(KeyId=f"alias/{self.custody.label}-epoch-1")["KeyMetadata"]["KeyId"]
-        getattr(client, what)(KeyId=found)
-        client.close()
+        owners(self._moto, self.custody.label, epoch=1)(what)
 
     async def made(self) -> Id:
         """An object with a data key."""
@@ -57,6 +48,24 @@ class Owned:
             await self.keys.data_key(tenant_id=self.tenant_id, object_id=object_id)
             return True
         return False
+
+
+def owners(moto: Moto, label: str, *, epoch: int) -> Callable[[str], None]:
+    """What the owner of an epoch's key may do with it: disable it, enable it."""
+
+    def act(what: str) -> None:
+        client = boto3.client(
+            "kms",
+            endpoint_url=moto.endpoint,
+            region_name=moto.region,
+            aws_access_key_id="owner",
+            aws_secret_access_key="owner",
+        )
+        found = client.describe_key(KeyId=f"alias/{label}-epoch-{epoch}")["KeyMetadata"]["KeyId"]
+        getattr(client, what)(KeyId=found)
+        client.close()
+
+    return act
 
 
 def usable(watch: ProviderWatch) -> bool:
