@@ -180,6 +180,26 @@ async def test_a_call_whose_agent_was_lost_rings_again(turned: tuple[Desk, Turna
     assert taken.call.taken_by == ben.who.id
 
 
+async def test_a_call_rings_again_whose_agents_new_leg_never_came_up(
+    turned: tuple[Desk, TurnableClock],
+) -> None:
+    """The old leg ended for a new one, that one never connected, and the laptop is gone: it rings for all."""
+    desk, clock = turned
+    ada, ben = await desk.agent("Ada"), await desk.agent("Ben")
+    call, _, _ = await desk.press()
+    await desk.ringing.take(call.id, by=ada.who)
+    old, new = await desk.join(call.id, ada.who), new_id("leg")
+    view = await desk.work.calls.ready_for_leg(call.id, by=ada.who)
+    await desk.work.calls.leg_ended(call.id, old, reason="replaced", call_goes_on=True)
+    await desk.work.calls.leg_joined(view, new, ada.who)
+    clock.turn(timedelta(seconds=15))
+    await desk.work.calls.leg_ended(call.id, new, reason="setup_timeout", call_goes_on=True)
+    ben.heard()
+    clock.turn(AWAY)
+    await desk.ringing.look()
+    assert ben.types() == ["call.ringing"]
+
+
 async def test_an_agent_who_comes_back_late_has_the_call_again(turned: tuple[Desk, TurnableClock]) -> None:
     """It rings no more, and whoever was rung learns who has it."""
     desk, clock = turned
