@@ -387,7 +387,7 @@ class Ringing:
         news.rung = list(choice.ring)
         news.ringing = {*choice.ring, *ringing.difference(choice.drop)}
         if not choice.hope or (not news.ringing and now - call.ringing_since >= WAIT):
-            news.nobody = await rings.stop(connection, call.id, at=now)
+            news.nobody = await rings.stop(connection, call.id, at=now, in_vain=True)
         return news
 
     async def _taken(

@@ -53,11 +53,10 @@ async def begin(connection: AsyncConnection, call_id: str, *, at: datetime) -> b
     return done.rowcount == 1
 
 
-async def stop(connection: AsyncConnection, call_id: str, *, at: datetime) -> bool:
-    """Let a call ring no longer; False where it does not."""
-    done = await connection.execute(
-        update(calls).where(calls.c.id == call_id, RINGS).values(ringing_ended_at=at)
-    )
+async def stop(connection: AsyncConnection, call_id: str, *, at: datetime, in_vain: bool = False) -> bool:
+    """Let a call ring no longer, ``in_vain`` where nobody is going to answer; False where it does not."""
+    values = {"ringing_ended_at": at, "nobody_at": at if in_vain else None}
+    done = await connection.execute(update(calls).where(calls.c.id == call_id, RINGS).values(values))
     return done.rowcount == 1
 
 
