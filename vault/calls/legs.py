@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from vault.calls import capturing
 from vault.calls.calls import Calls, CallView
 from vault.calls.carrying import Carrier
 from vault.calls.connections import offers_judged, take_fragment
@@ -113,6 +114,8 @@ class Legs:
             joined = True  # from here on there may be a row, and whoever made it sees it ended
             with replaced.giving_way() as ends:
                 await self._calls.leg_joined(call, leg.id, by, kind, leg.permit.narrow, ends=ends)
+            if not leg.permit.may_begin:  # the rows say so, whoever wrote it, and whoever has heard of it
+                capturing.pause(self._floor, call.id)
             await self._recorder.attach(leg, goes_on=await replaced.close())
         except ConflictError:
             await self._give_up(leg)
