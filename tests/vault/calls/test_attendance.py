@@ -248,3 +248,20 @@ async def test_an_agent_whose_leg_has_no_row_keeps_the_call_and_costs_no_rush(wo
             assert due_s is not None
             assert due_s > 0.5
             assert (await work.calls.view(call.id, by=ada.who)).taken_by == ada.who.id
+
+
+async def test_who_is_not_there_keeps_nobody_waiting(any_work: Workshop) -> None:
+    """A visitor who was lost keeps the place for a while, and those behind are told theirs without it."""
+    async with open_desk(any_work) as desk:
+        await desk.agent("Ada")
+        button = await desk.button()
+        first, _, leg_id = await desk.press(button)
+        _, second, _ = await desk.press(button)
+        assert second.heard()[-1] == ("call.ringing", {"position": 2, "agents": 1})
+        await any_work.calls.leg_ended(first.id, leg_id, reason="silent", call_goes_on=True)
+        await desk.ringing.look()
+        assert second.heard() == [("call.ringing", {"position": 1, "agents": 1})]
+        visitor, view = any_work.visitor(first), await any_work.calls.view(first.id, by=any_work.by())
+        await any_work.calls.leg_joined(view, new_id("leg"), visitor)
+        await desk.ringing.visitor_joined(view)
+        assert second.heard() == [("call.ringing", {"position": 2, "agents": 1})]
