@@ -46,7 +46,7 @@ class PauseView:
 
 
 class Pauses:
-    """Begins and ends pauses; who keeps something of a call asks ``vault.calls.keeping``."""
+    """Begins and ends pauses; ``is_paused`` is for whoever keeps something of a call."""
 
     def __init__(
         self,
@@ -113,6 +113,14 @@ class Pauses:
                 self._goes_on(pause, by)
         await self._tell(permit)
         return PauseView(pause.id, pause.begun_at, ended_at, is_durable=True)
+
+    async def is_paused(self, call_id: str) -> bool:
+        """Tell whether nothing of a call may be kept at this moment, whatever else is agreed about it."""
+        permit = self._floor.permits.get(call_id)
+        if permit is not None:
+            return permit.pause is not None
+        async with self._database.read() as connection:
+            return await pause_rows.open_pause(connection, call_id) is not None
 
     async def run(self) -> None:
         """Remind people of long pauses, and write what could not be written; until cancelled."""

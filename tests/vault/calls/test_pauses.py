@@ -205,8 +205,7 @@ async def test_a_call_that_was_paused_is_paused_after_a_restart(any_work: Worksh
         pause = await studio.pauses.begin(call.id, by=service)
     after = await any_work.reborn()
     async with open_studio(after) as studio, Publisher(SOUND_ONLY) as publisher:
-        async with after.database.read() as connection:
-            assert await keeping.is_paused(connection, call.id, None)
+        assert await studio.pauses.is_paused(call.id)
         leg_id = (await studio.live(call, publisher)).leg_id
         await asyncio.sleep(0.4)
         assert await frames_of(studio, leg_id) == 0
@@ -261,9 +260,7 @@ async def test_a_pause_asked_for_while_another_ends_follows_it(work: Workshop, *
             )
             second = await again
         assert (second.id != first.id, second.is_durable) == (is_written, is_written)
-        permit = studio.stage.floor.permits.get(call.id)
-        assert permit is not None
-        assert permit.pause is not None
+        assert await studio.pauses.is_paused(call.id)
         await asyncio.sleep(0.8)
         assert await frames_of(studio, leg_id) == taken
         await studio.pauses.turn()
