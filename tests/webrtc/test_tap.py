@@ -7,7 +7,6 @@ import os
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pylibsrtp
 import pytest
@@ -21,9 +20,6 @@ from webrtc.limits import OfferLimits, TapLimits
 from webrtc.rtcp_feedback import Estimate, read_viewer
 from webrtc.sdp import read_offer
 from webrtc.tap import LIFTS, UNLIMITED_BPS, Tap
-
-if TYPE_CHECKING:
-    from collections.abc import ItemsView
 
 OFFER = (Path(__file__).parent / "offers" / "chromium.sdp").read_text().replace("\n", "\r\n")
 VIDEO_TYPE, RTX_TYPE, AUDIO_TYPE = 96, 97, 111
@@ -274,7 +270,7 @@ class Walked(dict[int, object]):
 
     walks = 0
 
-    def items(self) -> ItemsView[int, object]:
+    def items(self) -> Any:
         """Count one walk."""
         self.walks += 1
         return super().items()

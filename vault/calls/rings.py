@@ -177,7 +177,7 @@ async def queue(connection: AsyncConnection) -> Sequence[Queued]:
 def _awaited(call: Row[Any]) -> str:
     """Name whom a ringing call waits for: whoever invited its visitor, or all that its button rings."""
     is_inviters = call.rings_inviter or Routing.from_json(call.routing).callbacks == "inviter"
-    return call.invited_by if call.invited_by is not None and is_inviters else call.button_id
+    return str(call.invited_by if call.invited_by is not None and is_inviters else call.button_id)
 
 
 async def ended_in_vain(connection: AsyncConnection, call_id: str) -> bool:
