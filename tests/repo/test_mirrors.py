@@ -103,7 +103,7 @@ HELD_BY = {
     "vault/rights/custody.py": "tests/vault/rights/test_rules.py",
     "vault/rights/due.py": "tests/vault/rights/test_keeper.py",
     "vault/rights/asked.py": "tests/vault/rights/test_requests.py",
-    "vault/rights/holding.py": "tests/vault/rights/test_holds.py",
+    "vault/media/holding.py": "tests/vault/rights/test_holds.py",
     "vault/media/restricting.py": "tests/vault/rights/test_restrictions.py",
     "vault/rights/standing.py": "tests/vault/rights/test_rules.py",
     # A pack is one idea: what is asked of each part, and that the sum is true and of one company.

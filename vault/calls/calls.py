@@ -1,8 +1,9 @@
 """A call from the pressed button to its end, as the tables know it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
@@ -61,6 +62,7 @@ from vault.model import (
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
 UNJOINED_BATCH: Final = 500  # ended in one round; the next round comes within minutes
+_NONE: Final[Mapping[Id, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +263,12 @@ class Calls:
         by: Principal,
         kind: LegKind | str = LegKind.CAMERA,
         hears: Hears = lambda _: None,
+        *,
+        ends: Mapping[Id, str] = _NONE,
     ) -> None:
         """Write the row of a leg that is being set up; one leg of a kind at a time per participant.
 
+        ``ends`` names the participant's own legs that end with it, and why: it takes their place.
         Raises ConflictError where another leg was faster or the call has ended since it was read.
         ``hears`` is told what stands about the recording while nobody can change it.
         """
@@ -275,6 +280,8 @@ class Calls:
             await require_part(connection, call.id, by)
             if person_id is None:
                 await invited.require_first(connection, now)
+            for ended_id, reason in ends.items():
+                await _end_leg(connection, ended_id, reason=reason, at=self._clock.now())
             await require_first(connection, call.id, person_id, kind)
             hears(await standing_of(connection, now))
             await came_back(connection, call.id, by)
@@ -313,11 +320,7 @@ class Calls:
         async with self._database.write() as connection:
             await _hold(connection, call_id)
             now = self._clock.now()
-            await connection.execute(
-                update(legs)
-                .where(legs.c.id == leg_id, legs.c.state.in_(before(LEG_MOVES, LegState.ENDED)))
-                .values(state=LegState.ENDED.value, ended_at=now, end_reason=reason)
-            )
+            await _end_leg(connection, leg_id, reason=reason, at=now)
             whose = await connection.execute(select(legs.c.person_id).where(legs.c.id == leg_id))
             if (person_id := whose.scalar_one_or_none()) is not None:
                 await left_with_last_leg(connection, call_id, person_id, now)
@@ -480,6 +483,14 @@ def _visitor_of(asked: OpenCall, button: Button) -> Visitor:
     if button.requires_visitor_token and asked.invitation_id is None:
         raise VisitorTokenError("this button wants a visitor's token", reason=MISSING)
     return asked.visitor
+
+
+async def _end_leg(connection: AsyncConnection, leg_id: Id, *, reason: str, at: datetime) -> None:
+    await connection.execute(
+        update(legs)
+        .where(legs.c.id == leg_id, legs.c.state.in_(before(LEG_MOVES, LegState.ENDED)))
+        .values(state=LegState.ENDED.value, ended_at=at, end_reason=reason)
+    )
 
 
 async def _hold(connection: AsyncConnection, call_id: Id) -> None:

@@ -16,6 +16,7 @@ from crypto.keys import DataKey
 from storage.errors import StorageError
 from storage.store import ObjectStore
 from vault.calls.floor import LiveLeg
+from vault.calls.graces import REPLACED
 from vault.calls.waits import Waits
 from vault.clock import Clock
 from vault.errors import KeyForgottenError, KeyProviderError, VaultError
@@ -75,10 +76,11 @@ class Recorder:
         self._resting: dict[Id, _Resting] = {}
         self._waits = Waits(self._give_up, wait_s=rejoin_s)
 
-    async def attach(self, leg: LiveLeg) -> None:
+    async def attach(self, leg: LiveLeg, *, goes_on: bool = True) -> None:
         """Record what a leg sends from now on, in the recording of the leg before if there was one.
 
-        In a pause it is recorded from the end of the pause on.
+        In a pause it is recorded from its end on. ``goes_on`` is False where the leg before still stores its
+        last: that recording ends by itself, and this leg begins another.
 
         Nothing where its visitor said no, the button records nothing, or the recording was erased while it
         ran. The same holds for everybody in the call: the visitor's answer is the one the notice asks for.
@@ -97,7 +99,8 @@ class Recorder:
             codecs=tuple(leg.peer.codecs.values()),
         )
         capture = leg.capture = self._capture(leg, to_record)
-        await capture.resume(lambda: self._resumed(to_record))
+        if goes_on:
+            await capture.resume(lambda: self._resumed(to_record))
         if capture.begun is not None:
             self._waits.stop(capture.begun.media_id)
             self._resting.pop(capture.begun.media_id, None)
@@ -146,7 +149,7 @@ class Recorder:
     def expect(self, left: Sequence[LeftOpen], calls: Collection[Id]) -> Collection[Id]:
         """Keep open what the process before left open in these calls; returns which recordings these are."""
         self._resting |= {
-            one.media_id: _Resting(one.call_id, one.legs, reason=one.reason)
+            one.media_id: _Resting(one.call_id, one.legs, reason=_why_left(one))
             for one in left
             if one.call_id in calls
         }
@@ -275,3 +278,8 @@ class Recorder:
         now_us = found.started_us + (self._clock.now() - found.started_at) // timedelta(microseconds=1)
         latest_us = (end.last_us or found.started_us) + round(GAP_LATEST_S * 1e6)
         return min(now_us, latest_us) - round(self._clock.monotonic() * 1e6)
+
+
+def _why_left(left: LeftOpen) -> str:
+    """Say why what a process left open came to rest: one that replaced a leg may not have stored its last."""
+    return INTERRUPTED if left.reason == REPLACED else left.reason

@@ -173,6 +173,7 @@ calls: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("ringing_since", Moment, nullable=True),
     Column("ringing_ended_at", Moment, nullable=True),  # it rings from the one moment to the other
+    Column("nobody_at", Moment, nullable=True),  # when its visitor was told that nobody is going to answer
     _ref("taken_by", "people.id", nullable=True, index=True),
     Column("taken_at", Moment, nullable=True),
     Column("unrecorded_at", Moment, nullable=True),  # from here on an agent wants no recording

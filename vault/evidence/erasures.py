@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.ledger_tables import epoch_ends
 from vault.db.tables import deletion_requests, erasures
+from vault.media.holding import held
 from vault.model import ErasureState
-from vault.rights.holding import held
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,11 @@ from vault.errors import ConflictError, NotFoundError
 from vault.ledger.continuing import candidates, plain
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.holding import held
 from vault.media.restricting import call_is_restricted
 from vault.model import Id, ItemKind, MediaState, RuleKind, is_id, new_id, uuid_of
 from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.due import DAY_MS
-from vault.rights.holding import held
 from vault.rights.placing import placed
 
 LISTED: Final = 200

@@ -33,11 +33,11 @@ from vault.errors import DependencyError, NotFoundError
 from vault.keys.store import KeyRecord, KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.holding import held
 from vault.media.places import media_prefix, spool_prefix
 from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState, before, require_move
 from vault.rights.belongings import EMPTIED, MEDIA_KINDS, forget_rows, keys_with
 from vault.rights.emptying import Emptying
-from vault.rights.holding import held
 from vault.rights.taken_along import TakenAlong
 from vault.rights.tenant_rows import TENANT, blank
 

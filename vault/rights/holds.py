@@ -28,9 +28,9 @@ from vault.errors import (
 from vault.keys.blobs import Blobs
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.holding import lasting
 from vault.model import HoldGround, Id, new_id, uuid_of
 from vault.policy import Permission, Principal, require
-from vault.rights.holding import lasting
 from vault.rights.placing import ALL, Reasons, Which, call_of, placed
 from vault.rights.tenant_rows import TENANT, require_here
 

@@ -230,9 +230,21 @@ def test_a_link_that_leads_nowhere_says_what_to_do(open_page: OpenPage, vault: C
 
 def test_an_exit_that_was_taken_back_is_told_as_such(open_page: OpenPage, vault: CompanyDouble) -> None:
     """Whoever has the link learns it there."""
-    vault.exit = leaving("cancelled", ended_at=within(0))
+    vault.exit = leaving("cancelled", ended_at=within(0), waits_for="hold")
     page = open_page(f"{FOLLOW}#{SECRET}", signed_in=False)
+    expect(region(page)).to_contain_text("Taken back")
     expect(region(page)).to_contain_text("The company took it back and stays. Nothing was erased.")
+
+
+def test_who_has_to_sign_in_first_comes_back_to_it(open_page: OpenPage, vault: CompanyDouble) -> None:
+    """The line on every page, and a link in a mail, lead to it also when a session has ended."""
+    vault.exit = ready()
+    page = open_page(PATH, signed_in=False)
+    page.wait_for_url(f"**/console/login?why=ended&next={PATH}")
+    page.locator("#secret").fill("one-time-code")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{PATH}")
+    expect(region(page)).to_contain_text("everything is erased")
 
 
 STATES: dict[str, Callable[[], dict[str, Any]]] = {

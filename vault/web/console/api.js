@@ -118,11 +118,19 @@ export function sentenceOf(caught) {
   return t("problem.other_plain");
 }
 
+let elsewhere = ""; // where this page goes on when nobody is signed in any more
+
+/** Go on there instead of at the sign-in page when a session has ended. @param {string} path  empty: as everywhere */
+export function onceShutOut(path) {
+  elsewhere = path;
+}
+
 /**
  * Leave for the sign-in page, which says why and brings the person back here.
  * @param {"ended" | "signed_out"} why
  */
 export function goToSignIn(why) {
+  if (why === "ended" && elsewhere) return location.replace(elsewhere);
   const query = new URLSearchParams({ why });
   if (why === "ended") query.set("next", location.pathname + location.search);
   location.assign(`/console/login?${query}`);

@@ -3,7 +3,7 @@
 
 import { Problem, api, sentenceOf } from "./api.js";
 import { byId, el, facts, note, say } from "./dom.js";
-import { badgeOf, waitingInWords } from "./leaving_state.js";
+import { UNDER_WAY, badgeOf, waitingInWords } from "./leaving_state.js";
 import { waits } from "./polling.js";
 import { howTo, keyButton, step } from "./receipt.js";
 import { saveText } from "./save.js";
@@ -52,7 +52,7 @@ function shown(exit) {
       badgeOf(exit),
       el("p", { id: "follow-said" }, standing(exit)),
       ...(exit.erasing_since ? [steps(exit), counts(exit)] : []),
-      ["exporting", "ready"].includes(exit.state) &&
+      UNDER_WAY.includes(exit.state) &&
         el("p", {}, el("a", { href: "/console/leaving" }, t("follow.sign_in"))),
     ),
     exit.receipt && receipt(exit),

@@ -22,7 +22,7 @@ export default {
   "leaving.not_yours": "Votre rôle ne montre pas cela. Les administrateurs et les auditeurs de votre société le voient.",
   "leaving.failed": "Impossible de lire cela.",
   "leaving.how_title": "Ce qui se passe",
-  "leaving.step_stop": "Plus de nouveaux appels",
+  "leaving.step_stop": "Aucun nouvel appel",
   "leaving.step_stop_text": "Dès que vous commencez, vos boutons ne prennent plus d’appel. Les appels en cours se terminent normalement, et chacun chez vous travaille comme avant.",
   "leaving.step_pack": "Tout est emballé",
   "leaving.step_pack_text": "Enregistrements, messages, notes, listes, entrées du registre et reçus entrent dans des fichiers scellés, les volumes. Seule votre propre clé les ouvre : personne ici ne le peut, pas même qui exploite ce serveur.",

@@ -2,9 +2,10 @@
 /** Beginning to leave: what is taken along, whom to tell, how long to wait; confirmed by the company's name. */
 
 import { keyFault } from "./age_key.js";
-import { Problem } from "./api.js";
+import { Problem, onceShutOut } from "./api.js";
 import { el, markFault, note } from "./dom.js";
 import { askInDialog, field, poster } from "./form_dialog.js";
+import { followPath } from "./leaving_state.js";
 import { day, t } from "./words.js";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -167,7 +168,11 @@ function confirm(name, form, begun) {
         if (isAboutKey(caught)) return null;
         throw caught;
       }),
-    done: (answer) => (answer ? begun(t("leave.begun")) : form.refuseKey()),
+    done: (answer) => {
+      if (!answer) return form.refuseKey();
+      onceShutOut(followPath(answer.body)); // with no days to wait, the end may have begun by now
+      begun(t("leave.begun"));
+    },
   });
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** An exit that is under way: how far it is, what it waits for, what can be fetched, and the way back. */
 
-import { Problem, api } from "./api.js";
+import { Problem, api, onceShutOut } from "./api.js";
 import { el, facts, note, say } from "./dom.js";
 import { askInDialog } from "./form_dialog.js";
 import { showBar } from "./leaving_bar.js";
@@ -11,6 +11,7 @@ import { copyOf } from "./save.js";
 import { counted, day, t } from "./words.js";
 
 const DAY_MS = 24 * 3600 * 1000;
+export const UNDER_WAY = ["exporting", "ready"];
 /** Where to see what keeps it waiting. */
 const PAGES = {
   hold: "/console/keeping#holds-title",
@@ -22,6 +23,7 @@ const PAGES = {
 
 /** @param {any} exit @param {Around} around */
 export function exitSections(exit, around) {
+  onceShutOut(followPath(exit));
   const status = el("div", { class: "exit-status" });
   const volumes = new VolumeList(exit, around.leads);
   status.replaceChildren(...standing(exit, around.waitsFor));
@@ -37,13 +39,19 @@ export function exitSections(exit, around) {
       "div",
       { class: "sheet-columns" },
       el("div", { class: "sheet-main" }, howFar, exit.recipient && volumes.element),
-      el("div", { class: "sheet-side" }, linkSection(exit.follow_url), around.leads && staySection(around.again)),
+      el("div", { class: "sheet-side" }, linkSection(exit), around.leads && staySection(around.again)),
     ),
   ];
 }
 
+/** The page of its end, which needs nobody signed in. @param {any} exit */
+export function followPath({ follow_url: url }) {
+  const { pathname, hash } = new URL(url);
+  return pathname + hash;
+}
+
 /**
- * Ask again and again. Once nobody of the company is let in any more, the page of its end goes on.
+ * Ask again and again, until nobody of the company is let in any more.
  * @param {any} first @param {HTMLElement} status @param {VolumeList} volumes @param {Set<string>} waitsFor
  */
 async function follow(first, status, volumes, waitsFor) {
@@ -52,8 +60,7 @@ async function follow(first, status, volumes, waitsFor) {
     await wait();
     if (!status.isConnected) return;
     try {
-      const { body: now } = await api("GET", "/v1/exit", { staySignedOut: true });
-      if (["leaving", "gone"].includes(now.state)) return toItsEnd(first);
+      const { body: now } = await api("GET", "/v1/exit");
       if (JSON.stringify(now) === JSON.stringify(before)) continue;
       status.replaceChildren(...standing(now, waitsFor));
       volumes.show(now);
@@ -61,22 +68,17 @@ async function follow(first, status, volumes, waitsFor) {
       if (now.state !== before.state) say(t("exit.ready"));
       before = now;
     } catch (caught) {
-      const code = caught instanceof Problem ? caught.status : 0;
-      if (code === 401) return toItsEnd(first);
-      if (code === 404) return location.reload(); // taken back elsewhere
+      if (!(caught instanceof Problem)) throw caught;
+      if (caught.status === 401) return; // on the way to the page of its end
+      if (caught.status === 404) return location.reload(); // taken back elsewhere
     }
   }
 }
 
-/** @param {any} exit */
-function toItsEnd(exit) {
-  const { pathname, hash } = new URL(exit.follow_url);
-  location.replace(pathname + hash);
-}
-
 /** Which word stands for it. @param {any} exit */
 export const badgeOf = (exit) => {
-  const word = exit.waits_for ? "waiting" : exit.state;
+  const waits = exit.waits_for && UNDER_WAY.includes(exit.state);
+  const word = waits ? "waiting" : exit.state;
   return el("p", {}, el("span", { class: `badge badge-${word}` }, t(`exit.badge_${word}`)));
 };
 
@@ -142,17 +144,16 @@ function waiting(what, sentence) {
   return el("div", { class: "note note-warn" }, el("p", {}, sentence), link);
 }
 
-/** The way to see the end. @param {string} url */
-function linkSection(url) {
-  const field = el("input", { id: "follow-url", readonly: true, value: url });
+/** The way to see the end. @param {any} exit */
+function linkSection(exit) {
+  const field = el("input", { id: "follow-url", readonly: true, value: exit.follow_url });
   const copy = async () => {
     await copyOf(field);
     button.textContent = t("followup.copied");
     say(t("followup.copied"));
   };
   const button = el("button", { type: "button", class: "secondary", onclick: copy }, t("followup.copy"));
-  const { pathname, hash } = new URL(url);
-  const open = el("a", { href: pathname + hash, target: "_blank", rel: "noopener" }, t("followup.open"));
+  const open = el("a", { href: followPath(exit), target: "_blank", rel: "noopener" }, t("followup.open"));
   return el(
     "section",
     { class: "card panel", "aria-labelledby": "followup-title" },
@@ -174,7 +175,10 @@ function staySection(again) {
       submit: t("stay.submit"),
       refusals: { conflict: t("stay.conflict"), not_found: t("stay.gone") },
       send: () => api("DELETE", "/v1/exit"),
-      done: () => again(t("stay.done")),
+      done: () => {
+        onceShutOut("");
+        again(t("stay.done"));
+      },
     }),
   );
   return el(
