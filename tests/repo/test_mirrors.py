@@ -32,6 +32,10 @@ HELD_BY = {
     "vault/keys/records.py": "tests/vault/keys/test_store.py",
     # Recovery is one idea: how long a provider is waited for, what is sealed meanwhile, when it is wrapped.
     "vault/keys/patience.py": "tests/vault/keys/test_recovering.py",
+    "vault/keys/forgetting.py": "tests/vault/keys/test_forgotten.py",
+    "vault/keys/moving.py": "tests/vault/keys/test_turning.py",
+    "vault/keyservice/opening.py": "tests/vault/settings/test_key_providers.py",
+    "vault/insight/key_metrics.py": "tests/vault/keys/test_holders.py",
     "vault/keys/recovery_keys.py": "tests/vault/keys/test_recovering.py",
     "vault/calls/indexing.py": "tests/vault/calls/test_away.py",
     "vault/ledger/epoch_ends.py": "tests/vault/rights/test_final_receipts.py",

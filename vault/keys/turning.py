@@ -334,8 +334,9 @@ def _noted(each: Standing, away: list[VaultError]) -> Iterator[None]:
 
 
 def _is_told(each: Standing, told: Mapping[int, datetime]) -> bool:
-    is_destroyed = each.state is EpochState.DESTROYED and each.destroyed_at is not None
-    return is_destroyed and each.destroyed_at <= told.get(each.epoch, NEVER)
+    if each.state is not EpochState.DESTROYED or each.destroyed_at is None:
+        return False
+    return each.destroyed_at <= told.get(each.epoch, NEVER)
 
 
 def _waits(each: Standing, error: VaultError) -> None:

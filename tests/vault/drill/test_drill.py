@@ -29,6 +29,7 @@ from vault.keys.ring_file import RingFile
 from vault.media.places import media_prefix
 from vault.model import ErasureReason, RestrictionGround, RestrictionSubject
 from vault.rights.restrictions import NewRestriction
+from vault.settings.keeping import DEFAULT_HOLDER
 
 KEY = DataKey.generate()
 
@@ -67,7 +68,7 @@ async def drill_of(work: Workshop, place: MemoryStore, folder: Path) -> AsyncIte
                 backups=backups_of(work, place, main, keys),
                 live=work.database,
                 store=ReadOnlyStore(work.ground.store),
-                provider=FileKeyProvider.open(work.ground.root_key),
+                holders={DEFAULT_HOLDER: FileKeyProvider.open(work.ground.root_key)},
                 ledger_keys=work.ledger_keys,
                 clock=work.clock,
                 ring=RingFile(work.ground.root_key),

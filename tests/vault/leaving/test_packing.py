@@ -31,6 +31,7 @@ from vault.model import (
 )
 from vault.policy import Principal
 from vault.rights.restrictions import NewRestriction
+from vault.settings.keeping import DEFAULT_HOLDER
 
 KEY = pyrage.x25519.Identity.generate()
 MONTH = NewExit(str(KEY.to_public()), None, 30)
@@ -339,17 +340,17 @@ async def test_a_key_service_that_is_away_for_a_moment_damages_nothing(work: Wor
     begun = [await work.ready() for _ in range(2)]
     leaving = await begun_exit(work)
     await leaving.leaver.turn()
-    provider = work.keys._provider
+    provider: Any = work.keys.provider(DEFAULT_HOLDER)
     real = provider.unwrap
 
     async def away(*_: Any, **__: Any) -> Any:
         raise KeyProviderError("the key service does not answer")
 
-    provider.unwrap = away  # type: ignore[method-assign]
+    provider.unwrap = away
     work.keys.drop_all()
     await leaving.leaver.turn()
     assert len((await leaving.exits.current(by=work.by())).volumes) == 1
-    provider.unwrap = real  # type: ignore[method-assign]
+    provider.unwrap = real
     await until(leaving, work, ExitState.READY)
     assert await names(work, leaving) == {each.media_id for each in begun}
 
