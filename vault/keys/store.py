@@ -234,6 +234,12 @@ class KeyStore:
     async def forget_some(self, tenant_id: str, *, limit: int) -> int:
         """Delete records of a tenant whose keys are forgotten, which open nothing any more; how many."""
         name, gen = data_keys.c.object_id, data_keys.c.gen
+    async def has_tenant(self, tenant_id: str) -> bool:
+        """Tell whether a tenant has a key, under which data keys of theirs open."""
+        query = select(tenant_keys.c.epoch).where(tenant_keys.c.tenant_id == tenant_id).limit(1)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).first() is not None
+
         some = select(name, gen).where(data_keys.c.tenant_id == tenant_id).limit(limit)
         async with self._database.write() as connection:
             found = [tuple(row) for row in await connection.execute(some)]

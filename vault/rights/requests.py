@@ -4,6 +4,7 @@ What was made of a recording goes with it: an export is an object of the same re
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
@@ -273,8 +274,9 @@ class DeletionRequests:
         object_id: Id,
         *,
         tenant_id: Id,
+        at: datetime,
         facts: Mapping[str, str],
-        evidence: dict[str, str | int],
+        evidence: dict[str, Any],
     ) -> None:
         """Write a request again that the ledger has and this database lacks; once is enough.
 
@@ -288,7 +290,7 @@ class DeletionRequests:
         row = (await connection.execute(query)).first()
         if row is None:
             call_id = None if facts["scope"] == "visitor" else of.get(object_id)
-            asking = {**_asking(facts, tenant_id, None, call_id), "requested_at": self._clock.now()}
+            asking = {**_asking(facts, tenant_id, None, call_id), "requested_at": at}
             written = insert(deletion_requests).returning(deletion_requests)
             row = (await connection.execute(written, asking)).one()
         if kind in MEDIA_KINDS:
@@ -361,7 +363,7 @@ def _erasure(
     kind: str,
     object_id: Id,
     hang_from: Mapping[Id, Id],
-    evidence: Mapping[Id, dict[str, str | int]],
+    evidence: Mapping[Id, dict[str, Any]],
 ) -> dict[str, Any]:
     return {
         "object_id": object_id,
