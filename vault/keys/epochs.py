@@ -18,6 +18,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys, epochs, tenant_keys
 from vault.errors import ConfigurationError, ConflictError
+from vault.keys.probes import probe_of
 from vault.keys.provider import EpochKeyState, KeyProvider
 
 START_LOCK: Final = 0x65706F63  # "epoc": PostgreSQL's advisory lock around what one program does at a time
@@ -183,31 +184,10 @@ class Epochs:
 
     async def key_state(self, epoch: int) -> EpochKeyState:
         """Ask the provider how an epoch's key is; raises KeyProviderError where it does not answer."""
-        return await self._provider.state(epoch)
-
-    async def destroy(self, epoch: int) -> None:
-        """Destroy a retired epoch's key at its provider and forget the tenant keys under it.
-
-        The provider first: a crash in between is finished by asking again, which is harmless. So is asking
-        for an epoch that was destroyed, where somebody took that back.
-        """
-        now = self._clock.now()
-        async with self._database.write() as connection:
-            await take_turn(connection)
-            row = (await connection.execute(select(epochs).where(epochs.c.epoch == epoch))).one()
-            if row.state not in CLOSED:
-                return
-            gone = await self._provider.destroy_epoch(epoch, now=now)
-            await connection.execute(tenant_keys.delete().where(tenant_keys.c.epoch == epoch))
-            await connection.execute(
-                update(epochs)
-                .where(epochs.c.epoch == epoch)
-                .values(
-                    state=EpochState.DESTROYED.value,
-                    destroyed_at=gone.effective_at,
-                    evidence={**row.evidence, **gone.evidence},
-                )
-            )
+        async with self._database.read() as connection:
+            found = await connection.execute(select(epochs.c.evidence).where(epochs.c.epoch == epoch))
+            made = found.scalar_one_or_none()
+        return await self._provider.state(epoch, made=made)
 
     async def traces_gone(self) -> bool:
         """Clean the database's log of forgotten tenant keys; False while a reader holds it."""
@@ -227,13 +207,14 @@ class Epochs:
 
     async def _begin(self, connection: AsyncConnection, number: int) -> int:
         made = await self._provider.create_epoch(number)
+        probe = await probe_of(self._provider, made.number)
         await connection.execute(
             insert(epochs).values(
                 epoch=made.number,
                 state=EpochState.CURRENT.value,
                 provider=self._provider.name,
                 created_at=self._clock.now(),
-                evidence=made.evidence,
+                evidence=made.evidence | probe,
             )
         )
         return made.number

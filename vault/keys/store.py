@@ -20,6 +20,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys, tenant_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
+from vault.keys.ending import Ending
 from vault.keys.epochs import Epochs, Spent, is_open
 from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import committed_stream, context_of, opened
@@ -53,6 +54,7 @@ class KeyStore:
         self._data_keys: OrderedDict[tuple[str, str, int], tuple[DataKey, float]] = OrderedDict()
         self._tenant_keys = TenantKeys(database, provider, clock)
         self._epochs = Epochs(database, provider, clock)
+        self._ending = Ending(database, provider, self._tenant_keys, clock)
         self._forgets = 0
 
     @property
@@ -64,6 +66,11 @@ class KeyStore:
     def epochs(self) -> Epochs:
         """The epochs that the keys live in."""
         return self._epochs
+
+    @property
+    def ending(self) -> Ending:
+        """What ends an epoch's key."""
+        return self._ending
 
     async def start(self, spent: Callable[[], Awaitable[Spent]] | None = None) -> None:
         """Make the first epoch where there is none; ``spent`` tells which numbers were used before."""
@@ -227,6 +234,12 @@ class KeyStore:
             del self._data_keys[cached]
         return epoch
 
+    async def has_tenant(self, tenant_id: str) -> bool:
+        """Tell whether a tenant has a key, under which data keys of theirs open."""
+        query = select(tenant_keys.c.epoch).where(tenant_keys.c.tenant_id == tenant_id).limit(1)
+        async with self._database.read() as connection:
+            return (await connection.execute(query)).first() is not None
+
     async def tenant_traces_gone(self) -> bool:
         """As ``traces_gone``, of tenant keys."""
         return await self._database.forget_traces("tenant_keys", "data_keys")
@@ -234,12 +247,6 @@ class KeyStore:
     async def forget_some(self, tenant_id: str, *, limit: int) -> int:
         """Delete records of a tenant whose keys are forgotten, which open nothing any more; how many."""
         name, gen = data_keys.c.object_id, data_keys.c.gen
-    async def has_tenant(self, tenant_id: str) -> bool:
-        """Tell whether a tenant has a key, under which data keys of theirs open."""
-        query = select(tenant_keys.c.epoch).where(tenant_keys.c.tenant_id == tenant_id).limit(1)
-        async with self._database.read() as connection:
-            return (await connection.execute(query)).first() is not None
-
         some = select(name, gen).where(data_keys.c.tenant_id == tenant_id).limit(limit)
         async with self._database.write() as connection:
             found = [tuple(row) for row in await connection.execute(some)]

@@ -90,6 +90,7 @@ class Turn:
         self._database = parts.database
         self._keys = parts.keys
         self._epochs = parts.keys.epochs
+        self._ending = parts.keys.ending
         self._clock = parts.clock
         self._backed_up = parts.backed_up
         self._ends = parts.ends
@@ -128,9 +129,7 @@ class Turn:
         """Do what can be done now for every epoch that is not current; tell how they all stand."""
         await self._leave_ended()
         await self._move()
-        for each in await self._epochs.all():
-            if each.state is EpochState.RETIRED:
-                await self._end(each, self._rules.grace if grace is None else grace)
+        await self._end_all(self._rules.grace if grace is None else grace)
         standing = await self._epochs.all()
         await self._close([each for each in standing if each.state is EpochState.DESTROYED])
         return standing
@@ -206,14 +205,28 @@ class Turn:
 
     # the end
 
-    async def _end(self, each: Standing, grace: timedelta) -> None:
+    async def _end_all(self, grace: timedelta) -> None:
+        """End what has retired. One that cannot end keeps no other; the first that could not is raised."""
+        told = await self._ends.told()
+        failed: list[VaultError] = []
+        for each in await self._epochs.all():
+            if each.state is EpochState.RETIRED:
+                try:
+                    await self._end(each, grace, told.get(each.epoch))
+                except VaultError as error:
+                    log.warning("keys.turn_waits", epoch=each.epoch, error=type(error).__name__)
+                    failed.append(error)
+        if failed:
+            raise failed[0]
+
+    async def _end(self, each: Standing, grace: timedelta, told_at: datetime | None) -> None:
         """Destroy a retired epoch's key, when its grace is over and a good backup is there."""
         if each.retired_at is None or not await self._backed_up(each.retired_at):
             log.warning("keys.turn_waits", epoch=each.epoch, reason="no backup of the key store since")
             return
         if self._clock.now() - each.retired_at < grace:
             return
-        await self._epochs.destroy(each.epoch)
+        await self._ending.destroy(each.epoch, told_at=told_at)
         log.info("keys.epoch_destroyed", epoch=each.epoch)
 
     async def _close(self, destroyed: Sequence[Standing]) -> None:
@@ -233,7 +246,7 @@ class Turn:
         state = await self._epochs.key_state(each.epoch)
         if state in {EpochKeyState.USABLE, EpochKeyState.DISABLED}:
             log.error("keys.destruction_taken_back", epoch=each.epoch)
-            await self._epochs.destroy(each.epoch)
+            await self._ending.destroy(each.epoch)
             return
         is_over = each.destroyed_at is not None and each.destroyed_at <= self._clock.now()
         if not is_told and state is EpochKeyState.GONE and is_over and await self._epochs.traces_gone():
