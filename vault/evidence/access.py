@@ -26,6 +26,7 @@ COUNTED: Final = {
     EntryType.ACCESS_REFUSED: "refusal_entries",  # one may stand for several of a minute
     EntryType.EVIDENCE_MADE: "evidence_made",
 }
+    EntryType.EXIT_FETCHED: "exit_volumes_fetched",
 """What counts as access, and what it is called in a pack."""
 
 Counts = dict[str, int]

@@ -154,7 +154,7 @@ class Exits:
 
     @asynccontextmanager
     async def fetch(self, number: int, *, by: Principal) -> AsyncIterator[tuple[TakenAlong, Reading]]:
-        """Open a volume as it lies in the store.
+        """Open a volume as it lies in the store; each time is in the ledger before a byte is handed out.
 
         Raises NotFoundError where there is none, or not yet, or no longer; DependencyError.
         """
@@ -165,6 +165,9 @@ class Exits:
             raise NotFoundError("there is no such volume")
         try:
             async with self._store.open(volume_key(now.tenant_id, now.id, number)) as reading:
+                row = {"id": now.id, "tenant_id": now.tenant_id}
+                fetched = entry(EntryType.EXIT_FETCHED, row, {"volume": number}, by=by)
+                await self._ledger.record(fetched)
                 yield volume, reading
         except AbsentError as cause:
             raise NotFoundError("there is no such volume any more") from cause

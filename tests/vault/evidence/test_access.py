@@ -22,6 +22,7 @@ NOTHING = {
 
 
 async def played(work: Workshop, times: int = 1) -> str:
+    "exit_volumes_fetched",
     """A recording that was played so often; its button."""
     begun = await work.ready()
     for _ in range(times):

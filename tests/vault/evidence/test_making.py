@@ -91,14 +91,16 @@ async def test_places_say_where_they_lie_how_that_is_known_and_what_they_lack(an
     await _owe(any_work, f"media/{uuid_of(any_work.tenant_id)}/x/1/media", "berlin")
     await _owe(any_work, "media/00000000-0000-7000-8000-000000000000/x/1/media", "berlin")
     storage = (await pack_of(any_work, places=places))["storage"]
+    await _owe(any_work, f"archive/{uuid_of(any_work.tenant_id)}/x/000001.tar.age", "berlin")
     primary, berlin, away = storage["places"]
     assert (primary["where"]["country"], primary["where"]["endpoint"]) == ("FR", "folder")
     assert primary["where"]["evidence"] == "declared by the operator"
-    assert (berlin["where"]["country"], berlin["owed"], primary["owed"]) == ("DE", 1, 0)
+    assert (berlin["where"]["country"], berlin["owed"], primary["owed"]) == ("DE", 2, 0)
     assert (away["answers"], away["where"]["country"]) == (False, None)
     assert storage["classes"]["recordings"] == ["primary", "berlin", "gone"]
     assert storage["classes"]["unfinished_recordings"] == ["primary"]
     assert storage["acknowledge"] == "primary"
+    assert storage["classes"]["exit_volumes"] == ["primary", "berlin", "gone"]
 
 
 async def test_finished_objects_are_counted_by_the_place_they_were_stamped_with(any_work: Workshop) -> None:
