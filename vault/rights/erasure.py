@@ -148,8 +148,9 @@ class Eraser:
                 now |= key_evidence(records)
             if with_it:
                 now[WITH_IT] = sorted({*now.get(WITH_IT, ()), *with_it})
+            noted = {"evidence": now, "epoch": now.get("epoch")}
             await connection.execute(
-                update(erasures).where(erasures.c.object_id == row.object_id).values(evidence=now)
+                update(erasures).where(erasures.c.object_id == row.object_id).values(noted)
             )
 
     async def _delete_objects(self, row: Row[Any]) -> None:
@@ -306,7 +307,6 @@ def key_evidence(records: Sequence[KeyRecord]) -> dict[str, str | int]:
     return told
 
 
-def _folders(row: Row[Any]) -> tuple[str, ...]:
 def went_along(leaf: Mapping[str, Any]) -> list[str]:
     """Name what an entry says went along with its object: UUIDs, as for the object itself."""
     return [uuid for uuid in str(leaf.get(WITH_IT, "")).split(",") if uuid]
@@ -318,6 +318,7 @@ def _with_it(evidence: Mapping[str, Any]) -> dict[str, str]:
     return {WITH_IT: ",".join(sorted({uuid_of(name) for name in evidence[WITH_IT]}))}
 
 
+def _folders(row: Row[Any]) -> tuple[str, ...]:
     if row.kind not in MEDIA_KINDS:
         return ()
     named = {"tenant_id": row.tenant_id, "media_id": row.object_id}

@@ -280,7 +280,8 @@ class DeletionRequests:
     ) -> None:
         """Write a request again that the ledger has and this database lacks; once is enough.
 
-        What it reaches is out of reach at once. ``facts`` and ``evidence`` are those of its entries.
+        What it reaches is out of reach at once. ``at`` is when it was asked; ``facts`` and ``evidence`` are
+        those of its entries.
         """
         objects = [(kind, object_id)]
         if await _asked(connection, objects):
@@ -373,6 +374,7 @@ def _erasure(
         "call_id": hang_from.get(object_id),
         "state": ErasureState.REQUESTED.value,
         "evidence": evidence[object_id],
+        "epoch": evidence[object_id].get("epoch"),
     }
 
 

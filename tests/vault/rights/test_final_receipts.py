@@ -105,9 +105,8 @@ async def turned(work: Workshop, times: int = 1) -> Turn:
 
 async def status_of(work: Workshop, request: str) -> str:
     """What a receipt says and proves."""
-    return verify_receipt(
-        await work.receipts.of(request, by=work.by()), work.ledger_keys.verifiers
-    ).status.value
+    receipt = await work.receipts.of(request, by=work.by())
+    return verify_receipt(receipt, work.ledger_keys.verifiers).status
 
 
 async def rows_of(work: Workshop) -> Rows:
