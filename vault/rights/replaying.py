@@ -1,7 +1,8 @@
 """What entries of the ledger say, done again in a database that was set back behind them.
 
-Erasures, and what decides whether a thing may be erased or opened: holds and restrictions. A hold comes back
-without its reason, which was sealed beside the entry and is lost; who asked for its release has to ask again.
+Erasures, and what decides whether a thing may be erased or opened: holds and restrictions, and whether a
+company leaves or stayed. A hold comes back without its reason, which was sealed beside the entry and is lost;
+who asked for its release has to ask again.
 """
 
 import json
@@ -18,6 +19,7 @@ from vault.ledger.continuing import candidates, plain
 from vault.ledger.leaf import EntryType
 from vault.model import Id, ItemKind
 from vault.rights.belongings import calls_of
+from vault.rights.exits_again import begin_again, cancel_again
 from vault.rights.holds import HoldState
 from vault.rights.requests import SYSTEM, DeletionRequests
 from vault.rights.restrictions import mark
@@ -70,7 +72,7 @@ class Replay:
                     await self._erase(connection, leaf, found, shredded.get(leaf["object"], {}))
 
     async def _keep(self, connection: AsyncConnection, fields: Sequence[Leaf]) -> Collection[str]:
-        """Do holds and restrictions again; names the tenants with a hold on what this database lacks."""
+        """Do again what keeps things, or not; names the tenants with a hold on what this database lacks."""
         adrift: dict[str, str] = {}
         for leaf in fields:
             match leaf["type"]:
@@ -84,6 +86,10 @@ class Replay:
                     await self._restrict(connection, leaf)
                 case EntryType.RESTRICTION_LIFTED:
                     await self._lift(connection, leaf)
+                case EntryType.EXIT_BEGUN:
+                    await begin_again(connection, leaf, by=SYSTEM)
+                case EntryType.EXIT_CANCELLED:
+                    await cancel_again(connection, leaf)
         return set(adrift.values())
 
     async def _erase(
