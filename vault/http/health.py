@@ -58,7 +58,8 @@ class HealthReport(Out):
     """The state of the process; ``checks`` only where it was asked for.
 
     ``calls`` says whether a new call would find room; a process without room is ready for all else. So is one
-    whose ``retention`` is halted, because the clock jumped.
+    whose ``retention`` is halted, because the clock jumped, or that lacks ``key_copies``: good backups of the
+    key store, which the end of an epoch waits for.
     """
 
     status: Literal["ok", "fail"]
@@ -66,6 +67,7 @@ class HealthReport(Out):
     checks: dict[str, State] | None = None
     calls: Literal["taken", "refused"] | None = None
     retention: Literal["running", "halted"] | None = None
+    key_copies: Literal["enough", "lacking"] | None = None
 
 
 class ReadyQuery(In):
@@ -90,6 +92,7 @@ async def readyz(ask: Ask[None, ReadyQuery]) -> Answer:
         checks=checks if ask.query.verbose != "false" else None,
         calls="taken" if ask.services.legs.has_room else "refused",
         retention="halted" if ask.services.custody.sentry.is_halted else "running",
+        key_copies="lacking" if ask.services.turn.copies_lacking else "enough",
     )
     return Answer(status=200 if ready else 503, body=report)
 

@@ -29,6 +29,7 @@ from vault.http.health import Health
 from vault.identity.identity import Identity
 from vault.insight.metrics import Metrics
 from vault.keys.blobs import Blobs
+from vault.keys.turning import Turn
 from vault.leaving.exits import Exits
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
@@ -81,6 +82,7 @@ class Services:
     portal: Portal
     custody: Custody
     keeper: Keeper
+    turn: Turn
     evidence: Evidence
     metrics: Metrics
     cursors: Cursors

@@ -9,13 +9,15 @@ each repeated without harm, so that a crash anywhere is finished by whoever come
    tenant key, written where the old one still stands. Records that nobody can open stop the turn, they are
    never left behind.
 3. Every record in the new epoch is opened once more as it lies in the database; the old one is *retired*.
-4. A backup of the key store is made and read back: with the live one, two good copies.
-5. After the grace period, and only while such a backup is there, the provider destroys the old epoch's key.
+4. Backups of the key store are made and read back, one in each place. The live key store counts as none: an
+   erasure, a fault or a fire may reach it and what stands beside it.
+5. After the grace period, each is read back once more, and only with as many good ones as the rules ask for,
+   none lost with another, the provider destroys the old epoch's key.
 6. Its end is told once the provider has no such key any more: one that only schedules may be told to stop.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -43,10 +45,11 @@ MOST_BROKEN: Final = 100  # named in the status; the count is whole
 
 @dataclass(frozen=True, slots=True)
 class TurnRules:
-    """When epochs turn. ``days`` of zero: only when somebody says so."""
+    """When epochs turn, and what their end waits for. ``days`` of zero: only when somebody says so."""
 
     days: int
     grace: timedelta
+    least_copies: int
 
 
 class Ends(Protocol):
@@ -61,18 +64,26 @@ class Ends(Protocol):
         ...
 
 
+class Copies(Protocol):
+    """Backups of the key store. What is lost together counts once; a place that is away has none."""
+
+    async def see_to(self, since: datetime, /) -> int:
+        """See to a backup from after a moment at each place; tell how many there are that read back."""
+        ...
+
+    async def read_back(self, since: datetime, /) -> int:
+        """Read those from after a moment once more, now; tell how many are good."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TurnParts:
-    """What a turn reaches into.
-
-    ``backed_up(since)`` sees to a backup of the key store that was made after a moment and read back whole,
-    and tells whether there is one.
-    """
+    """What a turn reaches into."""
 
     database: Database
     keys: KeyStore
     clock: Clock
-    backed_up: Callable[[datetime], Awaitable[bool]]
+    copies: Copies
     ends: Ends
 
 
@@ -84,10 +95,11 @@ class Turn:
         self._keys = parts.keys
         self._epochs = parts.keys.epochs
         self._clock = parts.clock
-        self._backed_up = parts.backed_up
+        self._copies = parts.copies
         self._ends = parts.ends
         self._rules = rules
         self.broken: tuple[str, ...] = ()  # objects whose record does not open; they hold the turn up
+        self.copies_lacking = 0  # good backups that the end of an epoch waits for, as of the last look
 
     async def run(self) -> None:
         """Turn when it is time and carry on what was begun, until cancelled; a fault is tried again."""
@@ -121,9 +133,9 @@ class Turn:
         for each in await self._epochs.all():
             if each.state is EpochState.RETIRING:
                 await self._move_out(each.epoch)
-        for each in await self._epochs.all():
-            if each.state is EpochState.RETIRED:
-                await self._end(each, self._rules.grace if grace is None else grace)
+        retired = [each for each in await self._epochs.all() if each.state is EpochState.RETIRED]
+        lacking = [await self._end(each, self._rules.grace if grace is None else grace) for each in retired]
+        self.copies_lacking = max(lacking, default=0)
         standing = await self._epochs.all()
         told = await self._ends.told()
         for each in standing:
@@ -171,15 +183,34 @@ class Turn:
 
     # the end
 
-    async def _end(self, each: Standing, grace: timedelta) -> None:
-        """Destroy a retired epoch's key, when its grace is over and a good backup is there."""
-        if each.retired_at is None or not await self._backed_up(each.retired_at):
-            log.warning("keys.turn_waits", epoch=each.epoch, reason="no backup of the key store since")
-            return
-        if self._clock.now() - each.retired_at < grace:
-            return
+    async def _end(self, each: Standing, grace: timedelta) -> int:
+        """Destroy a retired epoch's key, after its grace and with enough good backups; tell how many lack.
+
+        They are read once more at the last moment: between a turn and its end, a disk has a day to die.
+        """
+        since = each.retired_at
+        if since is None:
+            return 0
+        lacking = self._lacking(each, await self._copies.see_to(since))
+        if lacking or self._clock.now() - since < grace:
+            return lacking
+        if lacking := self._lacking(each, await self._copies.read_back(since)):
+            return lacking
         await self._epochs.destroy(each.epoch)
         log.info("keys.epoch_destroyed", epoch=each.epoch)
+        return 0
+
+    def _lacking(self, each: Standing, copies: int) -> int:
+        least = self._rules.least_copies
+        if copies < least:
+            log.warning(
+                "keys.turn_waits",
+                epoch=each.epoch,
+                reason="too few good backups of the key store since",
+                copies=copies,
+                least_copies=least,
+            )
+        return max(0, least - copies)
 
     async def _tell(self, each: Standing) -> None:
         """Record the end once the provider has no such key and the database's log no tenant keys of it."""
