@@ -26,6 +26,10 @@ def tenant() -> Column[str]:
     return Column("tenant_id", String(ID_LENGTH), ForeignKey("tenants.id"), nullable=False)
 
 
-def reference(name: str, target: str, *, nullable: bool = False) -> Column[str]:
-    """Make a column that names a thing of another table."""
-    return Column(name, String(ID_LENGTH), ForeignKey(target), nullable=nullable)
+def reference(name: str, target: str, *, nullable: bool = False, index: bool = False) -> Column[str]:
+    """Make a column that names a thing of another table.
+
+    Without an ``index`` another one of the table has to begin with it: whenever the thing is deleted, the
+    database looks for who refers to it.
+    """
+    return Column(name, String(ID_LENGTH), ForeignKey(target), nullable=nullable, index=index)

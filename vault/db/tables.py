@@ -109,7 +109,7 @@ sessions: Final = Table(
     metadata,
     _id(),
     _tenant(),
-    _ref("person_id", "people.id"),
+    _ref("person_id", "people.id", index=True),
     Column("token_hash", LargeBinary(32), nullable=False, unique=True),
     Column("created_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
@@ -122,7 +122,7 @@ login_codes: Final = Table(
     metadata,
     Column("code_hash", LargeBinary(32), primary_key=True),
     _tenant(),
-    _ref("person_id", "people.id"),
+    _ref("person_id", "people.id", index=True),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment, nullable=True),
 )
@@ -158,7 +158,7 @@ calls: Final = Table(
     metadata,
     _id(),
     _tenant(),
-    _ref("button_id", "buttons.id"),
+    _ref("button_id", "buttons.id", index=True),
     Column("state", String(20), nullable=False),
     Column("language", String(5), nullable=False),
     Column("media", Json, nullable=False),
@@ -171,7 +171,7 @@ calls: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("ringing_since", Moment, nullable=True),
     Column("ringing_ended_at", Moment, nullable=True),  # it rings from the one moment to the other
-    _ref("taken_by", "people.id", nullable=True),
+    _ref("taken_by", "people.id", nullable=True, index=True),
     Column("taken_at", Moment, nullable=True),
     Column("unrecorded_at", Moment, nullable=True),  # from here on an agent wants no recording
     Column("unrecorded_rule", String(10), nullable=True),
@@ -215,7 +215,7 @@ messages: Final = Table(
     Column("chat_id", String(ID_LENGTH), nullable=False),
     Column("n", Integer, nullable=False),  # the place in its call
     Column("role", String(20), nullable=False),
-    _ref("person_id", "people.id", nullable=True),  # none for the visitor
+    _ref("person_id", "people.id", nullable=True, index=True),  # none for the visitor
     Column("key_hash", LargeBinary(32), nullable=False),  # of who sends and the key they chose
     Column("sealed", LargeBinary, nullable=False),
     Column("at", Moment, nullable=False),
@@ -230,7 +230,7 @@ notes: Final = Table(
     _id(),
     _tenant(),
     _ref("call_id", "calls.id"),
-    _ref("person_id", "people.id"),
+    _ref("person_id", "people.id", index=True),
     Column("version", Integer, nullable=False),
     Column("disposition", String(40), nullable=True),  # a code of the tenant's list
     Column("sealed", LargeBinary, nullable=False),
@@ -298,7 +298,7 @@ legs: Final = Table(
     _tenant(),
     _ref("call_id", "calls.id"),
     Column("role", String(20), nullable=False),
-    _ref("person_id", "people.id", nullable=True),  # none for the visitor
+    _ref("person_id", "people.id", nullable=True, index=True),  # none for the visitor
     Column("kind", String(20), nullable=False),
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -358,8 +358,8 @@ media: Final = Table(
     _tenant(),
     Column("kind", String(20), nullable=False),
     _ref("call_id", "calls.id"),
-    _ref("leg_id", "legs.id"),  # of an export: of the first of its recordings, and nobody is told
-    _ref("button_id", "buttons.id"),
+    _ref("leg_id", "legs.id", index=True),  # of an export: of the first of its recordings, and nobody is told
+    _ref("button_id", "buttons.id", index=True),
     Column("gen", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),

@@ -4,10 +4,11 @@ What is left to delete may be a million objects, so each round is bounded and th
 ended. The counts so far stand in the erasure's evidence, and with it in the receipt.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
-from sqlalchemy import Row, Table, delete, select, tuple_, update
+from sqlalchemy import Row, Table, delete, select, update
 
 from storage.errors import StorageError
 from storage.store import ObjectKey, ObjectStore
@@ -15,14 +16,17 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import erasures, media
 from vault.errors import DependencyError
+from vault.jobs import together
 from vault.keys.store import KeyStore
 from vault.media.places import tenant_prefixes
 from vault.model import MediaState
-from vault.rights.tenant_rows import EMPTIED_TABLES, rows_of
+from vault.rights.tenant_rows import EMPTIED_TABLES, named, rows_of
 
 ROUND_S: Final = 10.0  # others' erasures wait for so long
-OBJECTS_AT_ONCE: Final = 200
-ROWS_AT_ONCE: Final = 500
+OBJECTS_AT_ONCE: Final = 200  # are counted together
+ERASERS: Final = 4  # of the store's twelve threads: calls go on
+ROWS_AT_ONCE: Final = 500  # in one transaction: the one writer is waited for
+NAMES_AT_ONCE: Final = 20_000  # some megabytes
 UNFINISHED: Final = (MediaState.CAPTURING.value, MediaState.FINISHING.value)
 
 
@@ -58,60 +62,84 @@ class Emptying:
         """
         until_s = self._clock.monotonic() + ROUND_S
         try:
-            while found := await self._some(row.tenant_id):
-                await self._erase(row.object_id, found)
-                if self._clock.monotonic() >= until_s:
-                    return False
+            for prefix in tenant_prefixes(row.tenant_id):
+                while not await self._is_empty(prefix, row.object_id):
+                    if self._clock.monotonic() >= until_s:
+                        return False
         except StorageError as cause:
             raise DependencyError("the store does not answer; the erasure goes on when it does") from cause
         return True
 
-    async def _some(self, tenant_id: str) -> list[ObjectKey]:
-        """Name some objects that are left, with versions, markers and unfinished uploads."""
-        found: list[ObjectKey] = []
-        for prefix in tenant_prefixes(tenant_id):
-            async for stored in self._store.list(prefix):
-                found.append(ObjectKey(stored.key))
-                if len(found) == OBJECTS_AT_ONCE:
-                    return found
-            lines = await self._store.remains(prefix)
-            found += sorted({ObjectKey(line.split(" ", 2)[1]) for line in lines} - set(found))
-            if found:
-                return found
-        return found
+    async def _is_empty(self, prefix: str, object_id: str) -> bool:
+        """Delete what one listing gives, for as long as a round may take; True where it gave nothing.
+
+        One listing, not one for each handful: of a million objects a listing takes its time, too.
+        """
+        until_s = self._clock.monotonic() + ROUND_S
+        is_empty = True
+        async with aclosing(self._left(prefix)) as left:
+            async for some in left:
+                is_empty = False
+                await self._erase(object_id, some)
+                if self._clock.monotonic() >= until_s:
+                    break
+        return is_empty
+
+    async def _left(self, prefix: str) -> AsyncGenerator[list[ObjectKey]]:
+        """Name what is left, some at a time, with versions, markers and unfinished uploads at the end."""
+        some: list[ObjectKey] = []
+        async for stored in self._store.list(prefix):
+            some.append(ObjectKey(stored.key))
+            if len(some) == OBJECTS_AT_ONCE:
+                yield some
+                some = []
+        lines = await self._store.remains(prefix)
+        some += sorted({ObjectKey(line.split(" ", 2)[1]) for line in lines} - set(some))
+        if some:
+            yield some
 
     async def _erase(self, object_id: str, keys: list[ObjectKey]) -> None:
+        """Erase objects, a few at the same time: each waits for a disk or a network, none for another."""
         counted = dict.fromkeys(("versions", "markers", "uploads"), 0)
-        for key in keys:
-            gone = await self._store.erase(key)
-            counted["versions"] += gone.versions_deleted
-            counted["markers"] += gone.markers_deleted
-            counted["uploads"] += gone.uploads_aborted
+
+        async def erase(some: list[ObjectKey]) -> None:
+            for key in some:
+                gone = await self._store.erase(key)
+                counted["versions"] += gone.versions_deleted
+                counted["markers"] += gone.markers_deleted
+                counted["uploads"] += gone.uploads_aborted
+
+        await together(*(erase(keys[at::ERASERS]) for at in range(ERASERS)))
         await self._count(object_id, counted)
 
     async def delete_rows(self, row: Row[Any]) -> bool:
         """Delete rows for a round; True when none is left that is the tenant's own."""
         until_s = self._clock.monotonic() + ROUND_S
         for table in EMPTIED_TABLES:
-            while await self._delete_some(table, row):
-                if self._clock.monotonic() >= until_s:
-                    return False
+            while names := await self._names(table, row.tenant_id):
+                for start in range(0, len(names), ROWS_AT_ONCE):
+                    await self._delete(table, names[start : start + ROWS_AT_ONCE], row)
+                    if self._clock.monotonic() >= until_s:
+                        return False
         while await self._keys.forget_some(row.tenant_id, limit=ROWS_AT_ONCE):
             if self._clock.monotonic() >= until_s:
                 return False
         return True
 
-    async def _delete_some(self, table: Table, row: Row[Any]) -> int:
-        key = list(table.primary_key.columns)
-        some = select(*key).where(rows_of(table, row.tenant_id)).limit(ROWS_AT_ONCE)
+    async def _names(self, table: Table, tenant_id: str) -> list[tuple[Any, ...]]:
+        """Name rows that are left by their keys.
+
+        Many more than are deleted at once: not every table has an index by tenant, and those of others are
+        passed over once for all of them.
+        """
+        some = select(*table.primary_key.columns).where(rows_of(table, tenant_id)).limit(NAMES_AT_ONCE)
+        async with self._database.read() as connection:
+            return [tuple(each) for each in (await connection.execute(some)).all()]
+
+    async def _delete(self, table: Table, names: list[tuple[Any, ...]], row: Row[Any]) -> None:
         async with self._database.write() as connection:
-            found = (await connection.execute(some)).all()
-            if found:
-                these = tuple_(*key).in_([tuple(each) for each in found])
-                await connection.execute(delete(table).where(these))
-        if found:
-            await self._count(row.object_id, {"rows": len(found)})
-        return len(found)
+            deleted = await connection.execute(delete(table).where(named(table, names)))
+        await self._count(row.object_id, {"rows": deleted.rowcount})
 
     async def traces_gone(self) -> bool:
         """Clean both databases' logs of what was deleted; False while a reader holds one."""
