@@ -266,8 +266,7 @@ class DeletionRequests:
             written = insert(deletion_requests).returning(deletion_requests)
             row = (await connection.execute(written, asking)).one()
             of = await calls_of(connection, fresh)
-            if scope != TENANT:
-                await withdraw(connection, tenant_id, [one for _, one in fresh], self._clock.now())
+            await withdraw(connection, tenant_id, [one for _, one in fresh], self._clock.now())
             entries += await admit(connection, of, reason, self._clock.now(), by)
             for kind, object_id in fresh:
                 entries += await self._take_out_of_reach(connection, kind, tenant_id, object_id)
@@ -310,8 +309,7 @@ class DeletionRequests:
         elif kind == TENANT:
             await leave_again(connection, tenant_id, row.id, self._clock.now())
             await shut_out(connection, tenant_id, self._clock.now())
-        if kind != TENANT:
-            await withdraw(connection, tenant_id, [object_id], self._clock.now())
+        await withdraw(connection, tenant_id, [object_id], self._clock.now())
         await connection.execute(
             insert(erasures).values(_erasure(row, kind, object_id, of, {object_id: evidence}))
         )
