@@ -135,6 +135,7 @@ async def _fetched(rooms: "Rooms", by: "Principal", number: int, folder: Path) -
     It takes its name when it is whole, so that one that was cut off is fetched again.
     """
     import asyncio
+    import os
 
     from vault.cli.exits import CommandError
 
@@ -145,7 +146,8 @@ async def _fetched(rooms: "Rooms", by: "Principal", number: int, folder: Path) -
             return shown
         unfinished = path.with_suffix(".part")
         unfinished.unlink(missing_ok=True)
-        with unfinished.open("wb", opener=_private) as file:
+        private = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(private, "wb") as file:
             async for piece in reading:
                 file.write(piece)
     digest = await asyncio.to_thread(_digest_of, unfinished)
@@ -153,12 +155,6 @@ async def _fetched(rooms: "Rooms", by: "Principal", number: int, folder: Path) -
         raise CommandError(f"{unfinished} is not what was stored; fetch it again")
     unfinished.replace(path)
     return {**shown, "sha256": digest}
-
-
-def _private(path: str, flags: int) -> int:
-    import os
-
-    return os.open(path, flags, 0o600)
 
 
 def _digest_of(path: Path) -> str | None:
