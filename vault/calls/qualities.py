@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from vault.calls.calls import Calls
 from vault.calls.feeds import quality_of
 from vault.calls.floor import Floor, LiveLeg
-from vault.calls.quality import Counted, Sample, Summary, Told, Trouble, between
+from vault.calls.quality import Counted, Sample, Summary, Told, between
 from vault.calls.tellings import Tells
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -146,7 +146,7 @@ class Qualities:
                     "leg_id": leg.id,
                     "role": leg.by.role.value,
                     "mine": leg.by.id == person_id,
-                    "troubles": [trouble for trouble in Trouble if trouble in told.troubles],
+                    "troubles": told.worst_first,
                     **numbers_of(sample),
                 },
             )

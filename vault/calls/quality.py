@@ -148,6 +148,11 @@ class Told:
         self.troubles: frozenset[Trouble] = frozenset()
         self._recent: list[frozenset[Trouble]] = []
 
+    @property
+    def worst_first(self) -> list[Trouble]:
+        """The troubles as they are told: what is lost comes before what is late."""
+        return [each for each in Trouble if each in self.troubles]
+
     def news(self, found: frozenset[Trouble]) -> bool:
         """Take a sample's troubles; tells whether there is something new to say."""
         self._recent = [*self._recent[-2:], found]

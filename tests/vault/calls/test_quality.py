@@ -74,4 +74,8 @@ def test_a_summary_weighs_by_time_and_remembers_the_worst() -> None:
 
 def test_what_is_not_heard_is_told_before_what_is_late() -> None:
     """A person reads two sentences at once: lost sound never waits behind a picture or a delay."""
-    assert list(Trouble) == [Trouble.SOUND_SENT, Trouble.PICTURE_SENT, Trouble.SOUND_RECEIVED, Trouble.LATE]
+    told = Told()
+    for _ in range(2):
+        told.news(frozenset(Trouble))
+    in_order = [Trouble.SOUND_SENT, Trouble.PICTURE_SENT, Trouble.SOUND_RECEIVED, Trouble.LATE]
+    assert told.worst_first == list(Trouble) == in_order
