@@ -36,7 +36,7 @@ from tests.servers.ports import free_port
 from tests.webrtc.light import light_ends
 from tests.webrtc.publisher import Publisher, PublisherPlan
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(9000)]
 PLAN = PublisherPlan(width=160, height=96, fps=10, bit_rate=60_000)
 MOST_GROWN_BYTES = 48 * 1024 * 1024  # over the state after the first calls, however many follow
 UNDER_WAY = (

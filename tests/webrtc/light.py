@@ -46,12 +46,13 @@ async def _counted(transport: Any, plain: bytes, **_: int) -> None:
 def _known(router: Any, payload_type: int, ssrc: int) -> Any:
     """The receiver of a source that is new: by its payload type, as the stock router finds it.
 
-    None for one that comes behind the end of its receiver.
+    None where there is not just one: as behind the end of its receiver.
     """
-    receiver = next(iter(router.payload_type_table.get(payload_type, ())), None)
-    if receiver is not None:
-        router.ssrc_table[ssrc] = receiver
-    return receiver
+    receivers = router.payload_type_table.get(payload_type, ())
+    if len(receivers) != 1:
+        return None
+    (router.ssrc_table[ssrc],) = receivers
+    return router.ssrc_table[ssrc]
 
 
 def _ntp_now() -> int:
