@@ -313,10 +313,9 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
     async with open_rooms(settings, development=development) as rooms:
         metrics = Metrics(version=__version__, clock=rooms.clock)
         services = make_services(rooms, metrics)
-        lacked = await rooms.fence.let_through()
+        await rooms.fence.let_through()
         await rooms.turn.start()
-        if lacked:
-            await rooms.keeper.turn()  # what is erased again is erased before the doors open
+        await rooms.keeper.carry_pending()  # what was asked for is erased before the doors open
         await rooms.legs.start()
         await rooms.recovery.find()
         unfinished = await rooms.finisher.recover(resting=rooms.recovery.recordings)

@@ -89,15 +89,21 @@ def config_text(name: str) -> str:
 
 
 @asynccontextmanager
-async def open_databases(settings: Settings) -> AsyncIterator[tuple[Database, Database]]:
-    """Open the main database and the key store, migrated; raises ConfigurationError, DependencyError."""
+async def open_databases(
+    settings: Settings, *, migrates: bool = True
+) -> AsyncIterator[tuple[Database, Database]]:
+    """Open the main database and the key store, migrated; raises ConfigurationError, DependencyError.
+
+    Who only looks at a vault that may be running migrates nothing.
+    """
     main = open_database(settings.database.url, password=_revealed(settings.database.password), durable=True)
     keys = open_database(
         settings.keys.database_url, password=_revealed(settings.keys.database_password), durable=True
     )
     try:
-        await migrate(main, "main")
-        await migrate(keys, "keys")
+        if migrates:
+            await migrate(main, "main")
+            await migrate(keys, "keys")
         yield main, keys
     finally:
         await main.aclose()

@@ -28,6 +28,7 @@ HELD_BY = {
     "vault/settings/keeping.py": "tests/vault/settings/test_schema.py",
     # A turn is one idea: where epochs stand, whose keys move, how a record is opened.
     "vault/keys/epochs.py": "tests/vault/keys/test_turning.py",
+    "vault/keys/probes.py": "tests/vault/keys/test_ending.py",
     "vault/keys/tenant_keys.py": "tests/vault/keys/test_store.py",
     "vault/keys/records.py": "tests/vault/keys/test_store.py",
     # Recovery is one idea: how long a provider is waited for, what is sealed meanwhile, when it is wrapped.

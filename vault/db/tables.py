@@ -465,11 +465,13 @@ erasures: Final = Table(
     Column("held_leaf", BigInteger, nullable=True),  # of the entry that says it was held
     Column("state", String(20), nullable=False),
     Column("evidence", Json, nullable=False),  # commitment, digests, counts, other keys' names
+    Column("epoch", Integer, nullable=True),  # as the evidence has it: which receipts wait for its end
     Column("live_erased_at", Moment, nullable=True),
     Column("completed_at", Moment, nullable=True),
     Column("leaf_index", BigInteger, nullable=True),
     Index(None, "request_id"),
     Index(None, "state"),
+    Index(None, "tenant_id", "epoch"),
 )
 
 idempotency: Final = Table(

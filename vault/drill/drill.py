@@ -27,10 +27,12 @@ from vault.db.tables import leaves
 from vault.drill.checks import KeysOfErased, KeysOfReady, unplayable
 from vault.errors import (
     ConfigurationError,
+    ConflictError,
+    DependencyError,
     KeyProviderError,
     LedgerBrokenError,
     NotFoundError,
-    TamperedError,
+    VaultError,
 )
 from vault.keys.blobs import Blobs
 from vault.keys.provider import EpochKeyState, KeyProvider
@@ -50,7 +52,6 @@ from vault.rights.requests import DeletionRequests
 from vault.settings import DEFAULT_HOLDER
 
 NAMED_MAX: Final = 5  # objects of one finding; the count is whole
-BROKEN: Final = (ConfigurationError, KeyProviderError, LedgerBrokenError, TamperedError)
 NEW_BACKUPS: Final = "make new ones: callvault backup create"
 
 
@@ -163,7 +164,9 @@ class Drill:
             drilled.rpo_s = await self._rpo_s(newest, note, otherwise=began)
             await verify_ledger(self._parts.main, self._parts.ledger_keys.verifiers, kept=note)
             await self._check(drilled, heads, sample)
-        except BROKEN as error:
+        except DependencyError:
+            raise  # it says nothing of the backups
+        except VaultError as error:
             drilled.findings.append(f"{error}; {_advice(error)}")
         drilled.seconds = self._clock.monotonic() - began_s
         return drilled
@@ -260,6 +263,8 @@ def _advice(error: Exception) -> str:
             return "an older backup may do; callvault ledger verify says more of the live one"
         case ConfigurationError():
             return "a restore needs the version and the settings that the backup was made with"
+        case ConflictError():
+            return "a start after this restore would be refused, too; report this"
         case KeyProviderError():
             return f"is the key provider up? Else the backup is from before an epoch's end; {NEW_BACKUPS}"
         case _:

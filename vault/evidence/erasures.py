@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import distinct, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.ledger_tables import epoch_ends
@@ -65,17 +65,20 @@ async def all_erasures(connection: AsyncConnection, *, tenant_id: str, living: C
 
 
 async def _with_a_living_epoch(connection: AsyncConnection, tenant_id: str, living: Collection[int]) -> int:
-    """Count complete requests of which a key lived in an epoch whose end is not in the ledger."""
-    ended = (await connection.execute(select(epoch_ends.c.epoch))).scalars().all()
-    epoch = erasures.c.evidence["epoch"].as_integer()
+    """Count complete requests of which a key lived in an epoch that has not ended, or lives again.
+
+    Epochs end in their order, so those that have not are the newest, and one or another before.
+    """
+    ended = {*(await connection.execute(select(epoch_ends.c.epoch))).scalars()} - set(living)
+    newest = max(ended, default=0)
+    lasting = set(range(1, newest)) - ended
     query = (
         select(func.count(distinct(erasures.c.request_id)))
         .join(deletion_requests, deletion_requests.c.id == erasures.c.request_id)
         .where(
-            deletion_requests.c.tenant_id == tenant_id,
+            erasures.c.tenant_id == tenant_id,
+            or_(erasures.c.epoch > newest, erasures.c.epoch.in_(lasting)),
             deletion_requests.c.completed_at.is_not(None),
-            epoch.is_not(None),
-            epoch.not_in(set(ended) - set(living)),
         )
     )
     return int((await connection.execute(query)).scalar_one())

@@ -21,7 +21,7 @@ from vault.clock import Clock, to_text
 from vault.db.engine import Database
 from vault.db.tables import tenants
 from vault.errors import LedgerBrokenError
-from vault.evidence.access import access
+from vault.evidence.access import access, count_looks
 from vault.evidence.erasures import all_erasures
 from vault.evidence.keeping import Asked, keeping
 from vault.evidence.keys import keys
@@ -87,7 +87,9 @@ class Evidence:
 
     async def _gathered(self, tenant_id: Id, months: int) -> dict[str, Any]:
         """Read everything."""
-        from_, now = self._sources, self._sources.clock.now()
+        from_ = self._sources
+        await count_looks(from_.database, tenant_id)
+        now = from_.clock.now()
         counted = months_until(now, months)
         where = await located(from_.places)
         told = {

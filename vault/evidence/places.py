@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.errors import StorageError
@@ -17,12 +17,12 @@ from vault.backups.backups import Backups
 from vault.backups.dump import Kind
 from vault.db.tables import media, parts, replica_debts
 from vault.errors import DependencyError
-from vault.model import uuid_of
+from vault.media.places import tenant_prefixes
 from vault.settings import Settings
 
 ANSWER_S: Final = 10.0  # a place that is away is told to be; the pack waits no longer for it
 FOLDER: Final = "folder"
-ON_EVERY_PLACE: Final = ("recordings", "exports", "ledger_entries", "ledger_checkpoint")
+ON_EVERY_PLACE: Final = ("recordings", "exports", "exit_volumes", "ledger_entries", "ledger_checkpoint")
 ON_THE_PRIMARY: Final = ("unfinished_recordings",)
 
 
@@ -156,7 +156,7 @@ async def _in_time(asked: Awaitable[Any]) -> Any:
 
 
 async def _owed(connection: AsyncConnection, tenant_id: str) -> dict[str, tuple[int, datetime | None]]:
-    own = replica_debts.c.object_key.startswith(f"media/{uuid_of(tenant_id)}/")
+    own = or_(*(replica_debts.c.object_key.startswith(folder) for folder in tenant_prefixes(tenant_id)))
     query = (
         select(replica_debts.c.place, func.count(), func.min(replica_debts.c.since))
         .where(own)

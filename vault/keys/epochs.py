@@ -19,10 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys, epochs, recovery_keys, tenant_holders, tenant_keys
+from vault.db.key_tables import data_keys, epochs, tenant_holders, tenant_keys
 from vault.errors import ConfigurationError, ConflictError, KeyProviderError
 from vault.keys.forgotten import require_known
 from vault.keys.holders import Holders
+from vault.keys.probes import probe_of
 from vault.keys.provider import EpochKeyState
 from vault.keys.recovery_keys import RecoveryKeys
 from vault.settings import DEFAULT_HOLDER
@@ -278,32 +279,10 @@ class Epochs:
 
     async def key_state(self, epoch: int) -> EpochKeyState:
         """Ask the provider how an epoch's key is; raises KeyProviderError where it does not answer."""
-        return await self._holders.state(epoch)
-
-    async def destroy(self, epoch: int) -> None:
-        """Destroy a retired epoch's key at its provider and forget what is wrapped under it.
-
-        The provider first: a crash in between is finished by asking again, which is harmless. So is asking
-        for an epoch that was destroyed, where somebody took that back.
-        """
-        now = self._clock.now()
-        async with self._database.write() as connection:
-            await take_turn(connection)
-            row = (await connection.execute(select(epochs).where(epochs.c.epoch == epoch))).one()
-            if row.state not in CLOSED:
-                return
-            gone = await self._holders.named(row.holder).destroy_epoch(epoch, now=now)
-            for table in (tenant_keys, recovery_keys):
-                await connection.execute(table.delete().where(table.c.epoch == epoch))
-            await connection.execute(
-                update(epochs)
-                .where(epochs.c.epoch == epoch)
-                .values(
-                    state=EpochState.DESTROYED.value,
-                    destroyed_at=gone.effective_at,
-                    evidence={**row.evidence, **gone.evidence},
-                )
-            )
+        query = select(epochs.c.evidence).where(epochs.c.epoch == epoch)
+        async with self._database.read() as connection:
+            made = (await connection.execute(query)).scalar_one_or_none()
+        return await self._holders.state(epoch, made=made)
 
     async def traces_gone(self) -> bool:
         """Clean the database's log of forgotten keys; False while a reader holds it."""
@@ -380,7 +359,7 @@ class Epochs:
                     holder=holder,
                     provider=provider.name,
                     created_at=self._clock.now(),
-                    evidence=made.evidence,
+                    evidence=made.evidence | await probe_of(provider, number),
                 )
             )
             await self._recovery.make(connection, number)

@@ -72,6 +72,6 @@ class Holders:
         keeper = await self.keeper(epoch)
         return await (keeper.hurried if hurried else keeper).unwrap(epoch, wrapped, context=context)
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
         """Ask how an epoch's key is; see `KeyProvider.state`."""
-        return await (await self.keeper(epoch)).state(epoch)
+        return await (await self.keeper(epoch)).state(epoch, made=made)

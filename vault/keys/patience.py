@@ -1,7 +1,7 @@
 """Who kept somebody waiting is not asked again for a while: a provider that hangs must not hang the calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -91,16 +91,18 @@ class PatientProvider:
             lambda: self._inner.unwrap(epoch, wrapped, context=context), hurried=self._hurried
         )
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
         """Tell how an epoch's key is, and remember whether there was an answer."""
         try:
-            state = await self._inner.state(epoch)
+            state = await self._inner.state(epoch, made=made)
         except KeyProviderError:
             self._patience.distrust()
             raise
         self._patience.trust()
         return state
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self, epoch: int, *, now: datetime, made: Mapping[str, str] | None = None
+    ) -> Destruction:
         """Destroy the key of an epoch; see `KeyProvider.destroy_epoch`."""
-        return await self._inner.destroy_epoch(epoch, now=now)
+        return await self._inner.destroy_epoch(epoch, now=now, made=made)

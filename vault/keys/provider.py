@@ -1,5 +1,6 @@
 """The port to whoever holds the epoch keys: a file, a security module, a key service."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -64,10 +65,15 @@ class KeyProvider(Protocol):
         """Unwrap a tenant key; KeyProviderError for another context, epoch or changed bytes."""
         ...
 
-    async def state(self, epoch: int) -> EpochKeyState:
-        """Tell how an epoch's key is."""
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
+        """Tell how an epoch's key is; of the one in ``made``, where the evidence of its making names one."""
         ...
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
-        """Destroy the key of an epoch for good; repeating it is harmless and tells no later moment."""
+    async def destroy_epoch(
+        self, epoch: int, *, now: datetime, made: Mapping[str, str] | None = None
+    ) -> Destruction:
+        """Destroy the key of an epoch for good; repeating it is harmless and tells no later moment.
+
+        ``made`` is as for ``state``. Who asks need not be alone.
+        """
         ...

@@ -24,6 +24,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
+from vault.keys.ending import Ending
 from vault.keys.epochs import Epochs, Spent, is_open
 from vault.keys.forgetting import (
     epochs_of,
@@ -106,6 +107,7 @@ class KeyStore:
         self._tenant_keys = TenantKeys(database, self._holders, clock)
         self._recovery = RecoveryKeys(database, self._holders, clock, anchor)
         self._epochs = Epochs(database, self._holders, self._recovery, clock)
+        self._ending = Ending(database, self._holders, self._tenant_keys, clock)
         self._recovering = Recovering(database, self._epochs, self._tenant_keys, self._recovery)
         self._states: dict[str, EpochKeyState] = {}  # what each holder said last
         self._forgets = 0
@@ -136,6 +138,11 @@ class KeyStore:
     def recovering(self) -> Recovering:
         """What brings keys out of recovery."""
         return self._recovering
+
+    @property
+    def ending(self) -> Ending:
+        """What ends an epoch's key."""
+        return self._ending
 
     async def start(self, spent: Callable[[], Awaitable[Spent]] | None = None) -> None:
         """Make the first epoch where there is none, and the current one's recovery key where that is missing.
@@ -378,13 +385,18 @@ class KeyStore:
             del self._data_keys[cached]
         return epoch
 
+    async def tenants_known(self, tenant_ids: Sequence[str]) -> Sequence[str]:
+        """Name those of some tenants that have a key or a record here, and are not forgotten for good."""
+        async with self._database.read() as connection:
+            marked = await marked_among(connection, tenant_ids)
+            return [one for one in tenant_ids if one not in marked and await knows(connection, one)]
+
     async def forget_tenants(self, tenant_ids: Sequence[str]) -> int:
         """Forget tenants that a key store which was set back may know again, records and traces too.
 
         Tells how many it knew. Raises DependencyError as ``forget_all``.
         """
-        async with self._database.read() as connection:
-            known = [tenant_id for tenant_id in tenant_ids if await knows(connection, tenant_id)]
+        known = await self.tenants_known(tenant_ids)
         for tenant_id in tenant_ids:
             await self.forget_tenant(tenant_id)
         if await self.forget_rest() or known:

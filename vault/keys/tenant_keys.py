@@ -51,6 +51,16 @@ class TenantKeys:
             self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
         return key
 
+    async def open_any(self, epoch: int) -> bool:
+        """Have the provider open a tenant's key of an epoch, whichever; False where there is none."""
+        query = select(tenant_keys.c.tenant_id, tenant_keys.c.wrapped).where(tenant_keys.c.epoch == epoch)
+        async with self._database.read() as connection:
+            found = (await connection.execute(query.limit(1))).first()
+        if found is None:
+            return False
+        await self._holders.unwrap(epoch, found.wrapped, context=_context(found.tenant_id, epoch))
+        return True
+
     def drop_all(self) -> None:
         """Keep no key here any longer."""
         self._drops += 1

@@ -97,6 +97,7 @@ class Turn:
         self._database = parts.database
         self._keys = parts.keys
         self._epochs = parts.keys.epochs
+        self._ending = parts.keys.ending
         self._clock = parts.clock
         self._backed_up = parts.backed_up
         self._ends = parts.ends
@@ -163,10 +164,7 @@ class Turn:
         away: list[VaultError] = []
         await self._leave_ended(away)
         await self._move(away)
-        for each in await self._epochs.all():
-            if each.state is EpochState.RETIRED:
-                with _noted(each, away):
-                    await self._end(each, self._rules.grace if grace is None else grace)
+        await self._end_all(self._rules.grace if grace is None else grace, away)
         await self._close(away)
         if away:
             raise away[0]
@@ -275,14 +273,22 @@ class Turn:
 
     # the end
 
-    async def _end(self, each: Standing, grace: timedelta) -> None:
+    async def _end_all(self, grace: timedelta, away: list[VaultError]) -> None:
+        """End what has retired. One that cannot end keeps no other."""
+        told = await self._ends.told()
+        for each in await self._epochs.all():
+            if each.state is EpochState.RETIRED:
+                with _noted(each, away):
+                    await self._end(each, grace, told.get(each.epoch))
+
+    async def _end(self, each: Standing, grace: timedelta, told_at: datetime | None) -> None:
         """Destroy a retired epoch's key, when its grace is over and a good backup is there."""
         if each.retired_at is None or not await self._backed_up(each.retired_at):
             log.warning("keys.turn_waits", epoch=each.epoch, reason="no backup of the key store since")
             return
         if self._clock.now() - each.retired_at < grace:
             return
-        await self._epochs.destroy(each.epoch)
+        await self._ending.destroy(each.epoch, told_at=told_at)
         log.info("keys.epoch_destroyed", epoch=each.epoch)
 
     async def _close(self, away: list[VaultError]) -> None:
@@ -312,7 +318,7 @@ class Turn:
         if state in {EpochKeyState.USABLE, EpochKeyState.DISABLED}:
             log.error("keys.destruction_taken_back", epoch=each.epoch)
             ended.discard(each.epoch)
-            await self._epochs.destroy(each.epoch)
+            await self._ending.destroy(each.epoch)
             return
         is_due = may_tell and each.epoch not in ended
         is_over = each.destroyed_at is not None and each.destroyed_at <= self._clock.now()

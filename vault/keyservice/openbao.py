@@ -13,6 +13,7 @@ import binascii
 import json
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -110,14 +111,20 @@ class OpenBaoKeyProvider:
         except (CryptoError, binascii.Error) as cause:
             raise _refused() from cause
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:  # noqa: ARG002  # a mount has one key of a name
         """Look the key up; a service that does not answer is an error, never a key that is gone."""
         found = await self._key(epoch)
         if found is None:
             return EpochKeyState.GONE
         return EpochKeyState.DISABLED if found.get("soft_deleted") else EpochKeyState.USABLE
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self,
+        epoch: int,
+        *,
+        now: datetime,
+        made: Mapping[str, str] | None = None,  # noqa: ARG002  # as above
+    ) -> Destruction:
         """Allow the key's deletion, delete it, look again; a crash between is finished by the next call."""
         answer = "no key of this name"
         if await self._key(epoch) is not None:

@@ -11,7 +11,7 @@ session is used by the thread that opened it.
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -146,12 +146,18 @@ class Pkcs11KeyProvider:
         except CryptoError as cause:
             raise _refused() from cause
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:  # noqa: ARG002  # a token has one key of a label
         """Look for the key; a token that does not answer is an error, never a key that is gone."""
         found = await self._found(epoch, lambda _: True)
         return EpochKeyState.GONE if found is None else EpochKeyState.USABLE
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self,
+        epoch: int,
+        *,
+        now: datetime,
+        made: Mapping[str, str] | None = None,  # noqa: ARG002  # as above
+    ) -> Destruction:
         """Destroy the key in the token; it is gone when this returns."""
 
         def destroy(key: AesKey) -> bool:

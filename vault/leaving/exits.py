@@ -174,7 +174,7 @@ class Exits:
     async def fetch(
         self, number: int, *, by: Principal
     ) -> AsyncIterator[tuple[TakenAlong, AsyncIterator[bytes]]]:
-        """Open a volume as it lies in the store.
+        """Open a volume as it lies in the store; each time is in the ledger before a byte is handed out.
 
         Raises NotFoundError where there is none, or not yet, or no longer, in its middle too: what is erased
         or restricted meanwhile is not given out any further. DependencyError.
@@ -187,6 +187,9 @@ class Exits:
         key = volume_key(tenant_id=now.tenant_id, exit_id=now.id, number=number)
         try:
             async with self._store.open(key) as reading:
+                row = {"id": now.id, "tenant_id": now.tenant_id}
+                fetched = entry(EntryType.EXIT_FETCHED, row, {"volume": number}, by=by)
+                await self._ledger.record(fetched)
                 yield volume, self._given(reading, now.id, number)
         except AbsentError as cause:
             raise NotFoundError("there is no such volume any more") from cause

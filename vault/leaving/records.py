@@ -35,6 +35,8 @@ LEFT_OUT: Final = {
     "revoked_tokens": "as sessions",
     "idempotency": "answers kept for a repeated request",
     "presence": "who sat before a screen a moment ago",
+    "looks": "counts of what ledger/leaves-*.jsonl says",
+    "looks_counted": "as looks",
     "call_indexes": "keyed hashes of what calls.jsonl says in the clear",
     "exit_volumes": "which volumes there are",
     "exit_items": "what each of them holds",

@@ -70,10 +70,15 @@ class Checkpoints:
             same = size >= head.size and await tree.root(connection, head.size) == head.root
         if same:
             return 0
-        if size >= head.size or redo is None:
+        if size >= head.size:
+            raise LedgerBrokenError(
+                f"the ledger's first {head.size} entries are not the ones that were published: this database"
+                " went another way, or was changed; run `callvault ledger verify`"
+            )
+        if redo is None:
             raise LedgerBrokenError(
                 f"the ledger has {size} entries, but one of {head.size} was published: this database was set"
-                " back or changed; run `callvault ledger verify`"
+                " back; start the server, which brings it up to date, and then try again"
             )
         missed = await self._outside.between(size, head.size)
         async with self._database.write() as connection:

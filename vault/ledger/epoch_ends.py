@@ -37,7 +37,7 @@ class EpochEnds:
 
     async def spent(self) -> Spent:
         """Tell which numbers are spent, by ends or by receipts that name them."""
-        newest = select(func.max(erasures.c.evidence["epoch"].as_integer()))
+        newest = select(func.max(erasures.c.epoch))
         async with self._database.read() as connection:
             named = (await connection.execute(newest)).scalar_one()
         return Spent(await self.told(), named or 0)

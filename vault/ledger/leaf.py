@@ -37,6 +37,7 @@ class EntryType(StrEnum):
     TENANT_CHANGED = "tenant.changed"
     EXIT_BEGUN = "exit.begun"
     EXIT_READY = "exit.ready"
+    EXIT_FETCHED = "exit.fetched"
     EXIT_CANCELLED = "exit.cancelled"
     PERSON_CREATED = "person.created"
     PERSON_CHANGED = "person.changed"

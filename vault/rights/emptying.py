@@ -132,4 +132,6 @@ class Emptying:
         this = erasures.c.object_id == object_id
         async with self._database.write() as connection:
             now = dict((await connection.execute(select(erasures.c.evidence).where(this))).scalar_one())
-            await connection.execute(update(erasures).where(this).values(evidence={**now, **told(now)}))
+            now |= told(now)
+            noted = {"evidence": now, "epoch": now.get("epoch")}
+            await connection.execute(update(erasures).where(this).values(noted))

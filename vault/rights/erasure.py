@@ -15,7 +15,7 @@ Each step is durable before the next and may be repeated, so a crash anywhere is
    that entry and its proof has all that a complete receipt says, so it comes last.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -35,7 +35,16 @@ from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.holding import held
 from vault.media.places import media_prefix, spool_prefix
-from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState, before, require_move
+from vault.model import (
+    ERASURE_MOVES,
+    MEDIA_MOVES,
+    ErasureState,
+    Id,
+    MediaState,
+    before,
+    require_move,
+    uuid_of,
+)
 from vault.rights.belongings import EMPTIED, MEDIA_KINDS, forget_rows, keys_with
 from vault.rights.emptying import Emptying
 from vault.rights.taken_along import TakenAlong
@@ -43,7 +52,7 @@ from vault.rights.tenant_rows import TENANT, blank
 
 log = structlog.get_logger(__name__)
 
-WITH_IT: Final = "with_it"  # of the evidence, and not of the entry: whose keys went along
+WITH_IT: Final = "with_it"  # whose keys went along; in the entry their UUIDs alone, with commas
 METHOD: Final = "NIST SP 800-88r2 cryptographic erase and object deletion"
 
 
@@ -142,8 +151,9 @@ class Eraser:
                 now |= key_evidence(records)
             if with_it:
                 now[WITH_IT] = sorted({*now.get(WITH_IT, ()), *with_it})
+            noted = {"evidence": now, "epoch": now.get("epoch")}
             await connection.execute(
-                update(erasures).where(erasures.c.object_id == row.object_id).values(evidence=now)
+                update(erasures).where(erasures.c.object_id == row.object_id).values(noted)
             )
 
     async def _delete_objects(self, row: Row[Any]) -> None:
@@ -252,7 +262,8 @@ class Eraser:
             tenant_id=row.tenant_id,
             object_id=row.object_id,
             facts={
-                **{name: value for name, value in row.evidence.items() if name != WITH_IT},
+                **row.evidence,
+                **_with_it(row.evidence),
                 **(self._places if row.kind in {*MEDIA_KINDS, TENANT} else {}),
                 "kind": row.kind,
                 "request": row.request_id,
@@ -301,6 +312,17 @@ def key_evidence(records: Sequence[KeyRecord]) -> dict[str, str | int]:
     if newest.sealed_sha256 is not None and newest.sealed_bytes is not None:
         told |= {"ct_sha256": newest.sealed_sha256.hex(), "ct_len": newest.sealed_bytes}
     return told
+
+
+def went_along(leaf: Mapping[str, Any]) -> list[str]:
+    """Name what an entry says went along with its object: UUIDs, as for the object itself."""
+    return [uuid for uuid in str(leaf.get(WITH_IT, "")).split(",") if uuid]
+
+
+def _with_it(evidence: Mapping[str, Any]) -> dict[str, str]:
+    if WITH_IT not in evidence:
+        return {}
+    return {WITH_IT: ",".join(sorted({uuid_of(name) for name in evidence[WITH_IT]}))}
 
 
 def _folders(row: Row[Any]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from vault.ledger.leaf import EntryType
 from vault.model import Id, ItemKind
 from vault.rights.belongings import calls_of
 from vault.rights.changes import cancel_again
+from vault.rights.erasure import WITH_IT, went_along
 from vault.rights.holds import HoldState
 from vault.rights.requests import SYSTEM, DeletionRequests
 from vault.rights.restrictions import mark
@@ -38,6 +39,7 @@ KINDS: Final = {  # of what an erasure reaches, by the prefix of its name
     "inv": "invitation",
 }
 WITH_A_KEY: Final = tuple(KINDS)
+WITH_A_CALL: Final = ("chat", "note")
 ENDS: Final = {
     EntryType.HOLD_RELEASED.value: HoldState.RELEASED,
     EntryType.HOLD_EXPIRED.value: HoldState.EXPIRED,
@@ -99,8 +101,9 @@ class Replay:
             connection,
             *found,
             tenant_id=tenant_id,
+            at=from_text(asked["time"]),
             facts={name: asked[name] for name in ("request", "reason", "scope")},
-            evidence={name: shredded[name] for name in OF_THE_KEY if name in shredded},
+            evidence=_evidence(shredded),
         )
 
     async def _restrict(self, connection: AsyncConnection, placed: Leaf) -> None:
@@ -174,6 +177,13 @@ async def _place(connection: AsyncConnection, leaf: Leaf) -> dict[str, Any] | No
 
 def _tenant(leaf: Leaf) -> Id:
     return Id(f"ten_{plain(leaf['tenant'])}")
+
+
+def _evidence(shredded: Leaf) -> dict[str, Any]:
+    """Take over what an entry says of the keys that are gone: of what went along, not what each was."""
+    evidence = {name: shredded[name] for name in OF_THE_KEY if name in shredded}
+    names = [name for uuid in went_along(shredded) for name in candidates(uuid, WITH_A_CALL)]
+    return {**evidence, WITH_IT: names} if names else evidence
 
 
 def _by_key(leaf: Leaf, keyed: Collection[str]) -> tuple[str, Id] | None:

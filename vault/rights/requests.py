@@ -4,6 +4,7 @@ What was made of a recording goes with it: an export is an object of the same re
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
@@ -283,12 +284,14 @@ class DeletionRequests:
         object_id: Id,
         *,
         tenant_id: Id,
+        at: datetime,
         facts: Mapping[str, str],
-        evidence: dict[str, str | int],
+        evidence: dict[str, Any],
     ) -> None:
         """Write a request again that the ledger has and this database lacks; once is enough.
 
-        What it reaches is out of reach at once. ``facts`` and ``evidence`` are those of its entries.
+        What it reaches is out of reach at once. ``at`` is when it was asked; ``facts`` and ``evidence`` are
+        those of its entries.
         """
         objects = [(kind, object_id)]
         if await asked_before(connection, objects):
@@ -298,7 +301,7 @@ class DeletionRequests:
         row = (await connection.execute(query)).first()
         if row is None:
             call_id = None if facts["scope"] == "visitor" else of.get(object_id)
-            asking = {**_asking(facts, tenant_id, None, call_id), "requested_at": self._clock.now()}
+            asking = {**_asking(facts, tenant_id, None, call_id), "requested_at": at}
             written = insert(deletion_requests).returning(deletion_requests)
             row = (await connection.execute(written, asking)).one()
         if kind in MEDIA_KINDS:
@@ -373,7 +376,7 @@ def _erasure(
     kind: str,
     object_id: Id,
     hang_from: Mapping[Id, Id],
-    evidence: Mapping[Id, dict[str, str | int]],
+    evidence: Mapping[Id, dict[str, Any]],
 ) -> dict[str, Any]:
     return {
         "object_id": object_id,
@@ -383,6 +386,7 @@ def _erasure(
         "call_id": hang_from.get(object_id),
         "state": ErasureState.REQUESTED.value,
         "evidence": evidence[object_id],
+        "epoch": evidence[object_id].get("epoch"),
     }
 
 

@@ -20,7 +20,7 @@ from vault.backups.backups import BackupParts, Backups
 from vault.backups.dump import Kind
 from vault.clock import TurnableClock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys
+from vault.db.key_tables import data_keys, epochs
 from vault.db.tables import erasures, leaves, media
 from vault.drill.drill import Drill, Drilled, DrillParts
 from vault.errors import LedgerBrokenError, NotFoundError
@@ -146,6 +146,24 @@ async def test_a_backup_that_was_damaged_is_found_and_the_ledger_says_so(
     newest = (await ledger_of(work))[-1]
     assert (newest["type"], newest["ok"], newest["findings"]) == ("backup.drilled", False, 1)
     assert "rto_ms" not in newest
+
+
+async def test_a_drill_that_is_refused_on_its_way_fails_and_the_ledger_says_so(
+    work: Workshop, place: MemoryStore, tmp_path: Path
+) -> None:
+    """Whatever stops it would stop a restore; here the database that it is to fill is not empty."""
+    await backed_up(work, place)
+    async with drill_of(work, place, tmp_path) as drill:
+        async with work.key_database.read() as connection:
+            rows = [row._asdict() for row in await connection.execute(select(epochs))]
+        async with drill._parts.keys.write() as connection:
+            await connection.execute(insert(epochs), rows)
+        told = await drill.run(sample=20)
+        assert len(told.findings) == 1
+        assert "report this" in told.findings[0]
+        await drill.record(told)
+    newest = (await ledger_of(work))[-1]
+    assert (newest["type"], newest["ok"]) == ("backup.drilled", False)
 
 
 async def test_an_object_that_is_missing_or_damaged_is_found_but_what_is_erased_meanwhile_is_not(

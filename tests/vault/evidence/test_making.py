@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
 from crypto.evidence import canonical_pack, verify_evidence
 from crypto.notes import open_checkpoint
@@ -18,6 +18,8 @@ from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import CANARY, Workshop
 from vault.backups.dump import Kind
 from vault.clock import to_text
+from vault.db.key_tables import epochs
+from vault.db.ledger_tables import epoch_ends
 from vault.db.tables import clock_marks, leaves, replica_debts
 from vault.errors import ForbiddenError
 from vault.ledger.leaf import Entry, EntryType
@@ -89,14 +91,16 @@ async def test_places_say_where_they_lie_how_that_is_known_and_what_they_lack(an
     }
     await any_work.ready()
     await _owe(any_work, f"media/{uuid_of(any_work.tenant_id)}/x/1/media", "berlin")
+    await _owe(any_work, f"archive/{uuid_of(any_work.tenant_id)}/x/000001.tar.age", "berlin")
     await _owe(any_work, "media/00000000-0000-7000-8000-000000000000/x/1/media", "berlin")
     storage = (await pack_of(any_work, places=places))["storage"]
     primary, berlin, away = storage["places"]
     assert (primary["where"]["country"], primary["where"]["endpoint"]) == ("FR", "folder")
     assert primary["where"]["evidence"] == "declared by the operator"
-    assert (berlin["where"]["country"], berlin["owed"], primary["owed"]) == ("DE", 1, 0)
+    assert (berlin["where"]["country"], berlin["owed"], primary["owed"]) == ("DE", 2, 0)
     assert (away["answers"], away["where"]["country"]) == (False, None)
     assert storage["classes"]["recordings"] == ["primary", "berlin", "gone"]
+    assert storage["classes"]["exit_volumes"] == ["primary", "berlin", "gone"]
     assert storage["classes"]["unfinished_recordings"] == ["primary"]
     assert storage["acknowledge"] == "primary"
 
@@ -235,6 +239,37 @@ async def test_erasures_are_counted_from_the_request_to_the_final_receipt(any_wo
     told = (await pack_of(any_work))["erasures"]
     assert (told["receipts_complete"], told["receipts_final"]) == (0, 1)
     assert (await pack_of(await neighbour(any_work)))["erasures"]["requests"] == 0
+
+
+async def test_a_receipt_waits_for_its_own_epoch_whichever_others_have_ended(any_work: Workshop) -> None:
+    """Three epochs; the end of the one in the middle is not told, then it is, then its key is back."""
+    by = any_work.by()
+    for _ in range(3):
+        begun = await any_work.ready()
+        await any_work.requests.of_media(begun.media_id, ErasureReason.LEGAL, by=by)
+        await any_work.keeper.turn()
+        turn = turn_of(any_work, any_work.ends)
+        await turn.begin()
+        await turn.carry(grace=timedelta(0))
+    told = await counted_as(any_work)
+    assert told == (0, 3)
+    async with any_work.database.write() as connection:
+        row = (
+            await connection.execute(delete(epoch_ends).where(epoch_ends.c.epoch == 2).returning(epoch_ends))
+        ).one()
+    assert await counted_as(any_work) == (1, 2)
+    async with any_work.database.write() as connection:
+        await connection.execute(insert(epoch_ends).values(row._asdict()))
+    assert await counted_as(any_work) == (0, 3)
+    async with any_work.key_database.write() as connection:
+        await connection.execute(update(epochs).where(epochs.c.epoch == 1).values(state="retired"))
+    assert await counted_as(any_work) == (1, 2)
+
+
+async def counted_as(work: Workshop) -> tuple[int, int]:
+    """Receipts that are complete, and those that are final."""
+    told = (await pack_of(work))["erasures"]
+    return told["receipts_complete"], told["receipts_final"]
 
 
 async def test_what_the_operator_declares_is_told_as_declared(work: Workshop) -> None:

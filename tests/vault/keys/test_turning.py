@@ -173,14 +173,25 @@ class Scheduling(FileKeyProvider):
         self.ends_at: dict[int, datetime] = {}
         self._clock = clock
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(
+        self,
+        epoch: int,
+        *,
+        made: Mapping[str, str] | None = None,  # noqa: ARG002  # the port's
+    ) -> EpochKeyState:
         """Ending, until the week is over."""
         at = self.ends_at.get(epoch)
         if at is not None and at > self._clock.now():
             return EpochKeyState.ENDING
         return await super().state(epoch)
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self,
+        epoch: int,
+        *,
+        now: datetime,
+        made: Mapping[str, str] | None = None,  # noqa: ARG002  # the port's
+    ) -> Destruction:
         """Put it on the list."""
         at = self.ends_at.setdefault(epoch, now + 7 * DAY)
         return Destruction(at, {"deletion_date": at.isoformat()})

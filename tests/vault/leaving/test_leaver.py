@@ -29,6 +29,7 @@ from vault.rights.tenant_rows import EMPTIED_TABLES
 
 KEY = pyrage.x25519.Identity.generate()
 RECIPIENT = str(KEY.to_public())
+FETCHED = "exit.fetched"
 SOON = NewExit(RECIPIENT, None, 1)
 
 
@@ -49,6 +50,8 @@ async def test_a_company_takes_everything_along_and_nothing_is_left(any_work: Wo
         assert [row["personal"]["name"] for row in lines(first, "calls")] == [CANARY]
         assert [row["profile"]["name"] for row in lines(first, "people")] == ["Ada"]
         _require_proven(first, any_work)
+        told = [each for each in await any_work.ledger.history(any_work.tenant_id) if each.type == FETCHED]
+        assert [each.facts["volume"] for each in told] == [2, 1]
         found = await until(leaving, any_work, ExitState.GONE)
         await leaving.leaver.turn()
     assert found.request_id is not None
