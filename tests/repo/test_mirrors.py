@@ -40,6 +40,7 @@ HELD_BY = {
     "vault/keys/recovery_keys.py": "tests/vault/keys/test_recovering.py",
     "vault/calls/indexing.py": "tests/vault/calls/test_away.py",
     "vault/ledger/epoch_ends.py": "tests/vault/rights/test_final_receipts.py",
+    "vault/rights/exits_again.py": "tests/vault/leaving/test_restored.py",
     "vault/rights/replaying.py": "tests/vault/rights/test_fence.py",
     "vault/rights/placing.py": "tests/vault/rights/test_holds.py",
     "vault/rights/reaching.py": "tests/vault/rights/test_requests.py",

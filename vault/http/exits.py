@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from aiohttp import web
 from pydantic import Field, StringConstraints
 
-from vault.errors import ConflictError, DependencyError, NotFoundError
+from vault.errors import ConflictError, DependencyError, NotFoundError, VaultError
 from vault.http.ask import Answer, Ask
 from vault.http.cookies import own_origin
 from vault.http.route import Route
@@ -144,9 +144,12 @@ async def fetch_volume(ask: Ask[None, None]) -> web.StreamResponse:
             }
         )
         await response.prepare(ask.raw)
-        async for piece in reading:
-            await response.write(piece)
-        await response.write_eof()
+        try:
+            async for piece in reading:
+                await response.write(piece)
+            await response.write_eof()
+        except VaultError as cause:  # withdrawn: part of the answer has left, and it ends here
+            raise ConnectionResetError("the volume was cut off") from cause
     return response
 
 

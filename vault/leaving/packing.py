@@ -41,12 +41,12 @@ from vault.media.places import volume_key
 from vault.model import EXIT_MOVES, CallState, ExitState, Id, MediaState, before
 from vault.rights.belongings import IDS_AT_ONCE
 from vault.rights.emptying import UNFINISHED
+from vault.rights.exits_again import UNKNOWN_RECIPIENT
 from vault.rights.taken_along import STANDING, TakenAlong, VolumeKind, hold_exits
 
 VOLUME_BYTES: Final = 1 << 30  # of plain media in one volume, and one item more
 VOLUME_ITEMS: Final = 1_000
 LAST_DAYS: Final = timedelta(days=7)  # to fetch what came last
-UNKNOWN: Final = ""  # the recipient of an exit that a restore brought back: the key was in no entry
 PACKED: Final = before(EXIT_MOVES, ExitState.CANCELLED)  # the states in which volumes are made
 
 
@@ -92,7 +92,7 @@ class Packer:
         """
         if row.recipient is None:
             return False
-        if row.recipient == UNKNOWN:
+        if row.recipient == UNKNOWN_RECIPIENT:
             raise WaitsError("restored")
         if await self._taken.tidied(row.id):
             return True

@@ -48,7 +48,7 @@ from vault.model import (
 from vault.rights.belongings import EMPTIED, MEDIA_KINDS, forget_rows, keys_with
 from vault.rights.emptying import Emptying
 from vault.rights.taken_along import TakenAlong
-from vault.rights.tenant_rows import TENANT, blank
+from vault.rights.tenant_rows import TENANT
 
 log = structlog.get_logger(__name__)
 
@@ -347,8 +347,6 @@ async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime
     elif row.kind == "invitation":
         gone = update(invitations).where(invitations.c.id == row.object_id)
         await connection.execute(gone.values(erased_at=now))
-    elif row.kind == TENANT:
-        await blank(connection, row.tenant_id)
     elif row.kind == "call":
         await connection.execute(update(calls).where(calls.c.id == row.object_id).values(erased_at=now))
 

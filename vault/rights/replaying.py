@@ -1,8 +1,8 @@
 """What entries of the ledger say, done again in a database that was set back behind them.
 
-Erasures, and what decides whether a thing may be erased or opened: holds, restrictions, and that a shorter
-retention was taken back. A hold comes back without its reason, which was sealed beside the entry and is lost;
-who asked for its release has to ask again.
+Erasures, and what decides whether a thing may be erased or opened: holds, restrictions, that a shorter
+retention was taken back, and whether a company leaves or stayed. A hold comes back without its reason, which
+was sealed beside the entry and is lost; who asked for its release has to ask again.
 """
 
 import json
@@ -21,6 +21,7 @@ from vault.model import Id, ItemKind
 from vault.rights.belongings import calls_of
 from vault.rights.changes import cancel_again
 from vault.rights.erasure import WITH_IT, went_along
+from vault.rights.exits_again import begin_again, stay_again
 from vault.rights.holds import HoldState
 from vault.rights.requests import SYSTEM, DeletionRequests
 from vault.rights.restrictions import mark
@@ -74,7 +75,7 @@ class Replay:
                     await self._erase(connection, leaf, found, shredded.get(leaf["object"], {}))
 
     async def _keep(self, connection: AsyncConnection, fields: Sequence[Leaf]) -> Collection[str]:
-        """Do again what keeps things; names the tenants with a hold on what this database lacks."""
+        """Do again what keeps things, or not; names the tenants with a hold on what this database lacks."""
         adrift: dict[str, str] = {}
         for leaf in fields:
             match leaf["type"]:
@@ -90,6 +91,10 @@ class Replay:
                     await self._lift(connection, leaf)
                 case EntryType.RETENTION_CHANGE_CANCELLED:
                     await cancel_again(connection, leaf)
+                case EntryType.EXIT_BEGUN:
+                    await begin_again(connection, leaf, by=SYSTEM)
+                case EntryType.EXIT_CANCELLED:
+                    await stay_again(connection, leaf)
         return set(adrift.values())
 
     async def _erase(

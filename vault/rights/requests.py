@@ -42,6 +42,7 @@ from vault.rights.belongings import (
     invitations_of_visitor,
 )
 from vault.rights.erasure import key_evidence
+from vault.rights.exits_again import leave_again
 from vault.rights.reaching import (
     asked_before,
     exports_of,
@@ -53,7 +54,7 @@ from vault.rights.reaching import (
 )
 from vault.rights.restrictions import admit
 from vault.rights.taken_along import withdraw
-from vault.rights.tenant_rows import TENANT, shut_out
+from vault.rights.tenant_rows import TENANT, require_nobody_in_call, shut_out
 
 SYSTEM: Final = Id("system")
 IDENTIFYING: Final = frozenset({Field.REFERENCE, Field.EMAIL, Field.PHONE})
@@ -266,8 +267,7 @@ class DeletionRequests:
             written = insert(deletion_requests).returning(deletion_requests)
             row = (await connection.execute(written, asking)).one()
             of = await calls_of(connection, fresh)
-            if scope != TENANT:
-                await withdraw(connection, tenant_id, [one for _, one in fresh], self._clock.now())
+            await withdraw(connection, tenant_id, [one for _, one in fresh], self._clock.now())
             entries += await admit(connection, of, reason, self._clock.now(), by)
             for kind, object_id in fresh:
                 entries += await self._take_out_of_reach(connection, kind, tenant_id, object_id)
@@ -309,9 +309,9 @@ class DeletionRequests:
         elif kind == "invitation":
             await self._ends_invitation(connection, object_id)
         elif kind == TENANT:
+            await leave_again(connection, tenant_id, row.id, self._clock.now())
             await shut_out(connection, tenant_id, self._clock.now())
-        if kind != TENANT:
-            await withdraw(connection, tenant_id, [object_id], self._clock.now())
+        await withdraw(connection, tenant_id, [object_id], self._clock.now())
         await connection.execute(
             insert(erasures).values(_erasure(row, kind, object_id, of, {object_id: evidence}))
         )
@@ -325,6 +325,7 @@ class DeletionRequests:
         elif kind == "invitation":
             await self._ends_invitation(connection, object_id)
         elif kind == TENANT:
+            await require_nobody_in_call(connection, tenant_id)
             await shut_out(connection, tenant_id, self._clock.now())
         elif kind == "call" and await self._ends_call(connection, object_id):
             return [_ended_entry(tenant_id, object_id)]

@@ -62,17 +62,20 @@ EMPTIED_TABLES: Final = _emptied()
 async def shut_out(connection: AsyncConnection, tenant_id: str, at: datetime) -> None:
     """Take everything of a tenant out of reach, in the caller's transaction: nobody signs in, calls or looks.
 
-    Raises ConflictError while somebody is in a call. People are few, so they are turned off one by one; what
-    visitors may do rests on ``tenants.left_at``.
+    People are few, so they are turned off one by one; what visitors may do rests on ``tenants.left_at``.
     """
-    running = select(legs.c.id).where(legs.c.tenant_id == tenant_id, legs.c.state != LegState.ENDED.value)
-    if (await connection.execute(running.limit(1))).first() is not None:
-        raise ConflictError("a call of this tenant is still running; ask again when it has ended")
     this = tenants.c.id == tenant_id
     await connection.execute(update(tenants).where(this, tenants.c.left_at.is_(None)).values(left_at=at))
     for table in (people, issuers, buttons):
         turned_on = (table.c.tenant_id == tenant_id) & table.c.disabled_at.is_(None)
         await connection.execute(update(table).where(turned_on).values(disabled_at=at))
+
+
+async def require_nobody_in_call(connection: AsyncConnection, tenant_id: str) -> None:
+    """Raise ConflictError while somebody is in a call of a tenant."""
+    running = select(legs.c.id).where(legs.c.tenant_id == tenant_id, legs.c.state != LegState.ENDED.value)
+    if (await connection.execute(running.limit(1))).first() is not None:
+        raise ConflictError("a call of this tenant is still running; ask again when it has ended")
 
 
 async def require_here(connection: AsyncConnection, tenant_id: str) -> None:

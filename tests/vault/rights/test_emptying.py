@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Table, UniqueConstraint, func, select, update
 
 from crypto.receipts import verify_receipt
+from storage.debts import MemoryDebts
 from storage.filesystem import FilesystemStore
+from storage.replicated import ReplicatedStore
+from tests.storage.test_replicated import Place
 from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, begin_work, open_ground, open_workshop
@@ -288,6 +291,75 @@ async def test_a_kill_behind_the_keys_loses_no_epoch_from_the_receipt(
         receipt = await after.receipts.of(asked.id, by=after.by())
         assert verify_receipt(receipt, after.ledger_keys.verifiers).status == "complete"
         assert await ended_epochs(after, asked.id) == {2}
+
+
+@pytest.mark.usefixtures("quick_child")
+async def test_a_place_that_is_away_keeps_no_other_from_being_emptied(tmp_path: Path) -> None:
+    """One round empties the places that answer, and what went there is counted."""
+    places = {name: Place() for name in ("primary", "lyon")}
+    store = ReplicatedStore(places, MemoryDebts(), single=("spool/",))
+    async with open_workshop(tmp_path, store=store) as work:
+        for _ in range(2):
+            await work.ready()
+        while await store.catch_up.turn("lyon"):
+            pass
+        places["lyon"].is_away = True
+        there = len(await places["primary"].remains("media/"))
+        asked = await work.requests.of_tenant(work.tenant_id)
+        assert await work.keeper.turn() == 1
+        assert there > 4
+        assert await places["primary"].remains("media/") == ()
+        places["lyon"].is_away = False
+        assert await places["lyon"].remains("media/")
+        assert await work.keeper.turn() == 0
+        assert await places["lyon"].remains("media/") == ()
+        await require_gone(work, asked.id, counted=False)
+
+
+async def test_the_name_of_a_company_is_in_no_file_when_its_receipt_is_complete(work: Workshop) -> None:
+    """It is blanked before the log is cleaned."""
+    name = b"Zebulon and Daughters"
+    async with work.database.write() as connection:
+        await connection.execute(update(tenants).values(name=name.decode()))
+    await furnished(work)
+    await work.requests.of_tenant(work.tenant_id)
+    assert await work.keeper.turn() == 0
+    for path in work.ground.folder.glob("*.db*"):
+        assert name not in path.read_bytes(), path
+
+
+def test_a_batch_is_as_small_as_keeps_others_writing() -> None:
+    """It grows while it is quick, and shrinks to a row while it is slow."""
+    pace = emptying._Pace()
+    first = pace.rows
+    pace.took(0.001)
+    assert pace.rows == 2 * first
+    for _ in range(20):
+        pace.took(0.001)
+    assert pace.rows == emptying.ROWS_AT_ONCE
+    for _ in range(20):
+        pace.took(1.0)
+    assert pace.rows == 1
+
+
+def test_whatever_refers_to_rows_that_are_deleted_is_found_by_an_index() -> None:
+    """Else each row that goes is looked for in everybody's, with the one writer waiting."""
+    unindexed = [
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+        for reference in column.foreign_keys
+        if reference.column.table in EMPTIED_TABLES and column.name not in _led(table)
+    ]
+    assert unindexed == []
+
+
+def _led(table: Table) -> set[str]:
+    """The columns with which an index of a whole table, its key or a unique constraint begins."""
+    whole = [index for index in table.indexes if index.dialect_options["sqlite"]["where"] is None]
+    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    groups = [table.primary_key.columns, *(each.columns for each in (*whole, *unique))]
+    return {next(iter(columns)).name for columns in groups if len(columns)}
 
 
 def test_every_table_is_either_emptied_or_named_with_a_reason() -> None:
