@@ -18,6 +18,17 @@ COMMITMENT_SEGMENT_BYTES = 64 * 1024  # the media part's segment size, part of w
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What a receipt tells of one data key: nothing that opens anything."""
+
+    gen: int
+    epoch: int
+    commitment: bytes
+    sealed_bytes: int | None
+    sealed_sha256: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Recovery:
     """What opens a record that was sealed to a recovery key: its private half, and who vouches for it."""
 

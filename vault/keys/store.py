@@ -38,6 +38,7 @@ from vault.keys.forgotten import require_known
 from vault.keys.holders import Holders
 from vault.keys.provider import EpochKeyState, KeyProvider
 from vault.keys.records import (
+    KeyRecord,
     OpenedBy,
     Opening,
     Recovery,
@@ -62,17 +63,6 @@ CACHE_KEYS: Final = 1_000  # a page of recordings and the calls that run
 WORTH: Final = ("software", "kms", "hsm")  # from the least
 WORSE: Final = tuple(EpochKeyState)  # from usable to gone
 LOST: Final = frozenset({EpochKeyState.ENDING, EpochKeyState.GONE})  # nothing sealed to it would ever open
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """What a receipt tells of one data key: nothing that opens anything."""
-
-    gen: int
-    epoch: int
-    commitment: bytes
-    sealed_bytes: int | None
-    sealed_sha256: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ from vault.clock import Clock, to_text
 from vault.db.engine import Database
 from vault.db.tables import calls, deletion_requests, erasures, invitations, media
 from vault.errors import DependencyError, NotFoundError
-from vault.keys.store import KeyRecord, KeyStore
+from vault.keys.records import KeyRecord
+from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.media.holding import held
