@@ -19,6 +19,7 @@ from sqlalchemy import insert
 from benchmarks.machine import load
 from crypto.keys import DataKey
 from crypto.wrapping import WrapContext, commitment, wrap
+from vault.backups.backups import BackupParts, BackupRules, Backups
 from vault.clock import SystemClock
 from vault.db.engine import Database, open_database
 from vault.db.key_tables import data_keys
@@ -101,10 +102,10 @@ async def _turned(folder: Path) -> tuple[float, list[float]]:
     await keys.start()
     names = await _filled(keys, database)
 
-    async def backed_up(_: datetime) -> bool:
-        return False
-
-    turn = Turn(TurnParts(database, keys, clock, backed_up, _Nobody()), TurnRules(0, timedelta(0)))
+    backups = Backups(
+        BackupParts({}, {}, DataKey.generate(), clock), BackupRules(timedelta(0), {})
+    )  # nowhere
+    turn = Turn(TurnParts(database, keys, clock, backups, _Nobody()), TurnRules(0, timedelta(0), 2))
     waited_ms: list[float] = []
     asking = asyncio.create_task(_ask(keys, names, waited_ms))
     began_s = time.perf_counter()

@@ -225,9 +225,9 @@ def _papers(ground: Ground, calls: Calls, live: LiveCalls) -> Papers:
 
 def _turn(ground: Ground) -> Turn:
     ends = EpochEnds(ground.database, ground.ledger)
-    parts = TurnParts(ground.key_database, ground.keys, ground.clock, ground.backups.good_since, ends)
+    parts = TurnParts(ground.key_database, ground.keys, ground.clock, ground.backups, ends)
     keys = ground.settings.keys
-    return Turn(parts, TurnRules(keys.epoch_days, timedelta(hours=keys.grace_h)))
+    return Turn(parts, TurnRules(keys.epoch_days, timedelta(hours=keys.grace_h), keys.least_copies))
 
 
 def _recorder(ground: Ground, recordings: Recordings, finisher: Finisher) -> Recorder:
@@ -379,6 +379,11 @@ def _count(rooms: Rooms, metrics: Metrics) -> None:
     recovering = rooms.keys.recovering
     metrics.watch("keys_in_recovery", "Data keys sealed for recovery.", lambda: recovering.waiting)
     count_holders(rooms.key_watch, rooms.keys.holder_names, metrics.registry)
+    metrics.watch(
+        "key_copies_lacking",
+        "Good backups of the key store that the end of an epoch waits for.",
+        lambda: rooms.turn.copies_lacking,
+    )
     metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
     rooms.qualities.watch(LineMetrics(metrics.registry).count)
     metrics.watch("legs_live", "Legs that are carried now.", lambda: rooms.legs.live)

@@ -3,6 +3,7 @@
 Whatever is opened here is closed here, in reverse.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from storage.store import ObjectStore
 from vault.backups.backups import BackupParts, BackupRules, Backups
 from vault.backups.dump import Kind
 from vault.backups.key import load_backup_key
+from vault.backups.places import backup_places, failure_domain
+from vault.backups.shelf import Place
 from vault.clock import Clock
 from vault.db.engine import Database, open_database
 from vault.db.migrate import migrate
@@ -189,7 +192,7 @@ async def _concrete_store(settings: StoreSettings) -> ObjectStore:
         except MisplacedError:
             raise
         except StorageError as cause:
-            raise ConfigurationError(f"storage.url: the folder {folder} cannot be used") from cause
+            raise ConfigurationError(f"the folder {folder} cannot be used to keep objects in") from cause
     try:
         bucket, region, endpoint = settings.s3_options()
     except ValueError as cause:
@@ -254,21 +257,36 @@ async def open_backups(
 
     Without the ring, a restored key store brings none along.
     """
-    told = settings.backup
-    urls = {kind: url for kind, url in ((Kind.MAIN, told.main_url), (Kind.KEYS, told.keys_url)) if url}
+    residency = Residency.from_toml(config_text("eu-regions.toml"), own_regions=settings.storage.regions)
+    named = backup_places(settings)
     async with AsyncExitStack() as opened:
-        stores = {}
-        for kind, url in urls.items():
-            place = settings.storage.model_copy(update={"url": url, "country": told.country, "replicas": ()})
-            stores[kind] = await opened.enter_async_context(open_store(place))
-        key = load_backup_key(told.key_file) if urls else DataKey.generate()  # which seals nothing
+        places = {}
+        for kind, of_kind in named.items():
+            places[kind] = [
+                await _backup_place(opened, kind, name, of_kind[name], residency) for name in of_kind
+            ]
+        has_any = any(named.values())
+        key = load_backup_key(settings.backup.key_file) if has_any else DataKey.generate()  # seals nothing
         keep = {
-            Kind.MAIN: timedelta(days=told.keep_days),
+            Kind.MAIN: timedelta(days=settings.backup.keep_days),
             Kind.KEYS: timedelta(days=settings.keys.backup_days),
         }
-        rules = BackupRules(timedelta(hours=told.every_h), keep)
+        rules = BackupRules(timedelta(hours=settings.backup.every_h), keep)
         ring = settings.keys.key_file if with_ring and settings.keys.provider == "file" else None
-        yield Backups(BackupParts(databases, stores, key, clock, ring), rules)
+        yield Backups(BackupParts(databases, places, key, clock, ring), rules)
+
+
+async def _backup_place(
+    opened: AsyncExitStack, kind: Kind, name: str, settings: StoreSettings, residency: Residency
+) -> Place:
+    """Open one; a vault starts, and is restored, without a place that does not answer now."""
+    told = f"{kind.value} backups, {name}"
+    try:
+        store = await _place(told, settings, residency)
+    except MisplacedError as cause:
+        raise RefusedByPolicyError(f"the place of {told} may not be used: {cause}") from cause
+    opened.push_async_callback(store.aclose)
+    return Place(name, store, await asyncio.to_thread(failure_domain, settings))
 
 
 @asynccontextmanager

@@ -57,6 +57,7 @@ HELD_BY = {
     "vault/rights/tenant_rows.py": "tests/vault/rights/test_emptying.py",
     "vault/ledger/continuing.py": "tests/vault/rights/test_fence.py",
     "vault/backups/dump.py": "tests/vault/backups/test_backups.py",
+    "vault/backups/shelf.py": "tests/vault/backups/test_backups.py",
     "vault/backups/key.py": "tests/vault/backups/test_backups.py",
     "vault/drill/checks.py": "tests/vault/drill/test_drill.py",
     # Everything joined: it is started, asked whether it is ready, drained and stopped.

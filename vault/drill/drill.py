@@ -19,8 +19,9 @@ from crypto.errors import CryptoError
 from crypto.notes import open_checkpoint
 from storage.errors import AbsentError
 from storage.store import ObjectStore
-from vault.backups.backups import Backup, Backups
+from vault.backups.backups import Backups
 from vault.backups.dump import Head, Kind
+from vault.backups.shelf import Backup
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
 from vault.db.tables import leaves
@@ -156,7 +157,7 @@ class Drill:
         drilled = Drilled({kind: backup.made_at for kind, backup in newest.items()})
         note = await self._published()
         try:
-            heads = {kind: await self._parts.backups.restore(kind, one.name) for kind, one in newest.items()}
+            heads = {kind: await self._restored(drilled, newest, kind) for kind in newest}
             drilled.ledger_size = heads[Kind.MAIN].ledger_size
             await self._keys.start()
             drilled.entries = await self._fence().let_through()
@@ -220,10 +221,17 @@ class Drill:
         await self._checkpoints(live).require_continued()
 
     async def _newest(self, kind: Kind) -> Backup:
-        made = await self._parts.backups.all(kind)
-        if not made:
+        found = await self._parts.backups.look(kind)
+        if not found.backups:
             raise NotFoundError(f"there is no backup of the {kind.value} database; {NEW_BACKUPS}")
-        return made[-1]
+        return found.backups[-1]
+
+    async def _restored(self, drilled: Drilled, newest: dict[Kind, Backup], kind: Kind) -> Head:
+        """Restore the newest that opens; each that was passed over for it is a finding."""
+        restored = await self._parts.backups.restore_newest(kind)
+        newest[kind], drilled.made_at[kind] = restored.backup, restored.backup.made_at
+        drilled.findings += [f"{words}; {NEW_BACKUPS}" for words in restored.passed_over]
+        return restored.head
 
     async def _published(self) -> Sequence[str]:
         """Read the head outside before the fence does: what is published meanwhile must not seem missing."""

@@ -30,7 +30,11 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Who holds the keys, what destroying one is worth there, and the rules of their turning."""
+    """Who holds the keys, what destroying one is worth there, and the rules of their turning.
+
+    An epoch ends only with ``least_copies`` good backups of the key store, no two of them lost together. In
+    that sense their places are ``backup_domains``.
+    """
 
     provider: str
     assurance: str
@@ -39,12 +43,16 @@ class Keys:
     epoch_days: int
     grace_h: int
     backup_days: int
+    least_copies: int
+    backup_domains: int
     irrecoverable_days: int
     epochs: list[Epoch]
     epochs_not_listed: int
 
 
-async def keys(store: KeyStore, ends: EpochEnds, settings: Settings, *, tenant_id: str, listed: int) -> Keys:
+async def keys(
+    store: KeyStore, ends: EpochEnds, settings: Settings, *, domains: int, tenant_id: str, listed: int
+) -> Keys:
     """Tell of them, the newest epochs last: those of the deployment's holder, and of the company's own."""
     holder = await store.epochs.holder_of(tenant_id)
     standing = [
@@ -64,6 +72,8 @@ async def keys(store: KeyStore, ends: EpochEnds, settings: Settings, *, tenant_i
         epoch_days=settings.keys.epoch_days,
         grace_h=settings.keys.grace_h,
         backup_days=settings.keys.backup_days,
+        least_copies=settings.keys.least_copies,
+        backup_domains=domains,
         irrecoverable_days=settings.irrecoverable_days,
         epochs=[
             Epoch(

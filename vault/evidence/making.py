@@ -17,6 +17,7 @@ from sqlalchemy import select
 from crypto.evidence import canonical_pack, evidence_file
 from storage.store import ObjectStore
 from vault.backups.backups import Backups
+from vault.backups.dump import Kind
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
 from vault.db.tables import tenants
@@ -92,9 +93,17 @@ class Evidence:
         now = from_.clock.now()
         counted = months_until(now, months)
         where = await located(from_.places)
+        domains = len({shelf.domain for shelf in from_.backups.shelves(Kind.KEYS)})
         told = {
             "program": await program(from_.database, from_.key_database),
-            "keys": await keys(from_.keys, from_.ends, from_.settings, tenant_id=tenant_id, listed=LISTED),
+            "keys": await keys(
+                from_.keys,
+                from_.ends,
+                from_.settings,
+                domains=domains,
+                tenant_id=tenant_id,
+                listed=LISTED,
+            ),
             "backups": await backups(from_.backups, from_.settings),
             "ledger": await self._ledger(),
             "declared": from_.settings.evidence.model_dump(mode="json"),

@@ -30,6 +30,7 @@ from vault.identity.identity import Identity
 from vault.insight.metrics import Metrics
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
+from vault.keys.turning import Turn
 from vault.keys.watch import ProviderWatch
 from vault.leaving.exits import Exits
 from vault.leaving.following import FollowUps
@@ -87,6 +88,7 @@ class Services:
     portal: Portal
     custody: Custody
     keeper: Keeper
+    turn: Turn
     evidence: Evidence
     metrics: Metrics
     cursors: Cursors

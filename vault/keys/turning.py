@@ -10,8 +10,10 @@ each repeated without harm, so that a crash anywhere is finished by whoever come
    stands. Records that nobody can open stop the turn, they are never left behind; those of a tenant that was
    forgotten for good are deleted.
 3. Every record in the new epoch is opened once more as it lies in the database; the old one is *retired*.
-4. A backup of the key store is made and read back: with the live one, two good copies.
-5. After the grace period, and only while such a backup is there, the provider destroys the old epoch's key.
+4. Backups of the key store are made and read back, one in each place. The live key store counts as none: an
+   erasure, a fault or a fire may reach it and what stands beside it.
+5. After the grace period, each is read back once more, and only with as many good ones as the rules ask for,
+   none lost with another, the provider destroys the old epoch's key.
 6. Its end is told once the provider has no such key any more: one that only schedules may be told to stop;
    and after the ends of the epochs that its keys came from, so that what is said of it holds for them.
    From then on it is looked at each hour: a key that came back is destroyed again, and that end is told.
@@ -21,7 +23,7 @@ and that of an epoch with keys that are to move to it: nothing else.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,10 +55,11 @@ MOST_BROKEN: Final = 100  # named in the status; the count is whole
 
 @dataclass(frozen=True, slots=True)
 class TurnRules:
-    """When epochs turn. ``days`` of zero: only when somebody says so."""
+    """When epochs turn, and what their end waits for. ``days`` of zero: only when somebody says so."""
 
     days: int
     grace: timedelta
+    least_copies: int
 
 
 class Ends(Protocol):
@@ -75,18 +78,26 @@ class Ends(Protocol):
         ...
 
 
+class Copies(Protocol):
+    """Backups of the key store. What is lost together counts once; a place that is away has none."""
+
+    async def see_to(self, since: datetime, /) -> int:
+        """See to a backup from after a moment at each place; tell how many there are that read back."""
+        ...
+
+    async def read_back(self, since: datetime, /) -> int:
+        """Read those from after a moment once more, now; tell how many are good."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TurnParts:
-    """What a turn reaches into.
-
-    ``backed_up(since)`` sees to a backup of the key store that was made after a moment and read back whole,
-    and tells whether there is one.
-    """
+    """What a turn reaches into."""
 
     database: Database
     keys: KeyStore
     clock: Clock
-    backed_up: Callable[[datetime], Awaitable[bool]]
+    copies: Copies
     ends: Ends
 
 
@@ -99,11 +110,12 @@ class Turn:
         self._epochs = parts.keys.epochs
         self._ending = parts.keys.ending
         self._clock = parts.clock
-        self._backed_up = parts.backed_up
+        self._copies = parts.copies
         self._ends = parts.ends
         self._rules = rules
         self._look_again_at_s = float("-inf")
         self.broken: tuple[str, ...] = ()  # objects whose record does not open; they hold the turn up
+        self.copies_lacking = 0  # good backups that the end of an epoch waits for, as of the last look
 
     async def run(self) -> None:
         """Turn when it is time and carry on what was begun, until cancelled; a fault is tried again."""
@@ -275,21 +287,41 @@ class Turn:
 
     async def _end_all(self, grace: timedelta, away: list[VaultError]) -> None:
         """End what has retired. One that cannot end keeps no other."""
-        told = await self._ends.told()
+        told, lacking = await self._ends.told(), 0
         for each in await self._epochs.all():
             if each.state is EpochState.RETIRED:
                 with _noted(each, away):
-                    await self._end(each, grace, told.get(each.epoch))
+                    lacking = max(lacking, await self._end(each, grace, told.get(each.epoch)))
+        self.copies_lacking = lacking
 
-    async def _end(self, each: Standing, grace: timedelta, told_at: datetime | None) -> None:
-        """Destroy a retired epoch's key, when its grace is over and a good backup is there."""
-        if each.retired_at is None or not await self._backed_up(each.retired_at):
-            log.warning("keys.turn_waits", epoch=each.epoch, reason="no backup of the key store since")
-            return
-        if self._clock.now() - each.retired_at < grace:
-            return
+    async def _end(self, each: Standing, grace: timedelta, told_at: datetime | None) -> int:
+        """Destroy a retired epoch's key, after its grace and with enough good backups; tell how many lack.
+
+        They are read once more at the last moment: between a turn and its end, a disk has a day to die.
+        """
+        since = each.retired_at
+        if since is None:
+            return 0
+        lacking = self._lacking(each, await self._copies.see_to(since))
+        if lacking or self._clock.now() - since < grace:
+            return lacking
+        if lacking := self._lacking(each, await self._copies.read_back(since)):
+            return lacking
         await self._ending.destroy(each.epoch, told_at=told_at)
         log.info("keys.epoch_destroyed", epoch=each.epoch)
+        return 0
+
+    def _lacking(self, each: Standing, copies: int) -> int:
+        least = self._rules.least_copies
+        if copies < least:
+            log.warning(
+                "keys.turn_waits",
+                epoch=each.epoch,
+                reason="too few good backups of the key store since",
+                copies=copies,
+                least_copies=least,
+            )
+        return max(0, least - copies)
 
     async def _close(self, away: list[VaultError]) -> None:
         """Tell the ends that are not told; now and then see that those which are have come to stay.

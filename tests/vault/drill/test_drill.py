@@ -14,6 +14,7 @@ from crypto.keys import DataKey
 from storage.memory import MemoryStore
 from storage.read_only import ReadOnlyStore
 from storage.store import ObjectKey
+from tests.vault.backups.shelves import placed, spoil
 from tests.vault.backups.test_backups import RULES, empty
 from tests.vault.media.workshop import Workshop, open_workshop
 from vault.backups.backups import BackupParts, Backups
@@ -42,8 +43,8 @@ def place() -> MemoryStore:
 
 def backups_of(work: Workshop, place: MemoryStore, main: Database, keys: Database) -> Backups:
     """Backups of these databases, in that place, with the vault's ring."""
-    stores = dict.fromkeys(Kind, place)
-    parts = BackupParts({Kind.MAIN: main, Kind.KEYS: keys}, stores, KEY, work.clock, work.ground.root_key)
+    places = dict.fromkeys(Kind, placed(place))
+    parts = BackupParts({Kind.MAIN: main, Kind.KEYS: keys}, places, KEY, work.clock, work.ground.root_key)
     return Backups(parts, RULES)
 
 
@@ -166,6 +167,21 @@ async def test_a_drill_that_is_refused_on_its_way_fails_and_the_ledger_says_so(
     assert (newest["type"], newest["ok"]) == ("backup.drilled", False)
 
 
+async def test_a_drill_goes_on_with_an_older_backup_as_a_restore_would_and_says_so(
+    work: Workshop, place: MemoryStore, tmp_path: Path
+) -> None:
+    """What could be restored is measured; that the newest could not is the finding."""
+    await work.ready()
+    await backed_up(work, place)
+    (newest,) = await backups_of(work, place, work.database, work.key_database).create(Kind.KEYS)
+    await spoil(place, newest)
+    told = await drilled(work, place, tmp_path)
+    (finding,) = told.findings
+    assert newest.name in finding
+    assert told.made_at[Kind.KEYS] < newest.made_at
+    assert (told.recordings, told.sampled) == (1, 1)
+
+
 async def test_an_object_that_is_missing_or_damaged_is_found_but_what_is_erased_meanwhile_is_not(
     work: Workshop, place: MemoryStore, tmp_path: Path
 ) -> None:
@@ -264,7 +280,7 @@ async def test_a_ring_that_its_backup_lacks_is_found(
 ) -> None:
     """On an empty machine the ring comes from the backup of the key store, or nothing opens."""
     await backed_up(work, place)
-    parts = BackupParts({Kind.KEYS: work.key_database}, {Kind.KEYS: place}, KEY, work.clock)
+    parts = BackupParts({Kind.KEYS: work.key_database}, {Kind.KEYS: placed(place)}, KEY, work.clock)
     (held,) = [one.key async for one in place.list("backups/keys/")]
     await place.erase(ObjectKey(held))
     await Backups(parts, RULES).create(Kind.KEYS)

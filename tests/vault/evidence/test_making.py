@@ -12,7 +12,7 @@ from crypto.evidence import canonical_pack, verify_evidence
 from crypto.notes import open_checkpoint
 from storage.memory import MemoryStore
 from storage.residency import Residency, ResidentStore
-from tests.vault.evidence.packs import BACKED_UP, backups_of, evidence_of, made_by, neighbour, pack_of
+from tests.vault.evidence.packs import backups_of, evidence_of, made_by, neighbour, pack_of
 from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import CANARY, Workshop
@@ -36,7 +36,7 @@ from vault.policy import GRANTS, Permission
 from vault.rights.changes import Wanted
 from vault.rights.holds import NewHold
 from vault.rights.restrictions import NewRestriction
-from vault.settings import EvidenceSettings, Settings, SubProcessor
+from vault.settings import EvidenceSettings, KeysSettings, Settings, SubProcessor
 
 
 async def test_a_pack_is_recorded_and_verifies_with_the_ledgers_keys_alone(any_work: Workshop) -> None:
@@ -133,10 +133,30 @@ async def test_backups_are_told_where_there_are_any(any_work: Workshop) -> None:
     none = (await pack_of(any_work))["backups"]
     assert [(one["database"], one["kept"]) for one in none] == [("main", False), ("keys", False)]
     backups = backups_of(any_work, MemoryStore(country="DE"))
-    made = await backups.create(Kind.MAIN)
-    main, keys = (await pack_of(any_work, backups=backups, settings=BACKED_UP))["backups"]
+    (made,) = await backups.create(Kind.MAIN)
+    main, keys = (await pack_of(any_work, backups=backups))["backups"]
     assert (main["newest_name"], main["where"]["country"], main["keep_days"]) == (made.name, "DE", 35)
     assert (keys["kept"], keys["answers"], keys["newest_at"], keys["keep_days"]) == (True, True, None, 7)
+
+
+async def test_each_place_of_backups_is_told_and_how_many_copies_an_epochs_end_asks_for(
+    any_work: Workshop,
+) -> None:
+    """One that is away is told to be; a setting that asks for fewer stands there, and so do the places."""
+    away = MemoryStore(country="FR")
+    await away.aclose()
+    backups = backups_of(any_work, MemoryStore(country="DE"), away)
+    pack = await pack_of(any_work, backups=backups)
+    told = [(one["database"], one["place"], one["answers"]) for one in pack["backups"]]
+    assert told == [
+        (database, place, answers)
+        for database in ("main", "keys")
+        for place, answers in (("primary", True), ("lyon", False))
+    ]
+    assert (pack["keys"]["least_copies"], pack["keys"]["backup_domains"]) == (2, 2)
+    fewer = Settings(keys=KeysSettings(least_copies=0))
+    told_fewer = (await pack_of(any_work, settings=fewer))["keys"]
+    assert (told_fewer["least_copies"], told_fewer["backup_domains"]) == (0, 0)
 
 
 async def test_the_key_inventory_has_every_epoch_and_the_companys_own_keys(any_work: Workshop) -> None:
@@ -320,7 +340,7 @@ async def test_nothing_personal_no_key_and_nothing_of_a_neighbour_is_in_a_pack(a
     theirs = await other.ready()
     button = (await other.library.get(theirs.media_id, by=other.by())).button_id
     backups = backups_of(any_work, MemoryStore(country="FR"))
-    made = await made_by(any_work, backups=backups, settings=BACKED_UP)
+    made = await made_by(any_work, backups=backups)
     text = made.file.decode()
     secret = {signer.reveal_seed() for signer in any_work.ledger_keys.signers}
     ring = json.loads(any_work.ground.root_key.read_text())

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from vault.keys.file_provider import FileKeyProvider
 from vault.keys.provider import Destruction, EpochKeyState
 from vault.keys.ring_file import RingFile
 from vault.keys.store import KeyStore
-from vault.keys.turning import Ends, Turn, TurnParts, TurnRules
+from vault.keys.turning import Copies, Ends, Turn, TurnParts, TurnRules
 from vault.model import Id, new_id
 
 DAY = timedelta(days=1)
@@ -48,16 +49,34 @@ class Told:
         self.at[ended.epoch] = ended.destroyed_at
 
 
+@dataclass
+class Copied:
+    """So many good backups of the key store; after ``die``, fewer read back than were seen to."""
+
+    count: int = 2
+    die: int = 0
+
+    async def see_to(self, _: datetime, /) -> int:
+        """Tell how many there are."""
+        return self.count
+
+    async def read_back(self, _: datetime, /) -> int:
+        """Tell how many are left."""
+        return self.count - self.die
+
+
 def turn_of(
-    work: Workshop, told: Ends, *, keys: KeyStore | None = None, has_backup: bool = True, days: int = 7
+    work: Workshop,
+    told: Ends,
+    *,
+    keys: KeyStore | None = None,
+    copies: Copies | None = None,
+    days: int = 7,
+    least: int = 2,
 ) -> Turn:
     """A turn over a workshop's key store."""
-
-    async def backed_up(_: datetime) -> bool:
-        return has_backup
-
-    parts = TurnParts(work.key_database, keys or work.keys, work.clock, backed_up, told)
-    return Turn(parts, TurnRules(days, DAY))
+    parts = TurnParts(work.key_database, keys or work.keys, work.clock, copies or Copied(), told)
+    return Turn(parts, TurnRules(days, DAY, least))
 
 
 async def some_keys(work: Workshop, count: int = 3) -> dict[Id, bytes]:
@@ -143,26 +162,45 @@ async def opened_in(copy: Path, work: Workshop, object_id: str) -> bytes:
         await database.aclose()
 
 
-async def test_an_old_epoch_is_destroyed_only_after_its_grace_and_with_a_backup(tmp_path: Path) -> None:
-    """Two good copies first: the live key store, and a backup of it that was read back."""
-    clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
+async def test_an_old_epoch_is_destroyed_only_after_its_grace_and_with_two_good_copies(
+    tmp_path: Path,
+) -> None:
+    """Backups of the key store; the live one is none. One is not enough, nor are two of which one died."""
+    clock, told = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC)), Told()
     async with open_workshop(tmp_path, clock=clock) as work:
         await some_keys(work)
-        without, told = turn_of(work, Told(), has_backup=False), Told()
-        await without.begin()
-        await without.carry()
+        await turn_of(work, told).begin()
+        for copies, lacking in ((Copied(0), 2), (Copied(1), 1), (Copied(2, die=1), 0), (Copied(2), 0)):
+            turn = turn_of(work, told, copies=copies)
+            await turn.carry()
+            assert turn.copies_lacking == lacking
         clock.turn(5 * DAY)
-        await without.carry()
-        assert await states(work) == [EpochState.RETIRED, EpochState.CURRENT]
-        turn = turn_of(work, told)
+        for copies, lacking in ((Copied(0), 2), (Copied(1), 1), (Copied(2, die=1), 1), (Copied(3, die=2), 1)):
+            turn = turn_of(work, told, copies=copies)
+            await turn.carry()
+            assert turn.copies_lacking == lacking
+            assert await states(work) == [EpochState.RETIRED, EpochState.CURRENT]
+        turn = turn_of(work, told, copies=Copied(3, die=1))
         await turn.carry()
-        assert told.ends == [1]
+        assert (told.ends, turn.copies_lacking) == ([1], 0)
         await turn.begin()
         await turn.carry()
         assert (await states(work))[1] is EpochState.RETIRED
         clock.turn(DAY)
         await turn.carry()
         assert told.ends == [1, 2]
+
+
+@pytest.mark.parametrize("least", [0, 1])
+async def test_fewer_copies_do_only_where_the_operator_says_so(tmp_path: Path, least: int) -> None:
+    """One place, or a trial on a laptop: the setting is there, and evidence tells it."""
+    async with open_workshop(tmp_path) as work:
+        told = Told()
+        await some_keys(work)
+        turn = turn_of(work, told, copies=Copied(least), least=least)
+        await turn.begin()
+        await turn.carry(grace=timedelta(0))
+        assert told.ends == [1]
 
 
 class Scheduling(FileKeyProvider):

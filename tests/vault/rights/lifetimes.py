@@ -21,6 +21,7 @@ from sqlalchemy import select
 from crypto.notes import open_checkpoint
 from storage.errors import AbsentError
 from storage.filesystem import FilesystemStore
+from tests.vault.keys.test_turning import Copied
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, begin_work, open_ground, scene
 from vault.clock import TurnableClock
@@ -318,12 +319,9 @@ class Life:
     async def turn_epoch(self, dies_at: int | None) -> None:
         """Every key moves on, and the old epoch's key is destroyed."""
 
-        async def backed_up(_: datetime) -> bool:
-            return True
-
         async def turn(at: Workshop) -> None:
-            parts = TurnParts(at.key_database, at.keys, self.clock, backed_up, at.ends)
-            turn = Turn(parts, TurnRules(0, timedelta(0)))
+            parts = TurnParts(at.key_database, at.keys, self.clock, Copied(), at.ends)
+            turn = Turn(parts, TurnRules(0, timedelta(0), 2))
             standing = await at.keys.epochs.all()
             if all(one.state in {EpochState.CURRENT, EpochState.DESTROYED} for one in standing):
                 await turn.begin()
