@@ -60,9 +60,9 @@ class HealthReport(Out):
     """The state of the process; ``checks`` only where it was asked for.
 
     ``calls`` says whether a new call would find room; a process without room is ready for all else. So is one
-    whose ``retention`` is halted, because the clock jumped, one that lacks ``key_copies``: good backups of
-    the key store, which the end of an epoch waits for, and one whose ``keys`` are in ``recovery``: calls begin
-    and are recorded, what is sealed stays closed until the key provider answers. ``keys_in_recovery``
+    whose ``retention`` is halted, because the clock jumped; one that lacks ``key_copies``, good backups of
+    the key store, which the end of an epoch waits for; and one whose ``keys`` are in ``recovery``: calls
+    begin and are recorded, what is sealed stays closed until the key provider answers. ``keys_in_recovery``
     counts what waits for that, where the checks were asked for; ``key_holders`` tells how those of tenants
     are. One that is away is its tenants' matter: the process is ready for all others, and records them, too.
     """
