@@ -1,6 +1,6 @@
 """The end of an epoch with real backups at real places: dead at any step, two good copies come first."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -31,10 +31,12 @@ class Witness(FileKeyProvider):
         self.seen: list[int] = []
         self._count = count
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self, epoch: int, *, now: datetime, made: Mapping[str, str] | None = None
+    ) -> Destruction:
         """Look first."""
         self.seen.append(await self._count(epoch))
-        return await super().destroy_epoch(epoch, now=now)
+        return await super().destroy_epoch(epoch, now=now, made=made)
 
 
 class Turns:

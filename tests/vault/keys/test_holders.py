@@ -15,7 +15,7 @@ from crypto.keys import AnchorKey
 from tests.servers.moto import Moto
 from tests.servers.openbao import OpenBao
 from tests.vault.keys.custodies import Custody, FileCustody, KmsCustody, TokenCustody, TransitCustody
-from tests.vault.keys.test_turning import Told
+from tests.vault.keys.test_turning import Copied, Told
 from tests.vault.keys.test_watch import owners
 from tests.vault.media.crashes import Crash, Wire, WiredDatabase
 from tests.vault.media.workshop import Ground, open_ground
@@ -54,14 +54,10 @@ class Deployment:
         return KeyStore(database or self.ground.keys, self.providers, self.clock, self.anchor)
 
     def turn(self, *, database: Database | None = None, grace: timedelta = timedelta(0)) -> Turn:
-        """A turn, with a backup whenever it asks for one."""
-
-        async def backed_up(_: datetime) -> bool:
-            return True
-
+        """A turn, with backups whenever it asks for them."""
         keys = self.keys if database is None else self.process(database)
-        parts = TurnParts(database or self.ground.keys, keys, self.clock, backed_up, self.told)
-        return Turn(parts, TurnRules(7, grace))
+        parts = TurnParts(database or self.ground.keys, keys, self.clock, Copied(), self.told)
+        return Turn(parts, TurnRules(7, grace, 2))
 
     async def make(self, tenant_id: Id, count: int = 2) -> list[Id]:
         """Objects of a tenant, with keys."""
