@@ -4,7 +4,8 @@ What is left to delete may be a million objects, so each round is bounded and th
 ended. The counts so far stand in the erasure's evidence, and with it in the receipt.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 import structlog
@@ -16,15 +17,17 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import erasures, media
 from vault.errors import DependencyError
+from vault.jobs import together
 from vault.keys.store import KeyStore
 from vault.media.places import tenant_prefixes
 from vault.model import MediaState
-from vault.rights.tenant_rows import EMPTIED_TABLES, blank, rows_of
+from vault.rights.tenant_rows import EMPTIED_TABLES, blank, named, rows_of
 
 log = structlog.get_logger(__name__)
 
 ROUND_S: Final = 10.0  # others' erasures wait for so long
-OBJECTS_AT_ONCE: Final = 200
+OBJECTS_AT_ONCE: Final = 200  # are counted together
+ERASERS: Final = 4  # of the store's twelve threads: calls go on
 ROWS_AT_ONCE: Final = 500  # in one transaction, at most
 FIRST_ROWS: Final = 50
 BATCH_S: Final = 0.1  # of the one writer, for which calls wait that begin meanwhile
@@ -68,52 +71,70 @@ class Emptying:
         """
         until_s = self._clock.monotonic() + ROUND_S
         failed: dict[ObjectKey, StorageError] = {}
-        try:
-            while found := await self._some(row.tenant_id, besides=failed):
-                await self._erase(row.object_id, found, failed)
+        while True:
+            found, away = False, list[StorageError]()
+            for prefix in tenant_prefixes(row.tenant_id):
+                try:
+                    found |= await self._delete_listed(prefix, row.object_id, failed, until_s)
+                except StorageError as error:  # it is raised once nothing else is left to do
+                    away.append(error)
+            is_over = self._clock.monotonic() >= until_s
+            if (failed or away) and (is_over or not found):
+                raise _waits(row, [*failed.values(), *away]) from [*failed.values(), *away][0]
+            if is_over or not found:
+                return not found
+
+    async def _delete_listed(
+        self, prefix: str, object_id: str, failed: dict[ObjectKey, StorageError], until_s: float
+    ) -> bool:
+        """Delete what one listing gives, until a moment; tells whether it gave anything.
+
+        One listing, not one for each handful: of a million objects a listing takes its time, too.
+        """
+        found = False
+        async with aclosing(self._left(prefix, besides=failed)) as left:
+            async for some in left:
+                found = True
+                await self._erase(object_id, some, failed)
                 if self._clock.monotonic() >= until_s:
                     break
-        except StorageError as cause:
-            raise _waits(row, [*failed.values(), cause]) from cause
-        if failed:
-            raise _waits(row, [*failed.values()]) from next(iter(failed.values()))
-        return not found
+        return found
 
-    async def _some(self, tenant_id: str, *, besides: Collection[ObjectKey]) -> list[ObjectKey]:
-        """Name some objects that are left, with versions, markers and unfinished uploads."""
-        failed: StorageError | None = None
-        for prefix in tenant_prefixes(tenant_id):
-            found: list[ObjectKey] = []
-            try:
-                async for stored in self._store.list(prefix):
-                    if (key := ObjectKey(stored.key)) not in besides:
-                        found.append(key)
-                    if len(found) == OBJECTS_AT_ONCE:
-                        return found
-                lines = await self._store.remains(prefix)
-            except StorageError as error:  # it is raised once nothing else is left to do
-                failed, lines = failed or error, ()
-            left = {ObjectKey(line.split(" ", 2)[1]) for line in lines}
-            found += sorted(left - set(found) - set(besides))
-            if found:
-                return found
-        if failed is not None:
-            raise failed
-        return []
+    async def _left(
+        self, prefix: str, *, besides: Collection[ObjectKey]
+    ) -> AsyncGenerator[Sequence[ObjectKey]]:
+        """Name what is left, some at a time, with versions, markers and unfinished uploads at the end."""
+        some: list[ObjectKey] = []
+        async for stored in self._store.list(prefix):
+            if (key := ObjectKey(stored.key)) not in besides:
+                some.append(key)
+            if len(some) == OBJECTS_AT_ONCE:
+                yield some
+                some = []
+        lines = await self._store.remains(prefix)
+        left = {ObjectKey(line.split(" ", 2)[1]) for line in lines}
+        some += sorted(left - set(some) - set(besides))
+        if some:
+            yield some
 
     async def _erase(
         self, object_id: str, keys: Sequence[ObjectKey], failed: dict[ObjectKey, StorageError]
     ) -> None:
+        """Erase objects, a few at the same time: each waits for a disk or a network, none for another."""
         counted = dict.fromkeys(("versions", "markers", "uploads"), 0)
-        for key in keys:
-            try:
-                gone = await self._store.erase(key)
-            except StorageError as error:
-                failed[key] = error
-                continue
-            counted["versions"] += gone.versions_deleted
-            counted["markers"] += gone.markers_deleted
-            counted["uploads"] += gone.uploads_aborted
+
+        async def erase(some: Sequence[ObjectKey]) -> None:
+            for key in some:
+                try:
+                    gone = await self._store.erase(key)
+                except StorageError as error:
+                    failed[key] = error
+                    continue
+                counted["versions"] += gone.versions_deleted
+                counted["markers"] += gone.markers_deleted
+                counted["uploads"] += gone.uploads_aborted
+
+        await together(*(erase(keys[at::ERASERS]) for at in range(ERASERS)))
         await self._count(object_id, counted)
 
     async def delete_rows(self, row: Row[Any]) -> bool:
@@ -153,7 +174,7 @@ class Emptying:
             return None
         async with self._database.write() as connection:
             begun_s = self._clock.monotonic()
-            await connection.execute(delete(table).where(tuple_(*key).in_(found)))
+            await connection.execute(delete(table).where(named(table, found)))
             pace.took(self._clock.monotonic() - begun_s)
         await self._count(row.object_id, {"rows": len(found)})
         return found[-1]

@@ -3,10 +3,11 @@
 A table either names the tenant, or refers to a table that does. What stays behind is named here, and why.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, select, update
+from sqlalchemy import ColumnElement, Table, and_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.tables import buttons, issuers, legs, metadata, people, tenants
@@ -48,6 +49,17 @@ def rows_of(table: Table, tenant_id: str) -> ColumnElement[bool]:
     if chosen is None:
         raise LookupError(f"the table {table.name} does not tell whose its rows are")
     return chosen
+
+
+def named(table: Table, names: Sequence[tuple[Any, ...]]) -> ColumnElement[bool]:
+    """Choose rows of a table by their primary keys.
+
+    Where a key has several columns the first is asked for by itself, too: for a list of pairs SQLite takes no
+    index and reads the whole table, each time.
+    """
+    first, *others = table.primary_key.columns
+    by_first = first.in_(dict.fromkeys(name[0] for name in names))
+    return and_(by_first, tuple_(first, *others).in_(names)) if others else by_first
 
 
 def _emptied() -> tuple[Table, ...]:

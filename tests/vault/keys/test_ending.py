@@ -99,7 +99,7 @@ async def test_a_key_that_never_was_there_ends_nothing_and_keeps_no_other_from_i
 ) -> None:
     """Gone, and nobody here had it destroyed: no proof. Where its end was told before, it is one.
 
-    A later key is destroyed all the same, and told to be only then: what lay under it lay under this one, too.
+    A later key is destroyed all the same, and told to be only then: what lay under it lay under this one.
     """
     told, ring = await retired(any_work), RingFile(any_work.ground.root_key)
     ring.change(lambda keys: keys.pop(1))
