@@ -103,17 +103,25 @@ class Emptying:
     async def _left(
         self, prefix: str, *, besides: Collection[ObjectKey]
     ) -> AsyncGenerator[Sequence[ObjectKey]]:
-        """Name what is left, some at a time, with versions, markers and unfinished uploads at the end."""
+        """Name what is left, some at a time, with versions, markers and unfinished uploads at the end.
+
+        What a place named before another failed is named before that is raised.
+        """
         some: list[ObjectKey] = []
-        async for stored in self._store.list(prefix):
-            if (key := ObjectKey(stored.key)) not in besides:
-                some.append(key)
-            if len(some) == OBJECTS_AT_ONCE:
+        try:
+            async for stored in self._store.list(prefix):
+                if (key := ObjectKey(stored.key)) not in besides:
+                    some.append(key)
+                if len(some) == OBJECTS_AT_ONCE:
+                    yield some
+                    some = []
+            lines = await self._store.remains(prefix)
+            left = {ObjectKey(line.split(" ", 2)[1]) for line in lines}
+            some += sorted(left - set(some) - set(besides))
+        except StorageError:
+            if some:
                 yield some
-                some = []
-        lines = await self._store.remains(prefix)
-        left = {ObjectKey(line.split(" ", 2)[1]) for line in lines}
-        some += sorted(left - set(some) - set(besides))
+            raise
         if some:
             yield some
 
