@@ -11,7 +11,7 @@ from tests.storage.conftest import Service
 from tests.storage.contract import KEY, some_bytes
 from tests.storage.test_s3 import Bucket, S3Contract, opened
 
-# Four Python servers in a row take minutes, and this engine does not keep the whole contract yet (docs/THREATS.md).
+# Four Python servers in a row take minutes, and the whole contract is not kept yet (docs/THREATS.md).
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
