@@ -126,6 +126,15 @@ class People:
             rows = (await connection.execute(query)).all()
         return [await self._person(row) for row in rows]
 
+    async def oldest(self, *, tenant_id: Id, role: Role) -> Id | None:
+        """Name who has a role for the longest time and is not turned off; no name is opened for it."""
+        query = select(people.c.id).where(
+            people.c.tenant_id == tenant_id, people.c.role == role.value, people.c.disabled_at.is_(None)
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(query.order_by(people.c.id).limit(1))).scalar_one_or_none()
+        return None if found is None else Id(found)
+
     async def by_subject(self, *, issuer_id: Id, tenant_id: Id, subject: str) -> Person | None:
         """Find whom an issuer means by a subject."""
         index = await self.subject_index(tenant_id, subject)

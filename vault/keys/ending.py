@@ -28,6 +28,7 @@ from vault.keys.probes import opens_probe
 from vault.keys.provider import Destruction, EpochKeyState
 from vault.keys.tenant_keys import TenantKeys
 
+OUT_OF_USE: Final = frozenset({EpochKeyState.ENDING, EpochKeyState.GONE})
 INTENT: Final = "destruction_asked"  # of the evidence: when we first, or anew, told the provider to
 
 
@@ -49,8 +50,7 @@ class Ending:
         row = await self._row(epoch)
         if row.state not in CLOSED:
             return
-        state = await self._holders.state(epoch, made=row.evidence)
-        await self._require_ours(row, state)
+        state = await self._checked(row, told_at)
         if state is not EpochKeyState.GONE:
             await self._destroy(row, state)
         elif row.state == EpochState.DESTROYED.value:
@@ -59,38 +59,54 @@ class Ending:
             await self._destroy(row, state)
         elif told_at is not None:  # a key store from before its end
             await self._forget(row, Destruction(told_at, {}))
-        else:
+
+    async def require(self, epoch: int, *, told_at: datetime | None = None) -> None:
+        """Raise KeyProviderError where ``destroy`` would refuse; asks the holder, and changes nothing."""
+        row = await self._row(epoch)
+        if row.state in CLOSED:
+            await self._checked(row, told_at)
+
+    async def _checked(self, row: Row[Any], told_at: datetime | None) -> EpochKeyState:
+        """Tell how a key is that may end; KeyProviderError where nothing shows that it is, or was, ours."""
+        state = await self._holders.state(row.epoch, made=row.evidence)
+        await self._require_ours(row, state)
+        is_ended = row.state == EpochState.DESTROYED.value or INTENT in row.evidence or told_at is not None
+        if state is EpochKeyState.GONE and not is_ended:
             raise KeyProviderError(
-                f"the provider has no key of epoch {epoch}, and nobody here had it destroyed: is this the "
-                "right ring, token, mount, label or region? The epoch stays as it is"
+                f"the provider has no key of epoch {row.epoch}, and nobody here had it destroyed: is this "
+                "the right ring, token, mount, label or region? The epoch stays as it is"
             )
+        return state
 
     async def _destroy(self, row: Row[Any], state: EpochKeyState) -> None:
         now = self._clock.now()
-        if state is EpochKeyState.USABLE:
-            await self._opens(row)
         if state is not EpochKeyState.GONE:
             await self._note(row, {INTENT: to_text(now)})
         keeper = self._holders.named(row.holder)
         await self._forget(row, await keeper.destroy_epoch(row.epoch, now=now, made=row.evidence))
 
     async def _require_ours(self, row: Row[Any], state: EpochKeyState) -> None:
-        """Raise KeyProviderError unless the holder has the key that its new keys go under."""
+        """Raise KeyProviderError unless the holder has the key that its new keys go under.
+
+        One that no tenant has any more has none: the key that is to end has to open something then, unless it
+        is on its way out already.
+        """
         query = select(epochs).where(
             epochs.c.holder == row.holder, epochs.c.state == EpochState.CURRENT.value
         )
         async with self._database.read() as connection:
             current = (await connection.execute(query)).one_or_none()
-        if current is None:
-            if INTENT not in row.evidence and state not in {EpochKeyState.USABLE, EpochKeyState.GONE}:
+        is_shown = state is EpochKeyState.USABLE and await self._opens(row)
+        if current is not None:
+            if not await self._opens(current):
                 raise KeyProviderError(
-                    f"the key of epoch {row.epoch} cannot be used, so nothing shows that it is ours; enable "
-                    "it, and it is destroyed"
+                    f"nothing is wrapped under epoch {current.epoch} yet, so nothing shows that the keys "
+                    "there are ours; no key is destroyed before the next turn"
                 )
-        elif not await self._opens(current):
+        elif not is_shown and state not in OUT_OF_USE:
             raise KeyProviderError(
-                f"nothing is wrapped under epoch {current.epoch} yet, so nothing shows that the keys there "
-                "are ours; no key is destroyed before the next turn"
+                f"nothing that the key of epoch {row.epoch} opens shows that it is ours, and its holder has "
+                "no other; enable it, or set its place right"
             )
 
     async def _opens(self, row: Row[Any]) -> bool:

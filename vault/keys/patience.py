@@ -93,10 +93,13 @@ class PatientProvider:
 
     async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
         """Tell how an epoch's key is, and remember whether there was an answer."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         try:
             state = await self._inner.state(epoch, made=made)
         except KeyProviderError:
-            self._patience.distrust()
+            if loop.time() - began_s > SLOW_S:
+                self._patience.distrust()
             raise
         self._patience.trust()
         return state

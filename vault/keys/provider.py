@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from crypto.keys import TenantKey
+from vault.errors import KeyProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,18 @@ class Destruction:
 
     effective_at: datetime
     evidence: dict[str, str]
+
+
+def require_place(made: Mapping[str, str] | None, here: Mapping[str, str], *names: str) -> None:
+    """Raise KeyProviderError where a key that is not found was made at another place than the settings name.
+
+    Not to be found there is not to be destroyed.
+    """
+    for name in names:
+        if made is not None and made.get(name, here[name]) != here[name]:
+            raise KeyProviderError(
+                f"the key lies under the {name} {made[name]}, and the settings say {here[name]}: set it back"
+            )
 
 
 class KeyProvider(Protocol):

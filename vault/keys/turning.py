@@ -305,6 +305,7 @@ class Turn:
         lacking = self._lacking(each, await self._copies.see_to(since))
         if lacking or self._clock.now() - since < grace:
             return lacking
+        await self._ending.require(each.epoch, told_at=told_at)  # before so much is read
         if lacking := self._lacking(each, await self._copies.read_back(since)):
             return lacking
         await self._ending.destroy(each.epoch, told_at=told_at)
@@ -332,6 +333,8 @@ class Turn:
         ended = {each.epoch for each in standing if _is_told(each, told)}
         looks_again = self._clock.monotonic() >= self._look_again_at_s
         for each in standing:
+            if each.epoch in ended and each.holder not in self._keys.holder_names:
+                continue  # it was told, and its holder has left the settings
             if each.state is EpochState.DESTROYED and (looks_again or each.epoch not in ended):
                 before = {one.epoch for one in standing if one.holder == each.holder}
                 before = {epoch for epoch in before if epoch < each.epoch} | each.told_after

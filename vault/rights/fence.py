@@ -18,12 +18,13 @@ from vault.db.engine import Database, after_commit
 from vault.db.tables import erasures
 from vault.keys.store import KeyStore
 from vault.ledger.checkpoints import Checkpoints
-from vault.ledger.continuing import candidates
+from vault.ledger.continuing import candidates, plain
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import ErasureState, is_id
 from vault.rights.erasure import WITH_IT, went_along
 from vault.rights.replaying import WITH_A_KEY, Replay
+from vault.rights.tenant_rows import TENANT
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,8 @@ class Fence:
         shredded = [each for each in fields if each["type"] == EntryType.OBJECT_SHREDDED]
         gone = {uuid for each in shredded for uuid in (each["object"], *went_along(each))}
         keys = await self._keys.forget_all(_named(gone))
+        left = [f"ten_{plain(each['object'])}" for each in shredded if each.get("kind") == TENANT]
+        keys += await self._keys.forget_tenants(left)  # the row of one may be lost
         asked = {each["object"] for each in fields if each["type"] == EntryType.ERASURE_REQUESTED} - gone
         await self._replay.run(connection, leaves, keyed=set(await self._keys.holding(_named(asked))))
         await self._ledger.append(connection, _restored(entries=len(leaves), keys=keys))

@@ -14,10 +14,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock, from_text
-from vault.db.tables import calls, holds, invitations, media, notes, restrictions, tenants
+from vault.db.tables import calls, erasures, holds, invitations, media, notes, restrictions, tenants
 from vault.ledger.continuing import candidates, plain
 from vault.ledger.leaf import EntryType
-from vault.model import Id, ItemKind
+from vault.model import ErasureState, Id, ItemKind
 from vault.rights.belongings import calls_of
 from vault.rights.changes import cancel_again
 from vault.rights.erasure import WITH_IT, went_along
@@ -73,6 +73,8 @@ class Replay:
                     found = _by_key(leaf, keyed)
                 if found is not None:
                     await self._erase(connection, leaf, found, shredded.get(leaf["object"], {}))
+        for leaf in shredded.values():
+            await _take_over(connection, leaf)
 
     async def _keep(self, connection: AsyncConnection, fields: Sequence[Leaf]) -> Collection[str]:
         """Do again what keeps things, or not; names the tenants with a hold on what this database lacks."""
@@ -189,6 +191,18 @@ def _evidence(shredded: Leaf) -> dict[str, Any]:
     evidence = {name: shredded[name] for name in OF_THE_KEY if name in shredded}
     names = [name for uuid in went_along(shredded) for name in candidates(uuid, WITH_A_CALL)]
     return {**evidence, WITH_IT: names} if names else evidence
+
+
+async def _take_over(connection: AsyncConnection, shredded: Leaf) -> None:
+    """Take over in which epoch a key was forgotten: an erasure from before the copy has an older one."""
+    names = candidates(shredded["object"], (*WITH_A_KEY, "ten"))
+    pending = erasures.c.state != ErasureState.COMPLETE.value
+    query = select(erasures).where(erasures.c.object_id.in_(names), pending)
+    row = (await connection.execute(query)).first()
+    if row is None or "epoch" not in shredded or (row.epoch or 0) >= int(shredded["epoch"]):
+        return
+    values = {"evidence": {**row.evidence, **_evidence(shredded)}, "epoch": int(shredded["epoch"])}
+    await connection.execute(update(erasures).where(erasures.c.object_id == row.object_id).values(values))
 
 
 def _by_key(leaf: Leaf, keyed: Collection[str]) -> tuple[str, Id] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from tests.vault.keys.test_turning import Told, some_keys, states, turn_of
+from tests.vault.keys.test_turning import Copied, Told, some_keys, states, turn_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop
 from vault.db.key_tables import epochs, tenant_keys
@@ -115,6 +115,31 @@ async def test_a_key_that_never_was_there_ends_nothing_and_keeps_no_other_from_i
     assert (first.state, told.ends) == (EpochState.DESTROYED, [2])
     assert first.destroyed_at is not None
     assert abs(first.destroyed_at - before) < timedelta(milliseconds=1)
+
+
+class Counting(Copied):
+    """Counts how often all backups were read."""
+
+    reads = 0
+
+    async def read_back(self, since: datetime, /) -> int:
+        """One more."""
+        self.reads += 1
+        return await super().read_back(since)
+
+
+async def test_nothing_is_read_back_for_an_epoch_that_cannot_end(any_work: Workshop) -> None:
+    """Each minute, whole backups of millions of keys: the holder is asked first."""
+    told, ring, copies = await retired(any_work), RingFile(any_work.ground.root_key), Counting()
+    ours = ring.read()
+    ring.change(lambda keys: keys.pop(1))
+    turn = turn_of(any_work, told, copies=copies)
+    with pytest.raises(KeyProviderError):
+        await turn.carry(grace=NOW)
+    assert copies.reads == 0
+    ring.write(ours)
+    await turn.carry(grace=NOW)
+    assert (copies.reads, told.ends) == (1, [1])
 
 
 async def test_a_key_that_a_killed_process_destroyed_is_known_to_have_been_ours(any_work: Workshop) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from crypto.keys import AnchorKey
 from tests.servers.moto import Moto
@@ -21,9 +21,10 @@ from tests.vault.media.crashes import Crash, Wire, WiredDatabase
 from tests.vault.media.workshop import Ground, open_ground
 from vault.clock import TurnableClock
 from vault.db.engine import Database, open_database
-from vault.db.key_tables import data_keys, tenant_keys
+from vault.db.key_tables import data_keys, epochs, tenant_keys
 from vault.errors import ConfigurationError, KeyForgottenError, KeyProviderError
 from vault.keys.epochs import EpochState
+from vault.keys.probes import PROBE
 from vault.keys.provider import KeyProvider
 from vault.keys.store import KeyStore
 from vault.keys.turning import Turn, TurnParts, TurnRules
@@ -301,6 +302,59 @@ async def test_a_tenant_that_leaves_takes_its_holders_epochs_along(
         await turn.carry()
         assert house.told.ends == [1, 2]
         assert await house.opens(neighbour)
+        alone = KeyStore(
+            house.ground.keys, {"default": house.providers["default"]}, house.clock, house.anchor
+        )
+        await alone.start()
+        parts = TurnParts(house.ground.keys, alone, house.clock, Copied(), house.told)
+        await Turn(parts, TurnRules(7, timedelta(0), 2)).carry()
+
+
+async def left(house: Deployment) -> Turn:
+    """A holder whose last tenant went, with its only epoch retired."""
+    tenant_id = new_id("ten")
+    await house.keys.epochs.assign(tenant_id, "acme")
+    await house.make(tenant_id)
+    await house.keys.forget_tenant(tenant_id)
+    while await house.keys.forget_some(tenant_id, limit=100):
+        continue
+    turn = house.turn()
+    await turn.begin_when_due()
+    await turn.carry(grace=DAY)
+    assert (await house.states())["acme"] == [EpochState.RETIRED]
+    return turn
+
+
+async def test_a_key_that_its_owner_had_deleted_in_the_grace_period_has_ended(
+    tmp_path: Path, moto_kms: Moto
+) -> None:
+    """Whoever leaves tidies up: the deletion that runs is the end, with the service's own date."""
+    custody = KmsCustody(moto_kms)
+    custodies: dict[str, Custody] = {"default": FileCustody(tmp_path / "file"), "acme": custody}
+    async with deployment(tmp_path, custodies) as house:
+        turn = await left(house)
+        owners(moto_kms, custody.label, epoch=2)("schedule_key_deletion")
+        await turn.carry()
+        assert (await house.states())["acme"] == [DESTROYED]
+
+
+async def test_a_key_that_opens_nothing_of_ours_is_not_destroyed_where_its_holder_has_no_other(
+    two: dict[str, Custody], tmp_path: Path
+) -> None:
+    """An epoch from before there were probes, whose only tenant left: nothing shows whose key that is."""
+    async with deployment(tmp_path, two) as house:
+        turn, this = await left(house), epochs.c.epoch == 2
+        async with house.ground.keys.write() as connection:
+            before = (await connection.execute(select(epochs.c.evidence).where(this))).scalar_one()
+            without = {name: value for name, value in before.items() if name != PROBE}
+            await connection.execute(update(epochs).where(this).values(evidence=without))
+        with pytest.raises(KeyProviderError, match="shows that it is ours"):
+            await turn.carry()
+        assert (await house.states())["acme"] == [EpochState.RETIRED]
+        async with house.ground.keys.write() as connection:
+            await connection.execute(update(epochs).where(this).values(evidence=before))
+        await turn.carry()
+        assert (await house.states())["acme"] == [DESTROYED]
 
 
 async def test_what_moved_between_holders_has_ended_with_the_epoch_that_it_left(

@@ -369,6 +369,7 @@ async def test_a_provider_that_hangs_keeps_one_caller_waiting_and_no_more(
 ) -> None:
     """P14: the first waits a little, whoever follows not at all, until the watch has heard of it again."""
     monkeypatch.setattr("vault.keys.patience.HURRY_S", 0.05)
+    monkeypatch.setattr("vault.keys.patience.SLOW_S", 0.0)  # what times out here does so at once
     clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
     async with hanging(work, clock) as (keys, provider):
         watch = ProviderWatch(keys)
