@@ -34,6 +34,7 @@ from vault.keys.turning import Turn, TurnParts, TurnRules
 from vault.ledger.checkpoints import PUBLISHED
 from vault.model import (
     ErasureReason,
+    ErasureState,
     HoldGround,
     Id,
     MediaState,
@@ -217,6 +218,7 @@ class Life:
             told, died = type(error), False
         if died:
             self.state.asked |= objects & await self._asked()
+            await self.settled(died=True)
             return
         assert told is expected, (item, told, expected)
         if told is None:
@@ -237,17 +239,17 @@ class Life:
         async def turn(at: Workshop) -> None:
             await at.keeper.turn()
 
-        if not await self.crashed(turn, dies_at):
-            await self.settled()
+        await self.settled(died=await self.crashed(turn, dies_at))
         await self.note_published()
 
-    async def settled(self) -> None:
-        """After a whole turn of the keeper: take what it must have done into the model."""
+    async def settled(self, *, died: bool = False) -> None:
+        """Take into the model what a turn of the keeper must have done; if it died, what rows say."""
         known, now = self.state.known, self.clock.now()
         over = {name for name, (what, until) in self.state.holds.items() if until <= now and what in known}
         for name in over:
             del self.state.holds[name]
         done = {one for one in self.state.asked if one in self.state.known and not self._is_kept(one)}
+        done &= await self._asked(ErasureState.COMPLETE) if died else done
         gone = {note for call, notes in self.state.notes.items() if call in done for note in notes}
         self.state.erased |= done
         self.state.keyed -= done | gone
@@ -434,9 +436,10 @@ class Life:
         states = [await self.work.keys.epochs.key_state(epoch) for epoch in number]
         return all(state is EpochKeyState.USABLE for state in states)
 
-    async def _asked(self) -> set[str]:
+    async def _asked(self, *states: ErasureState) -> set[str]:
+        chosen = erasures.c.state.in_(states or tuple(ErasureState))
         async with self.ground.main.read() as connection:
-            return {*(await connection.execute(select(erasures.c.object_id))).scalars()}
+            return {*(await connection.execute(select(erasures.c.object_id).where(chosen))).scalars()}
 
     async def _keys(self) -> set[str]:
         async with self.ground.keys.read() as connection:
