@@ -69,7 +69,9 @@ async def test_a_camera_that_was_added_stays_when_the_line_is_made_anew(open_sho
     await begun_with_sound(shop, "refused")
     await shop.named("button", "Turn the camera on").click()
     first = await shop.leg_until("leg.frames.video > 5")
+    before = await shop.page.evaluate("watched.connections.length")
     await shop.tell_vault("drop")
+    await shop.page.wait_for_function(f"() => watched.connections.length > {before}")  # in its own time
     leg = await shop.leg_until(f"leg.id !== '{first['id']}' && leg.frames.video > 5 && leg.frames.audio > 5")
     assert leg["deleted"] is False
 
