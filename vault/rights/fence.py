@@ -11,11 +11,11 @@ from functools import partial
 from typing import Final
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.engine import Database, after_commit
-from vault.db.tables import erasures
+from vault.db.tables import erasures, leaves
 from vault.keys.store import KeyStore
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.continuing import candidates, plain
@@ -23,7 +23,7 @@ from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
 from vault.model import ErasureState, is_id
 from vault.rights.erasure import WITH_IT, went_along
-from vault.rights.replaying import WITH_A_KEY, Replay
+from vault.rights.replaying import WITH_A_KEY, Leaf, Replay
 from vault.rights.tenant_rows import TENANT
 
 log = structlog.get_logger(__name__)
@@ -59,10 +59,9 @@ class Fence:
         """
         fields = [json.loads(leaf) for leaf in leaves]
         shredded = [each for each in fields if each["type"] == EntryType.OBJECT_SHREDDED]
-        gone = {uuid for each in shredded for uuid in (each["object"], *went_along(each))}
+        gone = _gone(shredded)
         keys = await self._keys.forget_all(_named(gone))
-        left = [f"ten_{plain(each['object'])}" for each in shredded if each.get("kind") == TENANT]
-        keys += await self._keys.forget_tenants(left)  # the row of one may be lost
+        keys += await self._keys.forget_tenants(_tenants_gone(shredded))  # the row of one may be lost
         asked = {each["object"] for each in fields if each["type"] == EntryType.ERASURE_REQUESTED} - gone
         await self._replay.run(connection, leaves, keyed=set(await self._keys.holding(_named(asked))))
         await self._ledger.append(connection, _restored(entries=len(leaves), keys=keys))
@@ -98,9 +97,28 @@ class Fence:
             async with self._database.read() as connection:
                 some = (await connection.execute(query)).all()
             if not some:
-                return
+                break
             yield [name for row in some for name in (row.object_id, *row.evidence.get(WITH_IT, ()))]
             after = some[-1].object_id
+        async for names in self._without_row():
+            yield names
+
+    async def _without_row(self) -> AsyncIterator[Sequence[str]]:
+        """Name what the ledger says is shredded and no row knows: made and erased after the main copy."""
+        last = -1
+        known = exists().where(erasures.c.object_id == leaves.c.object_id)
+        shredded = select(leaves.c.leaf_index, leaves.c.leaf).where(
+            leaves.c.type == EntryType.OBJECT_SHREDDED.value, ~known
+        )
+        while True:
+            query = shredded.where(leaves.c.leaf_index > last).order_by(leaves.c.leaf_index)
+            async with self._database.read() as connection:
+                some = (await connection.execute(query.limit(IDS_AT_ONCE))).all()
+            if not some:
+                return
+            fields = [json.loads(row.leaf) for row in some]
+            yield [*_named(_gone(fields)), *_tenants_gone(fields)]
+            last = some[-1].leaf_index
 
 
 def _restored(*, entries: int, keys: int) -> Entry:
@@ -109,6 +127,14 @@ def _restored(*, entries: int, keys: int) -> Entry:
 
 def _log_restored(*, entries: int, keys: int) -> None:
     log.warning("system.restored", entries=entries, keys=keys)
+
+
+def _gone(shredded: Sequence[Leaf]) -> set[str]:
+    return {uuid for each in shredded for uuid in (each["object"], *went_along(each))}
+
+
+def _tenants_gone(shredded: Sequence[Leaf]) -> list[str]:
+    return [f"ten_{plain(each['object'])}" for each in shredded if each.get("kind") == TENANT]
 
 
 def _tenants_among(names: Sequence[str]) -> list[str]:
