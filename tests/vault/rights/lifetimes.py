@@ -194,8 +194,7 @@ class Life:
         try:
             await work.notes.write(item.call_id, "what was said", None, version=0, by=supervisor)
         except RestrictedError:
-            restricted = self.state.restrictions.values()
-            assert any(item.call_id in {what, self._call_of(what)} for what in restricted)
+            assert any(item.call_id in {one, self._call_of(one)} for one in self.state.restrictions.values())
             return
         made = await self._keys() - before
         assert len(made) == 1
