@@ -15,7 +15,7 @@ from sqlalchemy import select
 from crypto.receipts import verify_receipt
 from storage.filesystem import FilesystemStore
 from storage.store import ObjectKey
-from tests.vault.keys.test_turning import Told, turn_of
+from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, open_ground, open_workshop
 from vault.calls.calls import OpenedCall
@@ -34,7 +34,6 @@ from vault.model import (
     RestrictionSubject,
     Role,
     RuleKind,
-    new_id,
     uuid_of,
 )
 from vault.policy import Principal
@@ -241,48 +240,6 @@ async def test_an_erasure_that_waited_for_a_hold_goes_on_after_a_restore(
         assert (await back.custody.holds.get(placed.id, by=back.by())).state is HoldState.EXPIRED
         assert await back.keeper.turn() == 0
         assert await state_of(back, begun.media_id) == "erased"
-
-
-async def test_a_company_that_came_and_left_after_the_copy_of_the_rows_has_no_key_in_a_later_copy(
-    kept: Workshop, tmp_path: Path
-) -> None:
-    """The main database lost its row; the key store is of its time, and what lies there opens nothing."""
-    copy = await copied(kept, tmp_path / "older")
-    tenant_id, object_id = await kept.tenants.add(name="Other", retention_days=30), new_id("rec")
-    await kept.keys.create_data_key(tenant_id=tenant_id, object_id=object_id)
-    await asyncio.to_thread(_replace, copy, await copied(kept, tmp_path / "later"), ("keys.db",))
-    await kept.requests.of_tenant(tenant_id)
-    assert await kept.keeper.turn() == 0
-    await kept.checkpoints.publish_now()
-    async with set_back(kept, copy, tmp_path / "back", "main.db", "keys.db") as back:
-        await fence_of(back).let_through()
-        assert await back.keys.tenants_known([tenant_id]) == []
-        with pytest.raises(KeyForgottenError):
-            await back.keys.data_key(tenant_id=tenant_id, object_id=object_id)
-
-
-async def test_an_erasure_from_before_the_copy_rests_on_the_epoch_that_its_key_was_forgotten_in(
-    kept: Workshop, tmp_path: Path
-) -> None:
-    """It waited for a hold while its key moved on: backups from then open it until that epoch ends."""
-    begun = await kept.ready()
-    until = kept.clock.now() + timedelta(days=3)
-    await kept.custody.holds.place(NewHold(begun.media_id, HoldGround.AUTHORITY, "why", until), by=kept.by())
-    await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
-    await kept.keeper.turn()
-    copy = await copied(kept, tmp_path / "copy")
-    turn = turn_of(kept, Told())
-    await turn.begin()
-    await turn.carry()
-    assert await kept.custody.holds.end_expired(until) == 1
-    assert await kept.keeper.turn() == 0
-    await kept.checkpoints.publish_now()
-    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
-        await fence_of(back).let_through()
-        await back.keeper.turn()
-        query = select(erasures.c.state, erasures.c.epoch).where(erasures.c.object_id == begun.media_id)
-        async with back.database.read() as connection:
-            assert tuple((await connection.execute(query)).one()) == ("complete", 2)
 
 
 async def test_a_shorter_retention_that_was_cancelled_erases_nothing_after_a_restore(
