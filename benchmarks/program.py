@@ -56,7 +56,7 @@ def running_vault(folder: Path, *, legs: int) -> Iterator[Vault]:
         # One UDP port carries every leg, as config/compose.yaml deploys the program.
         "MEDIA__PORT_FIRST": str(media_port),
         "MEDIA__PORT_LAST": str(media_port),
-        "MEDIA__MAX_LEGS": str(legs),
+        "MEDIA__MAX_LEGS": str(2 * legs),  # of each call one is kept for whoever answers
         "LIMITS__CALLS_PER_MINUTE": PLENTY,
         "LIMITS__LEGS_PER_ADDRESS": PLENTY,
         "LIMITS__LEGS_PER_BUTTON": PLENTY,

@@ -9,7 +9,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -19,11 +19,12 @@ from sqlalchemy import insert
 from benchmarks.machine import load
 from crypto.keys import DataKey
 from crypto.wrapping import WrapContext, commitment, wrap
+from vault.backups.backups import BackupParts, BackupRules, Backups
 from vault.clock import SystemClock
 from vault.db.engine import Database, open_database
 from vault.db.key_tables import data_keys
 from vault.db.migrate import migrate
-from vault.keys.epochs import Standing
+from vault.keys.epochs import Spent, Standing
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.records import committed_stream
 from vault.keys.store import KeyStore
@@ -42,8 +43,11 @@ ASK_EVERY_S: Final = 0.05
 class _Nobody:
     """No ledger: the end of an epoch is not what is measured."""
 
-    async def told(self) -> Collection[int]:
-        return ()
+    async def told(self) -> Mapping[int, datetime]:
+        return {}
+
+    async def spent(self) -> Spent:
+        return Spent()
 
     async def tell(self, _: Standing) -> None:
         return None
@@ -98,10 +102,10 @@ async def _turned(folder: Path) -> tuple[float, list[float]]:
     await keys.start()
     names = await _filled(keys, database)
 
-    async def backed_up(_: datetime) -> bool:
-        return False
-
-    turn = Turn(TurnParts(database, keys, clock, backed_up, _Nobody()), TurnRules(0, timedelta(0)))
+    backups = Backups(
+        BackupParts({}, {}, DataKey.generate(), clock), BackupRules(timedelta(0), {})
+    )  # nowhere
+    turn = Turn(TurnParts(database, keys, clock, backups, _Nobody()), TurnRules(0, timedelta(0), 2))
     waited_ms: list[float] = []
     asking = asyncio.create_task(_ask(keys, names, waited_ms))
     began_s = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Secret keys as types: three kinds that cannot be swapped, and that do not print themselves."""
+"""Secret keys as types: kinds that cannot be swapped, and that do not print themselves."""
 
 import hashlib
 import hmac
@@ -7,7 +7,16 @@ from typing import Final, NoReturn, Self
 
 from crypto.errors import ParameterError, UnwrapError
 
-__all__ = ["KEY_BYTES", "WRAPPED_KEY_BYTES", "DataKey", "RingKey", "TenantKey", "WrappedKey"]
+__all__ = [
+    "KEY_BYTES",
+    "WRAPPED_KEY_BYTES",
+    "AnchorKey",
+    "DataKey",
+    "RecoveryKey",
+    "RingKey",
+    "TenantKey",
+    "WrappedKey",
+]
 
 KEY_BYTES: Final = 32  # AES-256; the only key size this vault makes
 WRAPPED_KEY_BYTES: Final = 66  # 2 version bytes, 4 of epoch, 12 of nonce, 32 of key, 16 of tag
@@ -79,6 +88,18 @@ class TenantKey(_SecretKey):
 
 class RingKey(_SecretKey):
     """What a file of epoch keys is sealed under, and what its recovery sheet holds."""
+
+    __slots__ = ()
+
+
+class RecoveryKey(_SecretKey):
+    """The seed of an epoch's recovery key pair (`crypto.recovery`)."""
+
+    __slots__ = ()
+
+
+class AnchorKey(_SecretKey):
+    """What this vault vouches with for what anybody could have sealed to a public key."""
 
     __slots__ = ()
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages whose programs the tests drive: browsers, Ceph, PostgreSQL, coturn, SoftHSM, ffmpeg, Node.js.
+# Installs the Debian packages whose programs the tests drive: browsers, Ceph, Swift, PostgreSQL, coturn, SoftHSM, ffmpeg, Node.js.
 # As root it installs what is missing and lets no daemon start. Otherwise it prints the one line to run, and goes on:
 # tests whose part is missing are then skipped (or fail, with CALLVAULT_TEST_REQUIRE_ALL=1).
 set -eu
@@ -27,6 +27,7 @@ want ip iproute2
 want turnserver coturn
 want softhsm2-util softhsm2
 want fc-match fontconfig
+ls /usr/lib/python3/dist-packages/swift/proxy/server.py >/dev/null 2>&1 || missing="$missing python3-swift"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 # Playwright brings a Node.js of its own, which is linked against this library.
 ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1 || missing="$missing libatomic1"

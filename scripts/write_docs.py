@@ -29,6 +29,7 @@ from vault.model import (  # noqa: E402
     ASK_MOVES,
     CALL_MOVES,
     ERASURE_MOVES,
+    EXIT_MOVES,
     LEG_MOVES,
     MEDIA_MOVES,
     PREFIXES,
@@ -186,6 +187,7 @@ def states() -> str:
         "recording of a party (`vault.model.RECORDING_MOVES`)": RECORDING_MOVES,
         "media item (`vault.model.MEDIA_MOVES`)": MEDIA_MOVES,
         "erasure (`vault.model.ERASURE_MOVES`)": ERASURE_MOVES,
+        "exit of a company (`vault.model.EXIT_MOVES`)": EXIT_MOVES,
         "peer connection (`webrtc.lifecycle.MOVES`)": PEER_MOVES,
     }
     rows = (

@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 from contextlib import contextmanager, suppress
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Final
 
 from storage.errors import (
@@ -34,6 +35,7 @@ MARK: Final = "="  # ends the name of a finished object; no key has it
 UNFINISHED: Final = ".unfinished"  # no name of a key begins with a dot
 FILE_MODE: Final = 0o600
 TICKET_CHARS: Final = 16 + 1  # a dot and 16 random hex digits behind each unfinished name
+WALK_NAMES: Final = 50_000  # of one folder, in memory; fewer: a large folder is read more often
 BEGIN_TRIES: Final = 100  # each try lost needs an erase or a start in the same instant
 
 _KINDS: Final[dict[int, type[StorageError]]] = {
@@ -234,22 +236,34 @@ def stored_file(root: Path, key: ObjectKey) -> StoredObject:
 
 
 def walk(root: Path, prefix: str) -> Iterator[StoredObject]:
-    """Give the finished objects under a prefix in the order of their keys."""
-    try:
-        with os.scandir(root / prefix) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    except FileNotFoundError:
-        return
-    # A folder sorts as the keys in it do: with its slash. An object sorts without its mark.
-    named = [(f"{name}/" if is_dir else name.removesuffix(MARK), name, is_dir) for name, is_dir in found]
-    for text, name, is_dir in sorted(named):
-        if name.startswith(".") or (not is_dir and not name.endswith(MARK)):
-            continue  # ours, or a stranger's
-        if is_dir:
-            yield from walk(root, prefix + text)
-        else:
-            with suppress(AbsentError):  # erased since the folder was read
-                yield stored_file(root, ObjectKey(prefix + text))
+    """Give the finished objects under a prefix in the order of their keys.
+
+    A folder of more than `WALK_NAMES` is read again for each so many: a million names in memory are more than
+    the objects are worth.
+    """
+    after = ""
+    while names := nsmallest(WALK_NAMES, (name for name in _names(root / prefix) if name > after)):
+        for name in names:
+            if name.endswith("/"):
+                yield from walk(root, prefix + name)
+            else:
+                with suppress(AbsentError):  # erased since the folder was read
+                    yield stored_file(root, ObjectKey(prefix + name))
+        if len(names) < WALK_NAMES:
+            return
+        after = names[-1]
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Give what is in a folder as keys have it: a folder with its slash, an object without its mark."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue  # ours
+            if entry.is_dir(follow_symlinks=False):
+                yield f"{entry.name}/"
+            elif entry.name.endswith(MARK):  # else a stranger's
+                yield entry.name.removesuffix(MARK)
 
 
 def unfinished_files(root: Path) -> list[Path]:

@@ -25,6 +25,7 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 OLD_NAMES: Final = {"": "us-east-1", "EU": "eu-west-1"}
 REGION_HEADER: Final = "x-amz-bucket-region"
 FORBIDDEN: Final = 403
+TAKEN: Final = frozenset({"PreconditionFailed", "412"})
 
 
 def placement(client: S3Client, settings: S3Settings) -> Placement:
@@ -80,7 +81,12 @@ def probe(client: S3Client, stranger: S3Client, settings: S3Settings) -> ProbeRe
     elif locked:
         message = "object lock is on: objects with a retention or hold of their own cannot be erased"
         findings.append(Finding("object_lock", serious=False, message=message))
-    public = None if retention else _try_object(client, stranger, settings.bucket)
+    public, honours = (None, True) if retention else _try_object(client, stranger, settings.bucket)
+    if not honours:
+        message = (
+            "a condition on storing is not honoured: of several who store one new key at once all succeed"
+        )
+        findings.append(Finding("no_condition", serious=False, message=message))
     if public or _granted_to_all(client, settings.bucket):
         public = True
         message = "the bucket answers without a credential: block public access"
@@ -135,8 +141,8 @@ def _object_lock(client: S3Client, bucket: str) -> tuple[bool | None, str]:
     return True, f"{default.get('Mode', 'unknown mode')}, {length}"
 
 
-def _try_object(client: S3Client, stranger: S3Client, bucket: str) -> bool:
-    """Write, read and erase a small object; tell whether a stranger could read it too."""
+def _try_object(client: S3Client, stranger: S3Client, bucket: str) -> tuple[bool, bool]:
+    """Write, read and erase a small object; tell whether a stranger could read it, and of conditions."""
     key = ObjectKey(f"callvault-probe/{secrets.token_hex(8)}")
     body = secrets.token_bytes(32)
     try:
@@ -145,9 +151,20 @@ def _try_object(client: S3Client, stranger: S3Client, bucket: str) -> bool:
             read = client.get_object(Bucket=bucket, Key=key)["Body"].read()
         if read != body:
             raise RefusedError(f"bucket {bucket} gives back other bytes than it was given")
-        return _stranger_reads(stranger, bucket, key)
+        return _stranger_reads(stranger, bucket, key), _honours_condition(client, bucket, key, body)
     finally:
         erase(client, bucket, key)
+
+
+def _honours_condition(client: S3Client, bucket: str, key: str, body: bytes) -> bool:
+    """Tell whether storing a key that is taken is refused where only a new one was to be stored."""
+    try:
+        client.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+    except ClientError as cause:
+        if code_of(cause) in TAKEN:
+            return True
+        with_translation(cause, f"cannot probe bucket {bucket}")
+    return False
 
 
 def _stranger_reads(stranger: S3Client, bucket: str, key: str) -> bool:

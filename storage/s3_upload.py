@@ -9,6 +9,8 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import ClientError
+
 from storage.errors import (
     AbsentError,
     ChangedError,
@@ -20,7 +22,7 @@ from storage.errors import (
 from storage.pool import settled
 from storage.retrying import Patience, retried
 from storage.s3_client import PARTS_MAX
-from storage.s3_errors import translated
+from storage.s3_errors import UNSUPPORTED, code_of, translated
 from storage.store import ObjectKey, StoredObject
 
 if TYPE_CHECKING:
@@ -141,7 +143,12 @@ class Upload:
             "Metadata": {TICKET: self._ticket},
         }
         if if_absent:
-            request["IfNoneMatch"] = "*"
+            try:
+                return self._client.put_object(**(request | {"IfNoneMatch": "*"}))
+            except ClientError as cause:
+                # Some engines (Swift) take no condition. The probe tells; the key was asked for beforehand.
+                if code_of(cause) not in UNSUPPORTED:
+                    raise
         return self._client.put_object(**request)
 
     async def _refuse_taken(self) -> None:

@@ -19,6 +19,7 @@ from vault.calls.calls import Calls
 from vault.calls.control import Control
 from vault.calls.events import Events
 from vault.calls.feeds import Feeds
+from vault.calls.indexing import Indexing
 from vault.calls.invitations import Invitations
 from vault.calls.legs import Legs
 from vault.calls.load import Load
@@ -37,18 +38,21 @@ from vault.clock import Clock, SystemClock
 from vault.evidence.making import Evidence, Sources
 from vault.ground import Ground, open_ground
 from vault.http.cursors import Cursors
-from vault.http.health import Health
+from vault.http.health import Health, State
 from vault.http.routes import ROUTES
 from vault.http.server import listening, serving_metrics
 from vault.http.services import Services
 from vault.http.web_app import make_web_app
 from vault.insight.happenings import Happenings
+from vault.insight.key_metrics import count_holders
 from vault.insight.line_metrics import LineMetrics
 from vault.insight.metrics import Metrics
 from vault.insight.store_metrics import count_replicas, count_stock
 from vault.jobs import bounded, kept_running
 from vault.keys.turning import Turn, TurnParts, TurnRules
+from vault.keys.watch import Standing
 from vault.leaving.exits import Exits
+from vault.leaving.following import FollowUps
 from vault.leaving.leaver import Leaver
 from vault.leaving.room import Leaving, Surroundings, make_leaving
 from vault.ledger.epoch_ends import EpochEnds
@@ -113,8 +117,10 @@ class Rooms(Ground):
     keeper: Keeper
     inventory: Inventory
     turn: Turn
+    indexing: Indexing
     fence: Fence
     exits: Exits
+    follow_ups: FollowUps
     leaver: Leaver
     evidence: Evidence
 
@@ -151,8 +157,7 @@ def _rooms(ground: Ground) -> Rooms:
     database, ledger, clock = ground.database, ground.ledger, ground.clock
     calls = Calls(database, ground.keys, ground.blobs, ledger, buttons := Buttons(database, clock), clock)
     recordings = Recordings(database, ground.keys, ledger, clock)
-    finisher = _finisher(ground, recordings)
-    live = _live(ground, calls, _recorder(ground, recordings, finisher))
+    live = _live(ground, calls, _recorder(ground, recordings, finisher := _finisher(ground, recordings)))
     reader = Reader(database, ground.keys, ground.store)
     whole_calls = _whole_calls(ground, reader, live.events)
     requests = DeletionRequests(database, ground.keys, ground.blobs, ledger, clock)
@@ -161,7 +166,7 @@ def _rooms(ground: Ground) -> Rooms:
     links = VisitorLinks(invitations, own_links := OwnLinks(database, ledger, clock))
     eraser = _eraser(ground, custody, live.legs, finisher, whole_calls.exporter)
     keeper = _keeper(ground, eraser, requests, live, (recordings, calls, custody, links))
-    receipts = Receipts(requests, ledger, ground.checkpoints, EpochEnds(database, ledger))
+    receipts = _receipts(ground, requests)
     return Rooms(
         **{field.name: getattr(ground, field.name) for field in fields(ground)},
         teams=Teams(database, ledger, clock),
@@ -178,6 +183,7 @@ def _rooms(ground: Ground) -> Rooms:
         whole_calls=whole_calls,
         deletion_requests=requests,
         turn=_turn(ground),
+        indexing=Indexing(database, ground.keys, ground.blobs),
         fence=Fence(database, ground.keys, ledger, ground.checkpoints, Replay(requests, clock)),
         receipts=receipts,
         portal=make_portal(database, own_links, requests, receipts),
@@ -187,6 +193,11 @@ def _rooms(ground: Ground) -> Rooms:
         **_shared(_leaving(ground, reader, receipts, requests, custody, keeper), Rooms),
         evidence=_evidence(ground, custody),
     )
+
+
+def _receipts(ground: Ground, requests: DeletionRequests) -> Receipts:
+    ends = EpochEnds(ground.database, ground.ledger)
+    return Receipts(requests, ground.ledger, ground.checkpoints, ends, ground.keys.epochs)
 
 
 def _evidence(ground: Ground, custody: Custody) -> Evidence:
@@ -214,9 +225,9 @@ def _papers(ground: Ground, calls: Calls, live: LiveCalls) -> Papers:
 
 def _turn(ground: Ground) -> Turn:
     ends = EpochEnds(ground.database, ground.ledger)
-    parts = TurnParts(ground.key_database, ground.keys, ground.clock, ground.backups.good_since, ends)
+    parts = TurnParts(ground.key_database, ground.keys, ground.clock, ground.backups, ends)
     keys = ground.settings.keys
-    return Turn(parts, TurnRules(keys.epoch_days, timedelta(hours=keys.grace_h)))
+    return Turn(parts, TurnRules(keys.epoch_days, timedelta(hours=keys.grace_h), keys.least_copies))
 
 
 def _recorder(ground: Ground, recordings: Recordings, finisher: Finisher) -> Recorder:
@@ -259,6 +270,7 @@ def _leaving(
             requests=requests,
             sentry=custody.sentry,
             mail=ground.settings.mail,
+            link_key=ground.signing_key.derive("exit-links"),
             wake=keeper.wake,
         )
     )
@@ -301,8 +313,9 @@ async def open_app(settings: Settings, *, development: bool = False) -> AsyncIte
     async with open_rooms(settings, development=development) as rooms:
         metrics = Metrics(version=__version__, clock=rooms.clock)
         services = make_services(rooms, metrics)
-        if await rooms.fence.let_through():
-            await rooms.keeper.turn()  # what is erased again is erased before the doors open
+        await rooms.fence.let_through()
+        await rooms.turn.start()
+        await rooms.keeper.carry_pending()  # what was asked for is erased before the doors open
         await rooms.legs.start()
         await rooms.recovery.find()
         unfinished = await rooms.finisher.recover(resting=rooms.recovery.recordings)
@@ -336,12 +349,15 @@ def make_services(rooms: Rooms, metrics: Metrics) -> Services:
     async def check_store() -> None:
         await rooms.store.placement()
 
+    async def check_keys() -> State | None:
+        return "away" if await rooms.key_watch.check() is Standing.RECOVERY else None
+
     health = Health(
         version=__version__,
         checks={
             "database": rooms.database.ping,
             "keys": rooms.keys.ping,
-            "key_provider": rooms.key_watch.check,
+            "key_provider": check_keys,
             "storage": check_store,
         },
     )
@@ -359,6 +375,14 @@ def _count(rooms: Rooms, metrics: Metrics) -> None:
     count_stock(rooms.inventory, metrics.registry)
     metrics.watch(
         "key_provider_usable", "1 while the epoch keys can be used.", lambda: rooms.key_watch.is_usable
+    )
+    recovering = rooms.keys.recovering
+    metrics.watch("keys_in_recovery", "Data keys sealed for recovery.", lambda: recovering.waiting)
+    count_holders(rooms.key_watch, rooms.keys.holder_names, metrics.registry)
+    metrics.watch(
+        "key_copies_lacking",
+        "Good backups of the key store that the end of an epoch waits for.",
+        lambda: rooms.turn.copies_lacking,
     )
     metrics.watch("tasks", "Tasks of the event loop now.", lambda: len(asyncio.all_tasks()))
     rooms.qualities.watch(LineMetrics(metrics.registry).count)
@@ -400,6 +424,8 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         "control": rooms.control.run,
         "backups": rooms.backups.run,
         "key provider": rooms.key_watch.run,
+        "recovery": rooms.keys.recovering.run,
+        "indexing": rooms.indexing.run,
         "turn": rooms.turn.run,
         "links": lambda: _close_links(rooms.links),
         "load": rooms.load.run,

@@ -3,12 +3,13 @@
 Whatever is opened here is closed here, in reverse.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 from pydantic import SecretStr
@@ -27,6 +28,8 @@ from storage.store import ObjectStore
 from vault.backups.backups import BackupParts, BackupRules, Backups
 from vault.backups.dump import Kind
 from vault.backups.key import load_backup_key
+from vault.backups.places import backup_places, failure_domain
+from vault.backups.shelf import Place
 from vault.clock import Clock
 from vault.db.engine import Database, open_database
 from vault.db.migrate import migrate
@@ -36,30 +39,22 @@ from vault.identity.outgoing import Outgoing
 from vault.identity.room import make_identity
 from vault.identity.signing_key import SigningKey, load_signing_key
 from vault.keys.blobs import Blobs
-from vault.keys.file_provider import FileKeyProvider
 from vault.keys.private_file import read_private
-from vault.keys.provider import KeyProvider
 from vault.keys.store import KeyStore
 from vault.keys.watch import ProviderWatch
-from vault.keyservice.awskms import AwsKmsKeyProvider, KmsSettings
-from vault.keyservice.openbao import OpenBaoKeyProvider, TransitSettings
+from vault.keyservice.opening import open_key_holders as open_key_holders  # noqa: PLC0414  # told on
 from vault.ledger.checkpoints import Checkpoints
+from vault.ledger.epoch_ends import EpochEnds
 from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
 from vault.media.places import SPOOL
 from vault.media.replica_debts import ReplicaDebts
 from vault.settings import (
-    AwsKmsSettings,
-    OpenBaoSettings,
-    Pkcs11Settings,
     ReplicaSettings,
     Settings,
     StorageSettings,
     StoreSettings,
 )
-
-if TYPE_CHECKING:
-    from vault.keyservice.pkcs11 import Pkcs11KeyProvider
 
 log = structlog.get_logger(__name__)
 
@@ -97,15 +92,21 @@ def config_text(name: str) -> str:
 
 
 @asynccontextmanager
-async def open_databases(settings: Settings) -> AsyncIterator[tuple[Database, Database]]:
-    """Open the main database and the key store, migrated; raises ConfigurationError, DependencyError."""
+async def open_databases(
+    settings: Settings, *, migrates: bool = True
+) -> AsyncIterator[tuple[Database, Database]]:
+    """Open the main database and the key store, migrated; raises ConfigurationError, DependencyError.
+
+    Who only looks at a vault that may be running migrates nothing.
+    """
     main = open_database(settings.database.url, password=_revealed(settings.database.password), durable=True)
     keys = open_database(
         settings.keys.database_url, password=_revealed(settings.keys.database_password), durable=True
     )
     try:
-        await migrate(main, "main")
-        await migrate(keys, "keys")
+        if migrates:
+            await migrate(main, "main")
+            await migrate(keys, "keys")
         yield main, keys
     finally:
         await main.aclose()
@@ -191,7 +192,7 @@ async def _concrete_store(settings: StoreSettings) -> ObjectStore:
         except MisplacedError:
             raise
         except StorageError as cause:
-            raise ConfigurationError(f"storage.url: the folder {folder} cannot be used") from cause
+            raise ConfigurationError(f"the folder {folder} cannot be used to keep objects in") from cause
     try:
         bucket, region, endpoint = settings.s3_options()
     except ValueError as cause:
@@ -244,74 +245,6 @@ async def _require_sound(name: str, store: ObjectStore) -> None:
         raise ConfigurationError(f"the object store ({name}) cannot be used: {found.serious[0].message}")
 
 
-@asynccontextmanager
-async def open_key_provider(settings: Settings) -> AsyncIterator[KeyProvider]:
-    """Open whoever holds the epoch keys; raises ConfigurationError where the settings cannot be right.
-
-    A device or a service is asked by its first use: what is away may come back.
-    """
-    if settings.keys.provider == "file":
-        yield FileKeyProvider.open(settings.keys.key_file, _revealed(settings.keys.passphrase))
-        return
-    timeout_s = settings.keys.timeout_s
-    provider: AwsKmsKeyProvider | OpenBaoKeyProvider | Pkcs11KeyProvider
-    if settings.keys.provider == "awskms":
-        provider = _aws(settings.awskms, timeout_s=timeout_s)
-    elif settings.keys.provider == "openbao":
-        provider = _transit(settings.openbao, timeout_s=timeout_s)
-    else:
-        provider = _token(settings.pkcs11, timeout_s=timeout_s)
-    try:
-        yield provider
-    finally:
-        await provider.aclose()
-
-
-def _aws(settings: AwsKmsSettings, *, timeout_s: float) -> AwsKmsKeyProvider:
-    return AwsKmsKeyProvider(
-        KmsSettings(
-            settings.region,
-            label=settings.label,
-            window_days=settings.window_days,
-            endpoint=settings.endpoint or None,
-            access_key=_revealed(settings.access_key),
-            secret_key=_revealed(settings.secret_key),
-            timeout_s=timeout_s,
-        )
-    )
-
-
-def _transit(settings: OpenBaoSettings, *, timeout_s: float) -> OpenBaoKeyProvider:
-    return OpenBaoKeyProvider(
-        TransitSettings(
-            settings.url,
-            settings.token_file,
-            mount=settings.mount,
-            label=settings.label,
-            ca_file=settings.ca_file,
-            timeout_s=timeout_s,
-        )
-    )
-
-
-def _token(settings: Pkcs11Settings, *, timeout_s: float) -> "Pkcs11KeyProvider":
-    try:
-        from vault.keyservice.pkcs11 import Pkcs11KeyProvider, TokenSettings  # noqa: PLC0415  # an extra
-    except ImportError as cause:
-        raise ConfigurationError(
-            "keys.provider = pkcs11 needs a package more: pip install 'callvault[pkcs11]'"
-        ) from cause
-    return Pkcs11KeyProvider(
-        TokenSettings(
-            Path(settings.module),
-            settings.token,
-            _revealed(settings.pin) or "",
-            label=settings.label,
-            timeout_s=timeout_s,
-        )
-    )
-
-
 def _revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret is not None else None
 
@@ -324,21 +257,36 @@ async def open_backups(
 
     Without the ring, a restored key store brings none along.
     """
-    told = settings.backup
-    urls = {kind: url for kind, url in ((Kind.MAIN, told.main_url), (Kind.KEYS, told.keys_url)) if url}
+    residency = Residency.from_toml(config_text("eu-regions.toml"), own_regions=settings.storage.regions)
+    named = backup_places(settings)
     async with AsyncExitStack() as opened:
-        stores = {}
-        for kind, url in urls.items():
-            place = settings.storage.model_copy(update={"url": url, "country": told.country, "replicas": ()})
-            stores[kind] = await opened.enter_async_context(open_store(place))
-        key = load_backup_key(told.key_file) if urls else DataKey.generate()  # which seals nothing
+        places = {}
+        for kind, of_kind in named.items():
+            places[kind] = [
+                await _backup_place(opened, kind, name, of_kind[name], residency) for name in of_kind
+            ]
+        has_any = any(named.values())
+        key = load_backup_key(settings.backup.key_file) if has_any else DataKey.generate()  # seals nothing
         keep = {
-            Kind.MAIN: timedelta(days=told.keep_days),
+            Kind.MAIN: timedelta(days=settings.backup.keep_days),
             Kind.KEYS: timedelta(days=settings.keys.backup_days),
         }
-        rules = BackupRules(timedelta(hours=told.every_h), keep)
+        rules = BackupRules(timedelta(hours=settings.backup.every_h), keep)
         ring = settings.keys.key_file if with_ring and settings.keys.provider == "file" else None
-        yield Backups(BackupParts(databases, stores, key, clock, ring), rules)
+        yield Backups(BackupParts(databases, places, key, clock, ring), rules)
+
+
+async def _backup_place(
+    opened: AsyncExitStack, kind: Kind, name: str, settings: StoreSettings, residency: Residency
+) -> Place:
+    """Open one; a vault starts, and is restored, without a place that does not answer now."""
+    told = f"{kind.value} backups, {name}"
+    try:
+        store = await _place(told, settings, residency)
+    except MisplacedError as cause:
+        raise RefusedByPolicyError(f"the place of {told} may not be used: {cause}") from cause
+    opened.push_async_callback(store.aclose)
+    return Place(name, store, await asyncio.to_thread(failure_domain, settings))
 
 
 @asynccontextmanager
@@ -346,16 +294,17 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
     """Open databases and store, read the keys; raises what a wrong setting deserves."""
     async with AsyncExitStack() as opened:
         database, key_database = await opened.enter_async_context(open_databases(settings))
-        provider = await opened.enter_async_context(open_key_provider(settings))
-        keys = KeyStore(key_database, provider, clock)
-        await keys.start()
+        holders = await opened.enter_async_context(open_key_holders(settings))
+        ledger_keys = LedgerKeys.open(settings.ledger.key_file)
+        keys = KeyStore(key_database, holders, clock, ledger_keys.anchor)
+        blobs = Blobs(keys)
+        ledger = Ledger(database, blobs, clock)
+        await keys.start(EpochEnds(database, ledger).spent)
         debts = ReplicaDebts(database, clock)
         store = await opened.enter_async_context(open_store(settings.storage, debts))
         backups = await opened.enter_async_context(
             open_backups(settings, {Kind.MAIN: database, Kind.KEYS: key_database}, clock)
         )
-        blobs = Blobs(keys)
-        ledger = Ledger(database, blobs, clock)
         signing_key = load_signing_key(settings.sessions.key_file)
         yield Ground(
             settings=settings,
@@ -367,7 +316,7 @@ async def open_ground(settings: Settings, *, development: bool, clock: Clock) ->
             blobs=blobs,
             store=store,
             ledger=ledger,
-            checkpoints=Checkpoints(database, store, LedgerKeys.open(settings.ledger.key_file), clock),
+            checkpoints=Checkpoints(database, store, ledger_keys, clock),
             signing_key=signing_key,
             identity=make_identity(
                 database=database,

@@ -1,8 +1,9 @@
 """Jobs: what runs for as long as the program does, and waits that have an end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 
@@ -35,6 +36,17 @@ async def bounded(work: Awaitable[None], limit_s: float) -> None:
             await work
     except TimeoutError:
         log.warning("shutdown.unfinished", hint="the next start goes on with what is left")
+
+
+async def together(*work: Coroutine[Any, Any, None]) -> None:
+    """Do several things at the same time; where one fails the others are ended before its error is raised."""
+    tasks = [asyncio.create_task(each, name=f"together-{number}") for number, each in enumerate(work)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _for_ever(name: str, job: Job) -> None:

@@ -261,6 +261,16 @@ class HoldGround(StrEnum):
     AUTHORITY = "authority"  # a court or an authority ordered it, (b)
 
 
+class ExitState(StrEnum):
+    """How far a company that leaves is (``vault.leaving``)."""
+
+    EXPORTING = "exporting"
+    READY = "ready"
+    LEAVING = "leaving"
+    GONE = "gone"
+    CANCELLED = "cancelled"
+
+
 class RestrictionGround(StrEnum):
     """Why processing is restricted (Art. 18(1) GDPR)."""
 
@@ -342,6 +352,16 @@ ERASURE_MOVES: Final = {
     ErasureState.OBJECTS_DELETED: frozenset({ErasureState.COMPLETE}),
     ErasureState.COMPLETE: frozenset[ErasureState](),
 }
+
+
+EXIT_MOVES: Final = {
+    ExitState.EXPORTING: frozenset({ExitState.READY, ExitState.CANCELLED}),
+    ExitState.READY: frozenset({ExitState.LEAVING, ExitState.CANCELLED}),
+    ExitState.LEAVING: frozenset({ExitState.GONE}),
+    ExitState.GONE: frozenset[ExitState](),
+    ExitState.CANCELLED: frozenset[ExitState](),
+}
+OPEN_EXITS: Final = tuple(state.value for state, reached in EXIT_MOVES.items() if reached)
 
 
 def require_move(moves: Mapping[State, frozenset[State]], now: State, to: State) -> State:

@@ -215,7 +215,9 @@ class MediaIndex:
         """Take the next fragment. Raises `FragmentOrderError`, `RecordingTooLongError`."""
         missing = self.gate.enter(fragment)
         for info in fragment.tracks:
-            track = self._by_id.get(info.id) or self._join(info)
+            track = self._by_id.get(info.id)
+            if track is None:  # one without a frame yet is known, though it counts none
+                track = self._join(info)
             if missing:
                 track.mark(GapCause.CRASH)
         for event in fragment.events:

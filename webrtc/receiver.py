@@ -18,7 +18,7 @@ from webrtc.source import Reception, Sent, TrackClock
 from webrtc.vp8 import Vp8Assembler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from webrtc.assembly import Assembler, Picture
     from webrtc.limits import TapLimits
@@ -190,7 +190,7 @@ class PassthroughReceiver:
             self.assemble()
         if sequencer.has_gap:
             self._give_up(now_s)
-            self._ask(now_s)
+            self._ask(sequencer.to_ask_first(now_s))
         if assembler.needs_keyframe and self._may_start(now_s):
             self._want_keyframe(now_s)
 
@@ -275,7 +275,7 @@ class PassthroughReceiver:
     def tick(self, now_s: float) -> None:
         """Give up what waited too long, ask again for what may still come."""
         self._give_up(now_s)
-        self._ask(now_s)
+        self._ask(self._sequencer.to_ask(now_s))
         if self._assembler.needs_keyframe and self._may_start(now_s):
             self._want_keyframe(now_s)
 
@@ -293,8 +293,7 @@ class PassthroughReceiver:
             for packet in ready:
                 self._assembler.push(packet, now_s)
 
-    def _ask(self, now_s: float) -> None:
-        asked = self._sequencer.to_ask(now_s)
+    def _ask(self, asked: Sequence[int]) -> None:
         if asked and self._reception is not None:
             self.counts.nacks += len(asked)
             self._send(rtcp.nack(self._our_ssrc, self._reception.ssrc, asked))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from webrtc.rtp import RtpPacket
 
 NOTHING: Final[tuple[RtpPacket, ...]] = ()
+NONE: Final = range(0)
 ROUND_TRIP_WEIGHT: Final = 0.125  # of a new measure, as TCP does (RFC 6298, 2)
 
 
@@ -47,6 +48,7 @@ class Sequencer:
         self._highest = 0
         self._held: dict[int, RtpPacket] = {}
         self._missing: dict[int, _Missing] = {}
+        self._fresh = NONE  # missing since the packet that came last
         self._round_trip_s = limits.nack_interval_s
         self.restarts = 0  # jumps too far to be loss: the sender started anew (RFC 3550, A.1)
         self.late = 0  # came after they were given up, or twice
@@ -73,6 +75,7 @@ class Sequencer:
     def _push_slowly(
         self, packet: RtpPacket, sequence: int, following: int, now_s: float
     ) -> Sequence[RtpPacket]:
+        self._fresh = NONE
         if abs(sequence - following) > self._limits.jump:
             return self._restart(packet, sequence)
         if sequence < following or sequence in self._held:
@@ -83,7 +86,8 @@ class Sequencer:
             self.recovered += 1
             if found.asked == 1:  # of a packet asked for twice nobody knows which request was answered
                 self._round_trip_s += ROUND_TRIP_WEIGHT * (now_s - found.asked_s - self._round_trip_s)
-        for absent in range(self._highest + 1, sequence):
+        self._fresh = range(self._highest + 1, sequence)
+        for absent in self._fresh:
             self._missing[absent] = _Missing(now_s, now_s, 0)
         self._highest = max(self._highest, sequence)
         self._held[sequence] = packet
@@ -106,8 +110,21 @@ class Sequencer:
         self._next = following
         return ready
 
+    def to_ask_first(self, now_s: float) -> list[int]:
+        """The packets that are missing since the last one came, rising: to ask for at once.
+
+        It looks at no other missing one: with a large gap that would cost each packet that comes a walk.
+        """
+        asked = []
+        for sequence in self._fresh:
+            missing = self._missing.get(sequence)
+            if missing is not None and missing.asked == 0:
+                missing.asked, missing.asked_s = 1, now_s
+                asked.append(sequence)
+        return asked
+
     def to_ask(self, now_s: float) -> list[int]:
-        """The missing packets to ask for now, rising: each at once, then every round trip."""
+        """The missing packets to ask for now, rising: each at once, then every round trip. Walks them all."""
         limits = self._limits
         interval_s = min(max(self._round_trip_s, limits.nack_interval_s), limits.nack_interval_max_s)
         asked = []

@@ -60,6 +60,5 @@ def test_what_is_not_true_yet_is_said() -> None:
         "end-to-end",
         "restore fence",
         "No second node",
-        "Calls of two, as yet",
     ):
         assert missing in text

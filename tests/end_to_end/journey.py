@@ -157,7 +157,7 @@ class Journey:
         page.get_by_label("Reason").select_option("visitor_request")
         page.get_by_label("I have understood that this cannot be undone.").check()
         page.get_by_role("button", name="Erase for good").click()
-        region = page.get_by_role("region", name="Proof of erasure")
+        region = page.get_by_role("region", name="Receipt of erasure")
         expect(region).to_contain_text("Complete", timeout=WAIT_MS)
         with page.expect_download() as download:
             page.get_by_role("link", name="Download the receipt").click()

@@ -1,7 +1,8 @@
-"""A real S3 service for tests: Ceph's monitor, one store daemon and the gateway, all on loopback, in memory.
+"""A real S3 service for tests: Ceph's monitor, one store daemon and the gateway, all on loopback.
 
 Three foreground daemons, each ended by its own pid. Up in about two seconds: one placement group per pool, a
-quick monitor, no manager, no cephx. The region is the name of the zone group.
+quick monitor, no manager, no cephx. The region is the name of the zone group. It keeps its objects in memory;
+in long campaigns (`make soak`) in a file, with the store that Ceph has in production.
 """
 
 import os
@@ -66,8 +67,13 @@ mon data avail warn = 1
 mon data avail crit = 1
 [osd]
 osd data = {folder}/osd
-osd objectstore = memstore
+osd objectstore = {objectstore}
 memstore device bytes = 8589934592
+# A sparse file: it takes as much of the disk as is stored, with what is collected later.
+bluestore block create = true
+bluestore block size = 34359738368
+bluestore cache autotune = false
+bluestore cache size = 268435456
 osd client watch timeout = 2
 osd heartbeat interval = 1
 osd heartbeat grace = 4
@@ -161,6 +167,7 @@ def prepare(folder: Path, programs: dict[str, str]) -> Setup:
             first_port=first + 1,
             last_port=first + PORTS_OF_DAEMONS - 1,
             folder=folder,
+            objectstore="bluestore" if os.environ.get("CALLVAULT_TEST_SOAK") == "1" else "memstore",
         )
     )
     env = {

@@ -19,7 +19,7 @@ import pytest
 from tests.servers.certificates import self_signed
 from tests.servers.parts import all_required
 from tests.servers.ports import answers, free_port
-from tests.servers.process import server
+from tests.servers.process import Process, server
 
 OPERATIONS: Final = Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md"
 CONFIGURATION: Final = """
@@ -46,6 +46,7 @@ class OpenBao:
     url: str
     ca_file: Path
     root_token: str
+    process: Process
 
     def token_for(self, label: str) -> str:
         """Give a token with the rights of docs/OPERATIONS.md for one deployment's keys, and no other."""
@@ -122,14 +123,14 @@ def openbao_server(folder: Path) -> Iterator[OpenBao]:
     )
     environ = {name: text for name, text in os.environ.items() if not name.startswith(("BAO_", "VAULT_"))}
     argv = [program, "server", f"-config={file}"]
-    with server(argv, log=folder / "bao.log", is_ready=lambda: answers(port), env=environ):
-        yield _prepared(f"https://127.0.0.1:{port}", certificate.certificate_file)
+    with server(argv, log=folder / "bao.log", is_ready=lambda: answers(port), env=environ) as process:
+        yield _prepared(f"https://127.0.0.1:{port}", certificate.certificate_file, process)
 
 
-def _prepared(url: str, ca_file: Path) -> OpenBao:
+def _prepared(url: str, ca_file: Path, process: Process) -> OpenBao:
     made = asked(url, ca_file, "", "PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
     root = made["root_token"]
     asked(url, ca_file, root, "PUT", "sys/unseal", {"key": made["keys_base64"][0]})
     _until_active(url, ca_file)
     asked(url, ca_file, root, "POST", "sys/mounts/transit", {"type": "transit"})
-    return OpenBao(url, ca_file, root)
+    return OpenBao(url, ca_file, root, process)

@@ -30,8 +30,16 @@ def find(program: str) -> str | None:
 def need(*programs: str) -> dict[str, str]:
     """Return the paths of these programs; skips the test, or fails it when all parts are required."""
     found = {program: find(program) for program in programs}
-    missing = sorted(program for program, path in found.items() if path is None)
-    if missing:
-        sentence = f"needs {', '.join(missing)} (make packages installs what Debian has)"
-        (pytest.fail if all_required() else pytest.skip)(sentence)
+    _require([program for program, path in found.items() if path is None])
     return {program: path for program, path in found.items() if path is not None}
+
+
+def need_file(path: str, *, package: str) -> None:
+    """As `need`, of a package without a program of its own: one of its files tells that it is here."""
+    _require([] if Path(path).exists() else [package])
+
+
+def _require(missing: list[str]) -> None:
+    if missing:
+        sentence = f"needs {', '.join(sorted(missing))} (make packages installs what Debian has)"
+        (pytest.fail if all_required() else pytest.skip)(sentence)

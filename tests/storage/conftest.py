@@ -12,6 +12,7 @@ from mypy_boto3_s3 import S3Client
 from storage.s3 import S3Credentials, S3Settings
 from tests.servers.ceph import Ceph, ceph_server
 from tests.servers.moto import Moto, moto_server
+from tests.servers.swift import Swift, swift_server
 
 PART_BYTES = 5 * 1024 * 1024  # the smallest S3 allows: more parts for fewer bytes
 
@@ -58,6 +59,13 @@ def moto() -> Iterator[Moto]:
 
 
 @pytest.fixture(scope="session")
+def swift() -> Iterator[Swift]:
+    """One Swift for the session."""
+    with swift_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def ceph_http(ceph: Ceph) -> Iterator[Service]:
     """Ceph over plain http."""
     settings = S3Settings("unset", ceph.region, ceph.http, part_bytes=PART_BYTES)
@@ -80,6 +88,15 @@ def moto_http(moto: Moto) -> Iterator[Service]:
     """The moto server."""
     settings = S3Settings("unset", moto.region, moto.endpoint, part_bytes=PART_BYTES)
     made = service(settings, S3Credentials("anyone", "anything"))
+    yield made
+    made.admin.close()
+
+
+@pytest.fixture(scope="session")
+def swift_http(swift: Swift) -> Iterator[Service]:
+    """Swift over plain http."""
+    settings = S3Settings("unset", swift.region, swift.http, part_bytes=PART_BYTES)
+    made = service(settings, S3Credentials(swift.access_key, swift.secret_key))
     yield made
     made.admin.close()
 

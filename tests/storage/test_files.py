@@ -5,9 +5,11 @@ import hashlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage import files
 from storage.errors import AbsentError, ExistsError
 from storage.files import TICKET_CHARS, belongs, key_of_unfinished, unfinished_stem
 from storage.filesystem import FilesystemStore
@@ -81,3 +83,23 @@ def test_unfinished_names_tell_keys_apart() -> None:
         assert [other for other in keys if belongs(name, other)] == [key]
         assert belongs(name, "")
         assert belongs(name, f"{key.partition('/')[0]}/") == ("/" in key)
+
+
+@pytest.mark.parametrize("names", [1, 2, 3, 7, 50])
+async def test_a_folder_of_more_names_than_are_kept_in_memory_is_walked_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: int
+) -> None:
+    """It is read again for the next ones: nothing is left out or told twice, whatever goes meanwhile."""
+    monkeypatch.setattr(files, "WALK_NAMES", names)
+    store = await FilesystemStore.create(tmp_path)
+    keys = sorted(ObjectKey(f"a/{number:02d}{end}") for number in range(10) for end in ("", "/x", "-y"))
+    for key in keys:
+        await store.put(key, b"")
+    assert [stored.key async for stored in store.list("a/")] == keys
+    walking = files.walk(tmp_path, "a/")
+    told = []
+    for stored in walking:
+        told.append(stored.key)
+        (tmp_path / f"{stored.key}{files.MARK}").unlink()
+    assert told == keys
+    await store.aclose()

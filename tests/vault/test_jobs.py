@@ -27,3 +27,23 @@ async def test_a_wait_has_an_end() -> None:
     """What is not done by then is left for the next start."""
     async with asyncio.timeout(5):
         await jobs.bounded(asyncio.sleep(60), 0.01)
+
+
+async def test_things_done_together_are_all_done_or_all_over() -> None:
+    """Whoever gets the error of one may go on: nothing of the others still runs."""
+    done: list[int] = []
+
+    async def slowly(number: int) -> None:
+        await asyncio.sleep(0.01)
+        done.append(number)
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    await jobs.together(*(slowly(number) for number in range(3)))
+    assert done == [0, 1, 2]
+    with pytest.raises(ZeroDivisionError):
+        await jobs.together(slowly(3), fails(), slowly(4))
+    await asyncio.sleep(0.03)
+    assert done == [0, 1, 2]

@@ -14,6 +14,7 @@ from vault.model import (
     ASK_MOVES,
     CALL_MOVES,
     ERASURE_MOVES,
+    EXIT_MOVES,
     LEG_MOVES,
     MEDIA_MOVES,
     PREFIXES,
@@ -22,6 +23,7 @@ from vault.model import (
     AskState,
     CallState,
     ErasureState,
+    ExitState,
     LegState,
     MediaState,
     RecordingState,
@@ -70,6 +72,12 @@ MOVES: dict[type[StrEnum], set[tuple[str, str]]] = {
         ("key_forgotten", "objects_deleted"),
         ("objects_deleted", "complete"),
     },
+    ExitState: {
+        *((now, "cancelled") for now in ("exporting", "ready")),
+        ("exporting", "ready"),
+        ("ready", "leaving"),
+        ("leaving", "gone"),
+    },
 }
 TABLES: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     CallState: CALL_MOVES,
@@ -79,6 +87,7 @@ TABLES: dict[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     RecordingState: RECORDING_MOVES,
     MediaState: MEDIA_MOVES,
     ErasureState: ERASURE_MOVES,
+    ExitState: EXIT_MOVES,
 }
 WALKS = [(states, now, to) for states in TABLES for now, to in product(states, states)]
 

@@ -43,7 +43,10 @@ class Spectator:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.pc.close()
+        # The stock peer sometimes waits for ever for its own receiver's end.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await self.pc.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

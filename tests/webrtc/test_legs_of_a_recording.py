@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import pytest
 
@@ -22,7 +22,7 @@ from tests.webrtc.studio import (
     video,
 )
 from webrtc.fragment_format import Fragment, GapCause, leg_of
-from webrtc.fragments import FragmentWriter, GoesOn, read_fragment
+from webrtc.fragments import FragmentWriter, GoesOn, StoredFrame, read_fragment
 from webrtc.media_report import report as report_of
 
 if TYPE_CHECKING:
@@ -113,6 +113,26 @@ def test_a_gap_whose_own_words_are_lost_is_a_crash_and_moves_nothing() -> None:
     whole, torn = index_of(two_legs()), index_of(two_legs(drop_first=True))
     assert {gap.cause for gap in report_of(torn).gaps} == {"crash"}
     assert torn.tracks[0].ticks[-1] == pytest.approx(whole.tracks[0].ticks[-1], abs=48_000 // 50)
+
+
+def test_sound_that_is_late_is_one_track_with_the_next_legs() -> None:
+    """Named in a fragment that holds nothing of it, it is not begun a second time: players play one track."""
+    first = FragmentWriter()
+    before = fragments_of(audio(1, from_s=2.5) + video(3.5), first)
+    assert [len(before[0].tracks), {event.track_id for event in before[0].events if is_frame(event)}] == [
+        2,
+        {2},
+    ]
+    again = on_another_clock(audio(3, from_s=30, rtp=17_000) + video(3, from_s=30, rtp=90_000))
+    goes_on = GoesOn(first.number, 1, round(-CLOCKS_APART_S * 1e6), GapCause.RECONNECT, first.last_us)
+    index = index_of([*before, *fragments_of(again, FragmentWriter(goes_on=goes_on))])
+    assert [track.info.codec for track in index.tracks] == [AUDIO.codec, VP8.codec]
+    assert [leg for leg, _ in index.tracks[0].legs] == [0, 1]
+
+
+def is_frame(event: object) -> TypeGuard[StoredFrame]:
+    """Whether an event of a fragment is a frame."""
+    return isinstance(event, StoredFrame)
 
 
 def test_a_clock_that_was_set_back_makes_no_time_go_back() -> None:

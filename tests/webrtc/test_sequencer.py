@@ -71,6 +71,22 @@ def test_a_missing_packet_is_asked_for_at_once_then_every_round_trip_then_no_mor
     assert sequencer.to_ask(0.2) == []
 
 
+def test_a_packet_has_those_asked_for_that_are_missing_since_it_came() -> None:
+    """Each at once and once; whatever else is missing is asked for again by the clock, not by packets."""
+    sequencer = Sequencer(LIMITS)
+    sequencer.push(packet(1), 0.0)
+    sequencer.push(packet(4), 0.0)
+    assert sequencer.to_ask_first(0.0) == [2, 3]
+    assert sequencer.to_ask_first(0.1) == []
+    sequencer.push(packet(5), 0.1)
+    assert sequencer.to_ask_first(0.1) == []
+    sequencer.push(packet(8), 0.1)
+    assert sequencer.to_ask_first(0.1) == [6, 7]
+    assert sequencer.to_ask(0.1) == [2, 3]
+    sequencer.push(packet(30_000), 0.1)
+    assert sequencer.to_ask_first(0.1) == []
+
+
 def test_the_interval_follows_the_measured_round_trip() -> None:
     """Over a far link a resend is awaited before it is asked for again."""
     sequencer = Sequencer(LIMITS)

@@ -7,6 +7,7 @@ import os
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pylibsrtp
 import pytest
@@ -15,7 +16,7 @@ from pylibsrtp import Policy, Session
 from tests.webrtc.legs import Memory
 from tests.webrtc.media import video_clip
 from tests.webrtc.packets import packetized
-from webrtc.frames import TrackEnd
+from webrtc.frames import MediaKind, TrackEnd
 from webrtc.limits import OfferLimits, TapLimits
 from webrtc.rtcp_feedback import Estimate, read_viewer
 from webrtc.sdp import read_offer
@@ -263,6 +264,31 @@ async def test_more_than_a_leg_needs_is_dropped_before_it_costs() -> None:
         keyed.take(voice(2 * limits.packets_burst + number), 1.1)
     passed = 2 * limits.packets_burst - keyed.tap.counts.excess
     assert passed == pytest.approx(limits.packets_per_s / 10, abs=2)
+
+
+class Walked(dict[int, object]):
+    """Counts how often it is walked through."""
+
+    walks = 0
+
+    def items(self) -> Any:
+        """Count one walk."""
+        self.walks += 1
+        return super().items()
+
+
+async def test_a_gap_does_not_make_each_packet_behind_it_dearer() -> None:
+    """What is missing is asked for at once, and again by the clock: no packet walks through all of it."""
+    keyed = KeyedTap(in_turn=False)
+    gap, behind = 1_900, 1_000
+    keyed.take(rtp(VIDEO_TYPE, 0, 601, b"\x10\x01"))
+    receiver = next(each for each in keyed.tap.receivers if each.info.kind is MediaKind.VIDEO)
+    walked = receiver._sequencer._missing = Walked()  # type: ignore[assignment]
+    for number in range(behind):
+        keyed.take(rtp(VIDEO_TYPE, gap + number, 601, b"\x10\x01", timestamp=3_000))
+    assert (receiver.counts.nacks, walked.walks) == (gap - 1, 0)
+    receiver.tick(1.1)
+    assert (receiver.counts.nacks, walked.walks) == (2 * (gap - 1), 1)
 
 
 async def test_a_source_that_returns_is_heard_again() -> None:

@@ -1,8 +1,9 @@
 """A call from the pressed button to its end, as the tables know it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
@@ -30,6 +31,7 @@ from vault.errors import (
     ConflictError,
     ConsentMissingError,
     InvalidError,
+    KeyProviderError,
     NotFoundError,
     NoticeChangedError,
     VisitorTokenError,
@@ -60,6 +62,7 @@ from vault.model import (
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 
 UNJOINED_BATCH: Final = 500  # ended in one round; the next round comes within minutes
+_NONE: Final[Mapping[Id, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class OpenCall:
     page_url: str | None
     vouched: Vouched | None = None  # what the company's own program signed of the visitor
     invitation_id: Id | None = None  # opened with a link of ours, on our own page: no origin to ask about
+    told_later: bool = False  # what the invitation knows of the visitor is not to be had now
 
 
 Claim = Callable[[AsyncConnection, Id], Awaitable[None]]
@@ -146,10 +150,12 @@ class Calls:
         notice = button.notice(asked.language, asked.media)
         call_id = new_id("call")
         await self._keys.create_data_key(tenant_id=button.tenant_id, object_id=call_id)
+        # Named while the key is at hand: the answer to the notice may come when it is not to be had.
+        await self._blobs.pseudonym(tenant_id=button.tenant_id, subject_id=call_id)
         row = self._row(asked, button, notice, call_id)
         told: Any = {"tenant_id": button.tenant_id, "call_id": call_id, "visitor": visitor}
         row["personal"] = await sealed(self._blobs, **told, page_url=asked.page_url)
-        found_by = await indexes(self._blobs, **told)
+        found_by = await self._indexes(row, told, told_later=asked.told_later)
         async with self._database.write() as connection:
             if claim is not None:
                 await claim(connection, call_id)
@@ -168,6 +174,18 @@ class Calls:
                 ),
             )
         return OpenedCall(call_id, button.tenant_id, CallState.OPEN, notice)
+
+    async def _indexes(
+        self, row: dict[str, Any], told: dict[str, Any], *, told_later: bool
+    ) -> list[dict[str, Any]]:
+        """Give what the call will be found by; owed where the key provider does not answer."""
+        if told_later:
+            row["index_owed_at"] = self._clock.now()
+        try:
+            return await indexes(self._blobs, **told)
+        except KeyProviderError:
+            row["index_owed_at"] = self._clock.now()
+            return []
 
     def _row(self, asked: OpenCall, button: Button, notice: Notice, call_id: Id) -> dict[str, Any]:
         return {
@@ -245,9 +263,12 @@ class Calls:
         by: Principal,
         kind: LegKind | str = LegKind.CAMERA,
         hears: Hears = lambda _: None,
+        *,
+        ends: Mapping[Id, str] = _NONE,
     ) -> None:
         """Write the row of a leg that is being set up; one leg of a kind at a time per participant.
 
+        ``ends`` names the participant's own legs that end with it, and why: it takes their place.
         Raises ConflictError where another leg was faster or the call has ended since it was read.
         ``hears`` is told what stands about the recording while nobody can change it.
         """
@@ -259,6 +280,8 @@ class Calls:
             await require_part(connection, call.id, by)
             if person_id is None:
                 await invited.require_first(connection, now)
+            for ended_id, reason in ends.items():
+                await _end_leg(connection, ended_id, reason=reason, at=self._clock.now())
             await require_first(connection, call.id, person_id, kind)
             hears(await standing_of(connection, now))
             await came_back(connection, call.id, by)
@@ -297,11 +320,7 @@ class Calls:
         async with self._database.write() as connection:
             await _hold(connection, call_id)
             now = self._clock.now()
-            await connection.execute(
-                update(legs)
-                .where(legs.c.id == leg_id, legs.c.state.in_(before(LEG_MOVES, LegState.ENDED)))
-                .values(state=LegState.ENDED.value, ended_at=now, end_reason=reason)
-            )
+            await _end_leg(connection, leg_id, reason=reason, at=now)
             whose = await connection.execute(select(legs.c.person_id).where(legs.c.id == leg_id))
             if (person_id := whose.scalar_one_or_none()) is not None:
                 await left_with_last_leg(connection, call_id, person_id, now)
@@ -464,6 +483,14 @@ def _visitor_of(asked: OpenCall, button: Button) -> Visitor:
     if button.requires_visitor_token and asked.invitation_id is None:
         raise VisitorTokenError("this button wants a visitor's token", reason=MISSING)
     return asked.visitor
+
+
+async def _end_leg(connection: AsyncConnection, leg_id: Id, *, reason: str, at: datetime) -> None:
+    await connection.execute(
+        update(legs)
+        .where(legs.c.id == leg_id, legs.c.state.in_(before(LEG_MOVES, LegState.ENDED)))
+        .values(state=LegState.ENDED.value, ended_at=at, end_reason=reason)
+    )
 
 
 async def _hold(connection: AsyncConnection, call_id: Id) -> None:

@@ -11,7 +11,7 @@ from vault.calls.asks import Ask, get
 from vault.calls.visitors import PERSONAL_PART
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, consents, legs, participants, rings
-from vault.errors import KeyForgottenError, NotFoundError
+from vault.errors import KeyForgottenError, KeyProviderError, NotFoundError
 from vault.identity.people import People
 from vault.keys.blobs import Blobs
 from vault.model import CallState, ConsentChoice, Id, LegKind, LegState, RingState, Role
@@ -75,9 +75,9 @@ class Cards:
         return await self._cards(query)
 
     async def name_of(self, person_id: Id, *, tenant_id: Id) -> str:
-        """Give a person's display name; empty where it was erased."""
+        """Give a person's display name; empty where it was erased, or is not to be had now."""
         try:
-            return (await self._people.one(person_id, tenant_id=tenant_id)).name
+            return (await self._people.shown(person_id, tenant_id=tenant_id)).name
         except NotFoundError:
             return ""
 
@@ -131,9 +131,10 @@ class Cards:
     async def _personal(self, sealed: bytes | None, tenant_id: Id, call_id: Id) -> Mapping[str, Any]:
         if sealed is None:
             return {}
+        place = {"tenant_id": tenant_id, "object_id": call_id, "part": PERSONAL_PART}
         try:
-            return await self._blobs.open(sealed, tenant_id=tenant_id, object_id=call_id, part=PERSONAL_PART)
-        except KeyForgottenError:
+            return await self._blobs.open(sealed, **place, hurried=True)
+        except (KeyForgottenError, KeyProviderError):  # erased; or kept for later: the call does not wait
             return {}
 
 

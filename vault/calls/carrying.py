@@ -5,7 +5,7 @@ the capture and ends the rows. Whoever asks a leg to end only asks its peer to c
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import Final
 
 import structlog
@@ -52,6 +52,11 @@ class Carrier:
             is_coming=lambda call_id: visitor_is_coming(floor, call_id),
         )
         self._graces = Graces(floor, self._waits)
+
+    @property
+    def waiting(self) -> Collection[Id]:
+        """The calls that stay open for a visitor who was lost."""
+        return self._waits.waiting
 
     def begin(self, leg: LiveLeg) -> None:
         """Carry a leg from now on."""

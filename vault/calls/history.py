@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, Select, func, select
 
@@ -13,7 +13,7 @@ from vault.calls.notes import Note, Notes, latest_disposition
 from vault.calls.visitors import PERSONAL_PART, Field, calls_with, index_of
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import buttons, calls, consents, media
+from vault.db.tables import buttons, calls, consents, legs, media
 from vault.errors import ErasedError, KeyForgottenError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.ledger.leaf import Entry, EntryType
@@ -22,14 +22,17 @@ from vault.media.restricting import call_is_restricted, refusal
 from vault.model import CallState, ConsentChoice, Id, MediaState, is_id
 from vault.policy import Permission, Principal, require, require_same_tenant
 
+STAYS: Final = timedelta(seconds=5)
+"""Whoever leaves sooner after hearing that nobody comes has left no message, whatever was recorded before."""
+
 
 class Outcome(StrEnum):
     """What became of a call."""
 
     RUNNING = "running"
-    TALKED = "talked"  # somebody took it
-    MESSAGE = "message"  # nobody did, and something of the visitor was recorded
-    MISSED = "missed"  # nobody did, and nothing is there
+    TALKED = "talked"  # somebody was heard in it
+    MESSAGE = "message"  # it rang in vain, and its visitor stayed and was recorded
+    MISSED = "missed"  # nobody was heard, and its visitor gave up or left no word
     LEFT = "left"  # it never rang: its visitor read the notice and left
 
 
@@ -181,6 +184,12 @@ _RECORDINGS = (
     .correlate(calls)
     .scalar_subquery()
 )
+_HEARD = (
+    select(legs.c.id)
+    .where(legs.c.call_id == calls.c.id, legs.c.person_id.is_not(None), legs.c.connected_at.is_not(None))
+    .correlate(calls)
+    .exists()
+)
 _CHOICE = (
     select(consents.c.choice)
     .where(consents.c.call_id == calls.c.id)
@@ -195,6 +204,7 @@ _SELECT = select(
     buttons.c.name.label("button_name"),
     _CHOICE.label("choice"),
     _RECORDINGS.label("recordings"),
+    _HEARD.label("heard"),
     _DISPOSITION.label("disposition"),
 ).join(buttons, buttons.c.id == calls.c.button_id)
 
@@ -240,8 +250,9 @@ def _past(row: Row[Any]) -> PastCall:
 def _outcome(row: Row[Any]) -> Outcome:
     if row.state != CallState.ENDED:
         return Outcome.RUNNING
-    if row.taken_by is not None:
+    if row.heard:
         return Outcome.TALKED
-    if row.recordings:
-        return Outcome.MESSAGE
-    return Outcome.LEFT if row.ringing_since is None else Outcome.MISSED
+    if row.ringing_since is None:
+        return Outcome.LEFT
+    stayed = row.nobody_at is not None and row.ended_at - row.nobody_at >= STAYS
+    return Outcome.MESSAGE if stayed and row.recordings else Outcome.MISSED

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.calls import invited
@@ -26,7 +26,14 @@ from vault.calls.visitors import Visitor, indexes_of
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, invitations
-from vault.errors import Fault, InvalidError, KeyForgottenError, LinkDeadError, NotFoundError
+from vault.errors import (
+    Fault,
+    InvalidError,
+    KeyForgottenError,
+    KeyProviderError,
+    LinkDeadError,
+    NotFoundError,
+)
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
@@ -160,9 +167,17 @@ class Invitations:
         async with self._database.read() as connection:
             row = await self._good(connection, invitation_id, secret)
         button = await self._button(row)
-        told = (await self._personal(row)).get
-        visitor = Visitor(told("reference"), told("name"), told("email"), told("phone"))
-        asked = OpenCall(button.id, None, language, media, visitor, None, invitation_id=row.id)
+        visitor = await self._visitor(row)
+        asked = OpenCall(
+            button.id,
+            None,
+            language,
+            media,
+            visitor or Visitor(),
+            None,
+            invitation_id=row.id,
+            told_later=visitor is None,
+        )
 
         async def claim(connection: AsyncConnection, call_id: Id) -> None:
             now = await self._good(connection, invitation_id, secret, lock=True)
@@ -200,10 +215,16 @@ class Invitations:
         return len(ids)
 
     async def past_retention(self, *, limit: int) -> Sequence[tuple[Id, Id]]:
-        """Name invitations that are over and not erased yet, as (tenant, invitation)."""
+        """Name invitations that are over and not erased yet, as (tenant, invitation).
+
+        One whose call is still owed what is known of its visitor waits (``vault.calls.indexing``).
+        """
+        is_owed = exists().where(
+            calls.c.invitation_id == invitations.c.id, calls.c.index_owed_at.is_not(None)
+        )
         query = (
             select(invitations.c.tenant_id, invitations.c.id)
-            .where(invitations.c.ended_at.is_not(None), invitations.c.erased_at.is_(None))
+            .where(invitations.c.ended_at.is_not(None), invitations.c.erased_at.is_(None), ~is_owed)
             .order_by(invitations.c.id)
             .limit(limit)
         )
@@ -257,15 +278,27 @@ class Invitations:
             "indexes": {field.value: keyed.hex() for field, keyed in found_by.items()},
         }
 
-    async def _personal(self, row: Row[Any]) -> dict[str, str]:
+    async def _personal(self, row: Row[Any], *, hurried: bool = False) -> dict[str, str]:
         if row.personal is None:
             return {}
         try:
             return await self._blobs.open(
-                row.personal, tenant_id=row.tenant_id, object_id=row.id, part=PERSONAL_PART
+                row.personal,
+                tenant_id=row.tenant_id,
+                object_id=row.id,
+                part=PERSONAL_PART,
+                hurried=hurried,
             )
         except KeyForgottenError:
             return {}
+
+    async def _visitor(self, row: Row[Any]) -> Visitor | None:
+        """Give what is known of the visitor; None while that is not to be had: no call waits for it."""
+        try:
+            told = (await self._personal(row, hurried=True)).get
+        except KeyProviderError:
+            return None
+        return Visitor(told("reference"), told("name"), told("email"), told("phone"))
 
     async def _view(self, connection: AsyncConnection, row: Row[Any]) -> InvitationView:
         state = row.end_reason

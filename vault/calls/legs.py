@@ -1,20 +1,21 @@
 """The legs this process carries: who may have one, what it records, and how it is asked to end."""
 
 import asyncio
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from vault.calls import capturing
 from vault.calls.calls import Calls, CallView
 from vault.calls.carrying import Carrier
-from vault.calls.connections import BUSY_RETRY_S, offers_judged, take_fragment
+from vault.calls.connections import offers_judged, take_fragment
 from vault.calls.floor import Ends, Floor, LiveLeg
-from vault.calls.graces import REPLACED
 from vault.calls.load import Load
 from vault.calls.recorder import Recorder
+from vault.calls.replacing import Replaced
+from vault.calls.seats import Seats
 from vault.calls.stage import Stage
-from vault.errors import BusyError, ConflictError, NotFoundError, TooManyLegsError
-from vault.model import CallState, Id, LegKind, LegState, RecordingState, Role, new_id
+from vault.errors import ConflictError, NotFoundError
+from vault.model import Id, LegKind, LegState, RecordingState, Role, new_id
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 from vault.settings import LimitSettings, MediaSettings
 from webrtc.frames import MediaKind
@@ -62,10 +63,7 @@ class Legs:
         self._calls = calls
         self._recorder = recorder
         self._stage = stage
-        self._load = load
         self._floor = stage.floor
-        self._media = media
-        self._limits = limits
         self._carrier = Carrier(
             calls,
             recorder,
@@ -74,7 +72,9 @@ class Legs:
             max_call_s=media.max_call_s,
             rejoin_s=media.rejoin_s,
         )
-        self._draining = self._closed = False
+        self.seats = Seats(
+            stage.floor, load, media=media, limits=limits, waiting=lambda: self._carrier.waiting
+        )
 
     @property
     def floor(self) -> Floor:
@@ -96,24 +96,27 @@ class Legs:
         """Answer an offer with a new leg; raises OfferRefusedError, BusyError and what the call says.
 
         ``address`` names where the offer came from; TooManyLegsError where too many legs came from there.
-        The order matters: the notice is answered, there is room, the offer is acceptable, a camera leg that
-        this one replaces is final, the row is written, its recording is found; only then does the other side
-        learn where to send.
+        The order matters: the notice is answered, there is room, the offer is acceptable, the row is written
+        (in the place of a camera leg that this one replaces), that one is closed, its recording is found.
+        Only then does the other side learn where to send.
         """
         call = await self._calls.ready_for_leg(call_id, by=by)
         name = await self._stage.names.of(by)
-        replaced = self._replaced_by(call, by, kind)
-        self._require_room(call, address, besides=replaced)
+        replaced = Replaced.by(self._floor, call, by, kind)
+        self.seats.require_for_leg(call, address, by=by, besides=replaced.legs)
         leg = self._make(call, by, kind, name, address)
         self._floor.legs[leg.id] = leg  # counted before the first wait, so that a rush cannot pass the limit
         joined = False
         try:
             with offers_judged():
                 answer = await leg.peer.answer(offer)
-            await self._replace(replaced)
+            await replaced.settle()
             joined = True  # from here on there may be a row, and whoever made it sees it ended
-            await self._calls.leg_joined(call, leg.id, by, kind, leg.permit.narrow)
-            await self._recorder.attach(leg)
+            with replaced.giving_way() as ends:
+                await self._calls.leg_joined(call, leg.id, by, kind, leg.permit.narrow, ends=ends)
+            if not leg.permit.may_begin:  # the rows say so, whoever wrote it, and whoever has heard of it
+                capturing.pause(self._floor, call.id)
+            await self._recorder.attach(leg, goes_on=await replaced.close())
         except ConflictError:
             await self._give_up(leg)
             raise
@@ -150,57 +153,6 @@ class Legs:
                 raise NotFoundError from cause
         return call
 
-    def _replaced_by(self, call: CallView, by: Principal, kind: LegKind) -> list[LiveLeg]:
-        """Find the camera that a new one takes the place of: its owner may not know yet that it is lost."""
-        return [
-            leg
-            for leg in self._floor.legs.values()
-            if kind is leg.kind is LegKind.CAMERA
-            and (leg.call.id, leg.by.id) == (call.id, by.id)
-            and leg.task is not None
-        ]
-
-    async def _replace(self, legs: Iterable[LiveLeg]) -> None:
-        """End legs for a new one, and wait until each is final."""
-        for leg in legs:
-            if not leg.is_ending:
-                leg.why = REPLACED
-                await leg.peer.close(CloseReason.HANGUP)
-            await _until_final(leg)
-
-    def require_room_for_a_call(self) -> None:
-        """Raise BusyError where no new call may begin: draining, or as much as the machine can carry.
-
-        Calls that run are joined, answered and come back to all the same.
-        """
-        if (
-            self._draining
-            or self._load.is_full
-            or len(self._floor.legs) >= self._media.max_legs
-            or len(self._floor.feeds) >= self._media.max_feeds
-        ):
-            raise BusyError(
-                "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
-            )
-
-    def _require_room(self, call: CallView, address: str, *, besides: Collection[LiveLeg]) -> None:
-        """Raise where one more leg may not be: no address, button or tenant fills the house alone."""
-        legs = [leg for leg in self._floor.legs.values() if leg not in besides]
-        if sum(leg.address == address for leg in legs) >= self._limits.legs_per_address:
-            raise TooManyLegsError("this address has its fill of calls", retry_after_s=BUSY_RETRY_S)
-        if call.state is CallState.OPEN:
-            self.require_room_for_a_call()
-        if (
-            self._closed
-            or len(legs) >= self._media.max_legs
-            or sum(leg.call.id == call.id for leg in legs) >= self._limits.legs_per_call
-            or sum(leg.call.button_id == call.button_id for leg in legs) >= self._limits.legs_per_button
-            or sum(leg.call.tenant_id == call.tenant_id for leg in legs) >= self._limits.legs_per_tenant
-        ):
-            raise BusyError(
-                "no room for another call just now; try again shortly", retry_after_s=BUSY_RETRY_S
-            )
-
     async def trickle(
         self, call_id: str, leg_id: str, fragment: str, *, if_match: str, by: Principal
     ) -> None:
@@ -212,7 +164,8 @@ class Legs:
         """End a leg and wait until its rows are final, a while; NotFoundError for one that is not carried."""
         leg = self._own(call_id, leg_id, by)
         await leg.peer.close(CloseReason.HANGUP)
-        await _until_final(leg)
+        if leg.task is not None:
+            await asyncio.wait({leg.task}, timeout=FINAL_WITHIN_S)
 
     async def stop_capture(self, media_id: str) -> None:
         """Stop recording into a media item that is to be erased, and wait until nothing is under way."""
@@ -236,18 +189,9 @@ class Legs:
         """Wait for the visitor of a call that the process before left open."""
         self._carrier.expect(call_id, reason)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether a new call may begin."""
-        try:
-            self.require_room_for_a_call()
-        except BusyError:
-            return False
-        return True
-
     def drain(self) -> None:
         """Take no new call; those that run go on, and who lost the connection may come back."""
-        self._draining = True
+        self.seats.drain()
 
     async def drained(self, limit_s: float) -> None:
         """Drain, tell who is in a call how long it may still last, and wait for the calls' ends that long."""
@@ -263,8 +207,7 @@ class Legs:
 
         Their calls and recordings stay open: the next start waits for whoever was in them.
         """
-        self.drain()
-        self._closed = True
+        self.seats.close()
         self._carrier.hurry()
         while legs := list(self._floor.legs.values()):
             await asyncio.gather(*(leg.peer.close(CloseReason.SHUTDOWN) for leg in legs))
@@ -302,8 +245,3 @@ class Legs:
         require_same_tenant(by, leg.call.tenant_id)
         require_own_call(by, leg.call.id)
         return leg
-
-
-async def _until_final(leg: LiveLeg) -> None:
-    if leg.task is not None:
-        await asyncio.wait({leg.task}, timeout=FINAL_WITHIN_S)

@@ -21,7 +21,7 @@ class Names:
         if who.role is Role.VISITOR:
             return ""
         try:
-            person = await self._people.one(who.id, tenant_id=who.tenant_id)
+            person = await self._people.shown(who.id, tenant_id=who.tenant_id)
         except VaultError as error:
             log.warning("leg.without_name", principal_id=who.id, error=type(error).__name__)
             return ""

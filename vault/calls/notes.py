@@ -29,6 +29,8 @@ from vault.errors import (
 )
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
+from vault.media.holding import held
+from vault.media.restricting import call_is_restricted, refusal
 from vault.media.retention import days_of
 from vault.model import Id, Role, RuleKind, is_id, new_id
 from vault.policy import Permission, Principal, require, require_same_tenant
@@ -86,7 +88,10 @@ class Notes:
         self._clock = clock
 
     async def own(self, call_id: str, *, by: Principal) -> Note:
-        """Give one's own note on a call; NotFoundError where one may not write any."""
+        """Give one's own note on a call; NotFoundError where one may not write any.
+
+        RestrictedError where the call is restricted: a note is then kept as all else of it, and not opened.
+        """
         require(by, Permission.CALL_NOTE)
         async with self._database.read() as connection:
             await _writable(connection, call_id, by)
@@ -101,7 +106,9 @@ class Notes:
         """Write one's own note over the version one has read, 0 for the first.
 
         Raises PreconditionRequiredError without a version, PreconditionFailedError where another window wrote
-        meanwhile, InvalidError for a code that is not on the list, ErasedError after an erasure.
+        meanwhile, InvalidError for a code that is not on the list, ErasedError after an erasure,
+        RestrictedError where the call is restricted, and ConflictError where there is a note already and the
+        call is under a legal hold: what is held is not overwritten, by its author either.
         """
         require(by, Permission.CALL_NOTE)
         async with self._database.read() as connection:
@@ -176,9 +183,11 @@ class Notes:
             async with self._database.write() as connection:
                 await connection.execute(select(calls.c.id).where(calls.c.id == call_id).with_for_update())
                 await _require_not_asked(connection, call_id, note_id)
+                await _require_unrestricted(connection, call_id)
                 if version == 0:
                     await connection.execute(insert(notes).values(values))
                     return
+                await _require_unheld(connection, call_id, note_id)
                 query = update(notes).where(notes.c.id == note_id, notes.c.version == version)
                 if (await connection.execute(query.values(values))).rowcount != 1:
                     raise PreconditionFailedError("the note was changed meanwhile; read it again")
@@ -241,6 +250,7 @@ async def _writable(connection: AsyncConnection, call_id: str, by: Principal) ->
     )
     if by.role is Role.AGENT and (await connection.execute(part)).first() is None:
         raise ConflictError("you took no part in this call")
+    await _require_unrestricted(connection, call_id)
     return Id(call.button_id)
 
 
@@ -260,3 +270,13 @@ async def _require_not_asked(connection: AsyncConnection, call_id: str, note_id:
     query = select(erasures.c.object_id).where(erasures.c.object_id.in_([call_id, note_id]))
     if (await connection.execute(query.limit(1))).first() is not None:
         raise ErasedError("this call has been erased, or is being erased")
+
+
+async def _require_unrestricted(connection: AsyncConnection, call_id: str) -> None:
+    if (await connection.execute(select(call_is_restricted(call_id)))).scalar_one():
+        raise refusal()
+
+
+async def _require_unheld(connection: AsyncConnection, call_id: str, note_id: Id) -> None:
+    if (await connection.execute(select(held(call_id, note_id)))).scalar_one():
+        raise ConflictError("this call is under a legal hold: what was noted stays as it is")

@@ -19,6 +19,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, media, own_links
 from vault.errors import NotFoundError
+from vault.identity.tenants import is_here
 from vault.identity.visits import tag_of
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
@@ -91,7 +92,9 @@ class OwnLinks:
         async with self._database.read() as connection:
             found = await connection.execute(
                 select(own_links).where(
-                    own_links.c.call_id == call_id, own_links.c.expires_at > self._clock.now()
+                    own_links.c.call_id == call_id,
+                    own_links.c.expires_at > self._clock.now(),
+                    is_here(own_links.c.tenant_id),
                 )
             )
             row = found.first() if is_id(call_id, "call") else None

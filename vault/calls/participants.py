@@ -12,8 +12,8 @@ from vault.errors import ConflictError
 from vault.model import CallState, Id, LegKind, LegState, Role
 from vault.policy import Principal
 
-LOST: Final = ("silent", "consent_lost", "failed", "access_ended", "interrupted", "shutdown")
-"""Why a leg ended whose owner did not mean to leave its visitor alone."""
+LOST: Final = ("silent", "consent_lost", "failed", "access_ended", "interrupted", "shutdown", "replaced")
+"""Why a leg ended whose owner did not mean to leave its visitor alone; what replaced it may never come up."""
 _IN_VAIN: Final = ("setup_timeout", "handshake_failed")  # why one ended that never came up
 
 Required = Callable[[AsyncConnection, str, Principal], Awaitable[None]]

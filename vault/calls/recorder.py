@@ -6,18 +6,20 @@ A recording goes on over the legs of one participant and kind. Between two of th
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from crypto.keys import DataKey
 from storage.errors import StorageError
 from storage.store import ObjectStore
 from vault.calls.floor import LiveLeg
+from vault.calls.graces import REPLACED
 from vault.calls.waits import Waits
 from vault.clock import Clock
-from vault.errors import KeyForgottenError, VaultError
+from vault.errors import KeyForgottenError, KeyProviderError, VaultError
 from vault.keys.store import KeyStore
 from vault.media.capture import Begun, Capture
 from vault.media.recordings import FULL, INTERRUPTED, LeftOpen, LegToRecord, OpenRecording, Recordings
@@ -39,7 +41,8 @@ class _Resting:
     """A recording whose participant was lost; ``legs`` counts those it came by.
 
     ``end`` and ``shift_us`` say where this process left it, and what puts our monotonic clock on its own;
-    what another process left is asked of the store.
+    what another process left is asked of the store. ``key`` is what this process recorded with: it may not
+    be to be had again before the call is over.
     """
 
     call_id: Id
@@ -47,6 +50,7 @@ class _Resting:
     end: SpoolEnd | None = None
     shift_us: int = 0
     reason: str = ""  # why the last of them ended; INTERRUPTED where nobody ended it
+    key: DataKey | None = field(default=None, repr=False)
 
 
 class Recorder:
@@ -72,10 +76,11 @@ class Recorder:
         self._resting: dict[Id, _Resting] = {}
         self._waits = Waits(self._give_up, wait_s=rejoin_s)
 
-    async def attach(self, leg: LiveLeg) -> None:
+    async def attach(self, leg: LiveLeg, *, goes_on: bool = True) -> None:
         """Record what a leg sends from now on, in the recording of the leg before if there was one.
 
-        In a pause it is recorded from the end of the pause on.
+        In a pause it is recorded from its end on. ``goes_on`` is False where the leg before still stores its
+        last: that recording ends by itself, and this leg begins another.
 
         Nothing where its visitor said no, the button records nothing, or the recording was erased while it
         ran. The same holds for everybody in the call: the visitor's answer is the one the notice asks for.
@@ -94,7 +99,8 @@ class Recorder:
             codecs=tuple(leg.peer.codecs.values()),
         )
         capture = leg.capture = self._capture(leg, to_record)
-        await capture.resume(lambda: self._resumed(to_record))
+        if goes_on:
+            await capture.resume(lambda: self._resumed(to_record))
         if capture.begun is not None:
             self._waits.stop(capture.begun.media_id)
             self._resting.pop(capture.begun.media_id, None)
@@ -117,6 +123,7 @@ class Recorder:
                 begun.goes_on.leg + 1 if begun.goes_on is not None else 1,
                 SpoolEnd(capture.fragments, capture.last_us, capture.stored_bytes),
                 capture.shift_us,
+                key=begun.key,
             )
             self._waits.begin(begun.media_id, reason)
         else:
@@ -142,7 +149,7 @@ class Recorder:
     def expect(self, left: Sequence[LeftOpen], calls: Collection[Id]) -> Collection[Id]:
         """Keep open what the process before left open in these calls; returns which recordings these are."""
         self._resting |= {
-            one.media_id: _Resting(one.call_id, one.legs, reason=one.reason)
+            one.media_id: _Resting(one.call_id, one.legs, reason=_why_left(one))
             for one in left
             if one.call_id in calls
         }
@@ -219,14 +226,12 @@ class Recorder:
             await self._end(found.media_id, reason=OTHER_CODEC)
             return None
         try:
-            key = await self._keys.data_key(
-                tenant_id=found.tenant_id, object_id=found.media_id, gen=found.gen
-            )
+            key = await self._key_of(found)
             spooled = SpooledLeg(found.tenant_id, found.media_id, found.first_leg_id, key)
             end, goes_on = await self._standing(found, spooled)
         except KeyForgottenError:
             return None  # an erasure was faster; the row will bar the leg
-        except (StorageError, TimeoutError) as error:
+        except (StorageError, TimeoutError, KeyProviderError) as error:
             log.error("recording.not_resumed", media=found.media_id, error=type(error).__name__)
             await self._end(found.media_id, reason=INTERRUPTED)
             return None
@@ -241,6 +246,17 @@ class Recorder:
             goes_on=goes_on,
             stored_bytes=end.stored_bytes,
         )
+
+    async def _key_of(self, found: OpenRecording) -> DataKey:
+        """Get the key a recording is sealed with; KeyProviderError where only a process before had it."""
+        place = {"tenant_id": found.tenant_id, "object_id": found.media_id}
+        try:
+            return await self._keys.data_key(**place, gen=found.gen, hurried=True)
+        except KeyProviderError:
+            resting = self._resting.get(found.media_id)
+            if resting is None or resting.key is None:
+                raise
+            return resting.key
 
     async def _standing(self, found: OpenRecording, spooled: SpooledLeg) -> tuple[SpoolEnd, GoesOn]:
         """Tell where a recording is to go on: as this process left it, else as store and clocks say."""
@@ -262,3 +278,8 @@ class Recorder:
         now_us = found.started_us + (self._clock.now() - found.started_at) // timedelta(microseconds=1)
         latest_us = (end.last_us or found.started_us) + round(GAP_LATEST_S * 1e6)
         return min(now_us, latest_us) - round(self._clock.monotonic() * 1e6)
+
+
+def _why_left(left: LeftOpen) -> str:
+    """Say why what a process left open came to rest: one that replaced a leg may not have stored its last."""
+    return INTERRUPTED if left.reason == REPLACED else left.reason

@@ -30,7 +30,7 @@ from vault.calls.routing import Routing, choose
 from vault.calls.teams import members
 from vault.calls.turns import Hub, Turns
 from vault.clock import Clock
-from vault.db.engine import Database
+from vault.db.engine import Database, after_commit
 from vault.errors import ConflictError, TakenError, VaultError
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
@@ -91,6 +91,7 @@ class Ringing:
         self._new: set[Id] = set()  # calls that are to ring; the row says so at the next chance
         self._absent: set[Id] = set()  # calls that a restart left open: they ring once their visitor is back
         self._task: asyncio.Task[None] | None = None
+        self._stop_recording: Callable[[Id, Principal], None] | None = None
         self.colleagues = Colleagues(database, cards, self._turns)
         self.asking = Asking(
             database,
@@ -102,6 +103,10 @@ class Ringing:
             self._turns,
             self.colleagues,
         )
+
+    def stop_recording_with(self, stop: Callable[[Id, Principal], None]) -> None:
+        """Have ``stop(call, taker)`` capture nothing more of a call that is taken as an unrecorded one."""
+        self._stop_recording = stop
 
     async def start(self, *, absent: Collection[Id] = ()) -> None:
         """End what the process before left ringing, and begin to watch the time.
@@ -280,6 +285,8 @@ class Ringing:
 
     async def snapshot(self, principal: Principal) -> Mapping[str, object]:
         """Tell a screen that opens all that its events would have told."""
+        if principal.role is not Role.VISITOR:
+            await self._ledger.know(tenant_id=principal.tenant_id, person_id=principal.id)
         async with self._turns.lock:  # not between a decision and what is told of it
             if principal.role is Role.VISITOR:
                 return {"call": await self._places.of_visitor(principal)}
@@ -387,7 +394,7 @@ class Ringing:
         news.rung = list(choice.ring)
         news.ringing = {*choice.ring, *ringing.difference(choice.drop)}
         if not choice.hope or (not news.ringing and now - call.ringing_since >= WAIT):
-            news.nobody = await rings.stop(connection, call.id, at=now)
+            news.nobody = await rings.stop(connection, call.id, at=now, in_vain=True)
         return news
 
     async def _taken(
@@ -410,6 +417,8 @@ class Ringing:
                 await unrecorded.rule_of_taking(connection, call.id),
             )
             await unrecorded.write(connection, self._ledger, held, rule, by=by.id, at=now)
+            if (stop := self._stop_recording) is not None:
+                after_commit(connection, lambda: stop(call.id, by))
         return others
 
     async def _refuse(self, view: CallView) -> None:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.db.tables import asks, buttons, calls, invitations, rings
-from vault.model import RING_MOVES, AskState, CallState, Id, RingState, before, new_id
+from vault.calls.routing import Routing
+from vault.db.tables import asks, buttons, calls, invitations, legs, rings
+from vault.model import RING_MOVES, AskState, CallState, Id, LegState, RingState, before, new_id
 
 RINGS: ColumnElement[bool] = and_(calls.c.ringing_since.is_not(None), calls.c.ringing_ended_at.is_(None))
 """The condition under which a call rings."""
@@ -17,7 +18,11 @@ RINGS: ColumnElement[bool] = and_(calls.c.ringing_since.is_not(None), calls.c.ri
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A ringing call's place: ``position`` counts the earlier ringing calls of its button, from 1."""
+    """A ringing call's place: ``position`` counts the earlier calls that are answered before it, from 1.
+
+    These are its button's whose visitors are there. A call-back that rings whoever made its link waits for
+    that one person, and keeps nobody else waiting.
+    """
 
     call_id: Id
     position: int
@@ -53,11 +58,10 @@ async def begin(connection: AsyncConnection, call_id: str, *, at: datetime) -> b
     return done.rowcount == 1
 
 
-async def stop(connection: AsyncConnection, call_id: str, *, at: datetime) -> bool:
-    """Let a call ring no longer; False where it does not."""
-    done = await connection.execute(
-        update(calls).where(calls.c.id == call_id, RINGS).values(ringing_ended_at=at)
-    )
+async def stop(connection: AsyncConnection, call_id: str, *, at: datetime, in_vain: bool = False) -> bool:
+    """Let a call ring no longer, ``in_vain`` where nobody is going to answer; False where it does not."""
+    values = {"ringing_ended_at": at, "nobody_at": at if in_vain else None}
+    done = await connection.execute(update(calls).where(calls.c.id == call_id, RINGS).values(values))
     return done.rowcount == 1
 
 
@@ -143,22 +147,37 @@ def _of(call_id: str, ask_id: Id | None) -> ColumnElement[bool]:
 
 async def queue(connection: AsyncConnection) -> Sequence[Queued]:
     """Give every ringing call, the one that rings longest first, and how many people it rings."""
-    ringing = (
-        select(func.count())
-        .where(rings.c.call_id == calls.c.id, rings.c.state == RingState.RINGING.value)
-        .scalar_subquery()
-    )
+    ring = [rings.c.call_id == calls.c.id, rings.c.state == RingState.RINGING.value]
+    theirs = (legs.c.call_id == calls.c.id, legs.c.person_id.is_(None), legs.c.state != LegState.ENDED.value)
     query = (
-        select(calls.c.id, calls.c.button_id, calls.c.ringing_since, ringing.label("agents"))
+        select(
+            calls.c.id,
+            calls.c.button_id,
+            calls.c.ringing_since,
+            buttons.c.routing,
+            invitations.c.person_id.label("invited_by"),
+            select(func.count()).where(*ring).scalar_subquery().label("agents"),
+            exists().where(*ring, rings.c.person_id == invitations.c.person_id).label("rings_inviter"),
+            exists().where(*theirs).label("is_there"),
+        )
+        .join(buttons, buttons.c.id == calls.c.button_id)
+        .outerjoin(invitations, invitations.c.id == calls.c.invitation_id)
         .where(RINGS)
         .order_by(calls.c.ringing_since, calls.c.id)
     )
     earlier: dict[str, int] = {}
     found = []
     for row in await connection.execute(query):
-        earlier[row.button_id] = earlier.get(row.button_id, 0) + 1
-        found.append(Queued(row.id, earlier[row.button_id], row.agents, row.ringing_since))
+        row_of = _awaited(row)
+        found.append(Queued(row.id, earlier.get(row_of, 0) + 1, row.agents, row.ringing_since))
+        earlier[row_of] = earlier.get(row_of, 0) + row.is_there
     return found
+
+
+def _awaited(call: Row[Any]) -> str:
+    """Name whom a ringing call waits for: whoever invited its visitor, or all that its button rings."""
+    is_inviters = call.rings_inviter or Routing.from_json(call.routing).callbacks == "inviter"
+    return str(call.invited_by if call.invited_by is not None and is_inviters else call.button_id)
 
 
 async def ended_in_vain(connection: AsyncConnection, call_id: str) -> bool:

@@ -78,6 +78,9 @@ def make_live_calls(
     ringing = Ringing(database, ledger, calls, Presence(database, clock), cards, events, clock, attendance)
     tellings = Tellings(database, floor, events, ringing)
     stage = Stage(floor, Connections(media), tellings, Names(people))
+    remind_s = settings.recording.pause_reminder_s
+    control = make_control(database, ledger, calls, stage, clock, remind_s=remind_s)
+    ringing.stop_recording_with(control.withdrawals.taken_unrecorded)
     load = Load(clock, full_lag_s=media.full_lag_s, full_cpu=media.full_cpu)
     legs = Legs(calls, recorder, stage, load, media=media, limits=limits)
     return LiveCalls(
@@ -89,9 +92,7 @@ def make_live_calls(
         recovery=Recovery(calls, recorder, legs, clock, visitor_token_s=settings.sessions.visitor_token_s),
         relays=Relays(media, clock),
         tellings=tellings,
-        control=make_control(
-            database, ledger, calls, stage, clock, remind_s=settings.recording.pause_reminder_s
-        ),
+        control=control,
         load=load,
         qualities=Qualities(floor, database, events, clock, calls),
     )

@@ -77,7 +77,7 @@ async def index_of(blobs: Blobs, tenant_id: Id, field: Field, value: str) -> byt
     if not told:
         raise InvalidError("this says nothing of a visitor; ask for what identifies one")
     text = told if field is Field.REFERENCE else f"{field.value}:{told}"
-    return await blobs.index(tenant_id=tenant_id, text=text)
+    return await blobs.index(tenant_id=tenant_id, text=text, hurried=True)
 
 
 async def indexes_of(blobs: Blobs, tenant_id: Id, visitor: Visitor) -> dict[Field, bytes]:

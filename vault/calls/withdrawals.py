@@ -112,6 +112,17 @@ class Withdrawals:
         capturing.pause(self._floor, call_id)
         return await self._unrecord(permit, by)
 
+    def taken_unrecorded(self, call_id: Id, by: Principal) -> None:
+        """Capture nothing more of a call that was just taken as an unrecorded one, as its row says already.
+
+        It needs no database. What else follows from it is owed: whoever took it may never hear that they did.
+        """
+        permit = self._floor.permits.get(call_id)
+        if permit is not None:
+            permit.unrecorded = True
+            capturing.pause(self._floor, call_id)
+            self._unrecorded[call_id] = (permit, by)
+
     async def run(self) -> None:
         """Write what could not be written, again and again; until cancelled."""
         while True:

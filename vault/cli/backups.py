@@ -12,62 +12,76 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from vault.app import Rooms
-    from vault.backups.backups import Backup, Backups
+    from vault.backups.backups import Backups, Found, Restored
     from vault.backups.dump import Head, Kind
+    from vault.backups.shelf import Backup
 
 GROUP: Final = options.group("backup", "Sealed backups of both databases.")
-COLUMNS: Final = ("kind", "name", "made_at", "sealed_bytes")
+COLUMNS: Final = ("kind", "place", "name", "made_at", "sealed_bytes")
 NEWEST: Final = "newest"
 NONE: Final = "none"
 SAMPLE: Final = 20  # recordings that a drill opens
-TOLD: Final = ("kind", "made_at", "version", "ledger_size")
+TOLD: Final = ("kind", "place", "made_at", "version", "ledger_size")
 Result = TypeVar("Result")
 
 
 @GROUP.command("create")
 def create(*, config: options.Config = None, as_json: options.Json = False) -> None:
-    """Make a backup of each database that has a place for one, and read it back."""
-    from vault.backups.dump import Kind
+    """Make a backup of each database at each place that it has for one, and read it back."""
+    from vault.backups.places import backup_places
     from vault.cli.exits import CommandError
     from vault.cli.output import show
     from vault.cli.rooms import in_rooms, settings_of
 
-    told = settings_of(config).backup
-    kinds = [kind for kind, url in ((Kind.MAIN, told.main_url), (Kind.KEYS, told.keys_url)) if url]
+    kinds = [kind for kind, places in backup_places(settings_of(config)).items() if places]
     if not kinds:
         raise CommandError("no backup has a place: set backup.main_url and backup.keys_url")
 
     async def act(rooms: "Rooms") -> "Sequence[Backup]":
-        return [await rooms.backups.create(kind) for kind in kinds]
+        return [each for kind in kinds for each in await rooms.backups.create(kind)]
 
     show([_row(each) for each in in_rooms(config, act)], as_json=as_json, columns=COLUMNS)
 
 
 @GROUP.command("list")
 def list_(*, config: options.Config = None, as_json: options.Json = False) -> None:
-    """List the backups of both databases, oldest first."""
+    """List the backups of both databases at every place, oldest first."""
+    from vault.backups.dump import Kind
+    from vault.cli.exits import CommandError
     from vault.cli.output import show
 
-    async def act(backups: "Backups") -> "Sequence[Backup]":
-        from vault.backups.dump import Kind
+    async def act(backups: "Backups") -> "dict[Kind, Found]":
+        return {kind: await backups.look(kind) for kind in Kind}
 
-        return [each for kind in Kind for each in await backups.all(kind)]
-
-    show([_row(each) for each in _with_backups(config, act)], as_json=as_json, columns=COLUMNS)
+    found = _with_backups(config, act)
+    rows = [_row(each) for one in found.values() for each in one.backups]
+    show(rows, as_json=as_json, columns=COLUMNS)
+    if away := [f"{kind.value}, {place}" for kind, one in found.items() for place in one.away]:
+        raise CommandError(f"a place of backups does not answer: {'; '.join(away)}")
 
 
 @GROUP.command("verify")
 def verify(*, config: options.Config = None, as_json: options.Json = False) -> None:
-    """Read the newest backup of each database whole, and check every line."""
+    """Read the newest backup at each place whole, and check every line."""
+    from vault.backups.dump import Kind
+    from vault.cli.exits import CommandError
     from vault.cli.output import show
+    from vault.errors import VaultError
 
-    async def act(backups: "Backups") -> "Sequence[Head]":
-        from vault.backups.dump import Kind
+    faults: list[str] = []
 
-        newest = {kind: await backups.all(kind) for kind in Kind}
-        return [await backups.verify(kind, made[-1].name) for kind, made in newest.items() if made]
+    async def act(backups: "Backups") -> list[dict[str, Any]]:
+        told = []
+        for shelf in [shelf for kind in Kind for shelf in backups.shelves(kind)]:
+            try:
+                told += [_told(each, await shelf.verify(each.name)) for each in (await shelf.all())[-1:]]
+            except VaultError as error:
+                faults.append(f"{shelf.place}: {error}")
+        return told
 
-    show([_told(head) for head in _with_backups(config, act)], as_json=as_json, columns=TOLD)
+    show(_with_backups(config, act), as_json=as_json, columns=TOLD)
+    if faults:
+        raise CommandError(*faults)
 
 
 @GROUP.command("restore")
@@ -84,18 +98,25 @@ def restore(
 ) -> None:
     """Fill empty databases from backups; the next start replays what was erased since.
 
-    On an empty machine: lay down the settings and the key files, run this, then start.
+    On an empty machine: lay down the settings and the key files, run this, then start. `newest` is the newest
+    of any place that opens; what was passed over for it is said.
     """
+    from vault.backups.dump import Kind
     from vault.cli.output import note, show
 
-    async def act(backups: "Backups") -> "Sequence[Head]":
-        from vault.backups.dump import Kind
+    chosen = {kind: name for kind, name in {Kind.KEYS: keys, Kind.MAIN: main}.items() if name != NONE}
 
-        chosen = {Kind.KEYS: keys, Kind.MAIN: main}
-        names = {kind: await _chosen(backups, kind, name) for kind, name in chosen.items() if name != NONE}
-        return [await backups.restore(kind, name) for kind, name in names.items()]
+    async def act(backups: "Backups") -> "Sequence[Restored]":
+        restored = []
+        for kind, name in chosen.items():
+            newest = name == NEWEST
+            restored.append(await (backups.restore_newest(kind) if newest else backups.restore(kind, name)))
+        return restored
 
-    show([_told(head) for head in _with_backups(config, act)], as_json=as_json, columns=TOLD)
+    restored = _with_backups(config, act)
+    for words in [words for each in restored for words in each.passed_over]:
+        note(f"Passed over: {words}")
+    show([_told(each.backup, each.head) for each in restored], as_json=as_json, columns=TOLD)
     note("Start the program now: it serves nothing before every erasure since the backup is done again.")
 
 
@@ -128,17 +149,6 @@ def drill(
         raise CommandError(*told.findings)
 
 
-async def _chosen(backups: "Backups", kind: "Kind", name: str) -> str:
-    from vault.errors import NotFoundError
-
-    if name != NEWEST:
-        return name
-    made = await backups.all(kind)
-    if not made:
-        raise NotFoundError(f"there is no backup of the {kind.value} database to restore")
-    return made[-1].name
-
-
 def _with_backups(config: Path | None, act: "Callable[[Backups], Awaitable[Result]]") -> Result:
     """Open the databases and the places of their backups, and nothing that needs a filled database."""
     from vault.backups.dump import Kind
@@ -162,5 +172,5 @@ def _row(backup: "Backup") -> dict[str, Any]:
     return {name: getattr(backup, name) for name in COLUMNS}
 
 
-def _told(head: "Head") -> dict[str, Any]:
-    return {name: getattr(head, name) for name in TOLD}
+def _told(backup: "Backup", head: "Head") -> dict[str, Any]:
+    return {name: getattr(backup if name == "place" else head, name) for name in TOLD}

@@ -48,7 +48,7 @@ def check(
         mended = await Mender(rooms.inventory, rooms.store).mend(stock) if repair else ()
         return stock, mended
 
-    stock, mended = in_rooms(config, act)
+    stock, mended = in_rooms(config, act, only_compares=True)
     left = [one for one in stock.findings if one not in set(mended)]
     show(_told(stock, mended, left, every=as_json), as_json=as_json)
     if not as_json:

@@ -3,10 +3,13 @@
 import ipaddress
 import tomllib
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from vault.backups.dump import Kind
+from vault.backups.places import PRIMARY, backup_places, beside_itself, failure_domain
 from vault.cli.exits import CommandError, Exit
 from vault.cli.folder import is_development
 from vault.cli.key_provider_checks import key_provider_findings
@@ -24,6 +27,7 @@ def findings(settings: Settings, *, keys_needed: bool = True) -> list[Finding]:
     checks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
         _public_url,
         _storage,
+        _backups,
         _media,
         _development,
         key_provider_findings,
@@ -50,12 +54,23 @@ def cautions(settings: Settings) -> list[str]:
         found.append(
             'server.trusted_proxies is empty: name the proxy, like ["127.0.0.1"], or all callers count as one'
         )
-    if not settings.backup.keys_url:
-        found.append(
+    found.extend(_too_few_copies(settings))
+    return found
+
+
+def _too_few_copies(settings: Settings) -> Iterator[str]:
+    """Say that no epoch will end, and why: it is better known before the first one should."""
+    places, least = backup_places(settings)[Kind.KEYS], settings.keys.least_copies
+    if not places:
+        yield (
             "backup.keys_url is empty: without a backup of the key store no epoch ends and no receipt becomes"
             " final; an unknown copy of the key store opens what was erased"
         )
-    return found
+    elif (apart := len({failure_domain(place) for place in places.values()})) < least:
+        yield (
+            f"backups of the key store go to {apart} place(s) that are not lost together, keys.least_copies"
+            f" is {least}: no epoch ends; add [[backup.keys_replicas]] on another disk or bucket, or lower it"
+        )
 
 
 def _is_private(host: str) -> bool:
@@ -104,7 +119,27 @@ def _storage(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _place(name: str, storage: StoreSettings) -> Iterator[Finding]:
+def _backups(settings: Settings) -> Iterator[Finding]:
+    places = backup_places(settings)
+    wrong = []
+    for kind, of_kind in places.items():
+        for name, place in of_kind.items():
+            if name == PRIMARY:
+                wrong += [*_place("backup", place, url=f"backup.{kind.value}_url")]
+            else:
+                wrong += [*_place(f"backup.{kind.value}_replicas, {name}", place)]
+    yield from dict.fromkeys(wrong)
+    for replica in settings.backup.keys_replicas:
+        if replica.credentials_file is not None:
+            yield from _key_file("credentials_file", replica.credentials_file, needed=True)
+    if not wrong and any(beside_itself(*pair) for pair in combinations(places[Kind.KEYS].values(), 2)):
+        yield (
+            Exit.CONFIGURATION,
+            "backup.keys_replicas: two places are one bucket, or one folder; a copy beside itself is none",
+        )
+
+
+def _place(name: str, storage: StoreSettings, *, url: str = "") -> Iterator[Finding]:
     scheme = urlsplit(storage.url).scheme
     if scheme == "file":
         countries = _allowed_countries()
@@ -121,7 +156,7 @@ def _place(name: str, storage: StoreSettings) -> Iterator[Finding]:
         except ValueError as error:
             yield Exit.CONFIGURATION, str(error)
     else:
-        yield Exit.CONFIGURATION, f"{name}.url begins with file:// or s3://"
+        yield Exit.CONFIGURATION, f"{url or f'{name}.url'} begins with file:// or s3://"
 
 
 def _media(settings: Settings) -> Iterator[Finding]:
@@ -144,6 +179,11 @@ def _development(settings: Settings) -> Iterator[Finding]:
 
 def _key_files(settings: Settings, *, needed: bool) -> Iterator[Finding]:
     paths = {"keys.key_file": settings.keys.key_file} if settings.keys.provider == "file" else {}
+    paths |= {
+        f"keys.holders, {one.name}: key_file": one.key_file
+        for one in settings.keys.holders
+        if one.provider == "file" and one.key_file is not None
+    }
     paths |= {
         "ledger.key_file": settings.ledger.key_file,
         "sessions.key_file": settings.sessions.key_file,

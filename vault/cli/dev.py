@@ -94,7 +94,7 @@ def write_settings(folder: Path, settings: "Settings") -> None:
     shown = {
         "server": ("host", "port", "public_url"),
         "database": ("url",),
-        "keys": ("database_url", "key_file"),
+        "keys": ("database_url", "key_file", "least_copies"),
         "backup": ("key_file", "main_url", "keys_url", "country"),
         "ledger": ("origin", "key_file"),
         "storage": ("url", "country"),
@@ -117,6 +117,8 @@ def _inside(folder: Path) -> dict[Name, Any]:
         Name("database", "url"): f"sqlite:///{folder}/callvault.db",
         Name("keys", "database_url"): f"sqlite:///{folder}/keys.db",
         Name("keys", "key_file"): folder / "keys" / "root.key",
+        # One folder on one disk: what is tried out is lost with it, and evidence says that it may be.
+        Name("keys", "least_copies"): 1,
         Name("backup", "key_file"): folder / "keys" / "backup.key",
         Name("backup", "main_url"): f"file://{quote(str(folder))}/backups",
         Name("backup", "keys_url"): f"file://{quote(str(folder))}/key-backups",

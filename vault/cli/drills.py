@@ -6,9 +6,10 @@ from pathlib import Path
 
 from vault.backups.dump import Kind
 from vault.clock import SystemClock
+from vault.db.migrate import require_head
 from vault.drill.drill import Drill, Drilled, DrillParts
 from vault.drill.folder import kept_folder, private_folder
-from vault.ground import open_backups, open_databases, open_key_provider, open_store_to_read
+from vault.ground import open_backups, open_databases, open_key_holders, open_store_to_read
 from vault.insight.logs import configure_logging
 from vault.keys.ring_file import RingFile
 from vault.ledger.signing import LedgerKeys
@@ -26,14 +27,15 @@ def drilled(settings: Settings, *, keep: Path | None, sample: int) -> Drilled:
 async def _drilled(settings: Settings, folder: Path, sample: int) -> Drilled:
     clock = SystemClock()
     async with (
-        open_databases(settings) as (live, _),
+        open_databases(settings, migrates=False) as (live, _),
         open_databases(_elsewhere(settings, folder)) as (main, keys),
         open_backups(settings, {Kind.MAIN: main, Kind.KEYS: keys}, clock, with_ring=False) as backups,
         open_store_to_read(settings.storage) as store,
-        open_key_provider(settings) as provider,
+        open_key_holders(settings) as holders,
     ):
+        await require_head(live, "main")
         ledger_keys = LedgerKeys.open(settings.ledger.key_file)
-        parts = DrillParts(main, keys, backups, live, store, provider, ledger_keys, clock, _ring(settings))
+        parts = DrillParts(main, keys, backups, live, store, holders, ledger_keys, clock, _ring(settings))
         drill = Drill(parts)
         told = await drill.run(sample=sample)
         await drill.record(told)

@@ -36,6 +36,7 @@ def places(settings: Settings) -> tuple[Path, ...]:
     urls = (settings.database.url, settings.keys.database_url)
     paths = [*(database_path(url) for url in urls), settings.storage.folder()]
     paths += [replica.folder() for replica in settings.storage.replicas]
+    paths += [holder.key_file for holder in settings.keys.holders]
     files = (settings.keys.key_file, settings.ledger.key_file, settings.sessions.key_file)
     return (*(path for path in paths if path is not None), *files)
 

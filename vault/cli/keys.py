@@ -133,19 +133,34 @@ def _text_of(ring: "RingFile") -> str:
     return sheet_text(ring.path, ring.ring_key(), now=SystemClock().now())
 
 
-STANDING: Final = ("epoch", "state", "provider", "created_at", "retired_at", "destroyed_at", "data_keys")
+STANDING: Final = (
+    "epoch",
+    "state",
+    "holder",
+    "provider",
+    "created_at",
+    "retired_at",
+    "destroyed_at",
+    "data_keys",
+    "in_recovery",
+)
+TOLD: Final = (*STANDING, "copies", "least_copies")
 
 
 @GROUP.command("status")
 def status(*, config: options.Config = None, as_json: options.Json = False) -> None:
-    """Tell of every epoch: where it stands, and how many keys are still in it."""
+    """Tell of every epoch: where it stands, how many keys are still in it, and what its end waits for.
+
+    Of these, ``in_recovery`` were made while the key provider did not answer, and wait for it. Of a retired
+    epoch the backups of the key store from since are read back whole: ``copies`` are good.
+    """
     from vault.cli.output import show
     from vault.cli.rooms import in_rooms
 
-    async def act(rooms: "Rooms") -> "Sequence[Standing]":
-        return await rooms.keys.epochs.all()
+    async def act(rooms: "Rooms") -> list[dict[str, Any]]:
+        return await _told(rooms, await rooms.keys.epochs.all())
 
-    show(_standing(in_rooms(config, act)), as_json=as_json, columns=STANDING)
+    show(in_rooms(config, act), as_json=as_json, columns=TOLD)
 
 
 @GROUP.command("turn")
@@ -159,24 +174,48 @@ def turn(
 ) -> None:
     """Begin the next epoch, move every surviving key into it, and destroy the old one's key in time.
 
-    A turn that was begun is carried on. The old key is destroyed only with a backup of the key store from
-    after its last key moved out; the running program does it when the grace period is over.
+    So with each holder of keys; one that does not answer holds up no other (exit code 4). A turn that was
+    begun is carried on. The old key is destroyed only with enough good backups of the key store from after
+    its last key moved out (``keys.least_copies``); the running program does it when the grace period is over.
     """
+    from vault.cli.exits import CommandError, Exit
     from vault.cli.output import note, show
     from vault.cli.rooms import in_rooms
-    from vault.keys.epochs import EpochState
+    from vault.errors import KeyProviderError
 
-    async def act(rooms: "Rooms") -> "Sequence[Standing]":
-        under_way = [each.state for each in await rooms.keys.epochs.all()]
-        if EpochState.RETIRING not in under_way and not (at_once and EpochState.RETIRED in under_way):
-            await rooms.turn.begin()
-        standing = await rooms.turn.carry(grace=timedelta(0) if at_once else None)
+    async def act(rooms: "Rooms") -> "tuple[list[dict[str, Any]], list[str]]":
+        away = [str(error) for error in await rooms.turn.begin_all(at_once=at_once)]
+        try:
+            await rooms.turn.carry(grace=timedelta(0) if at_once else None)
+        except KeyProviderError as error:
+            away.append(str(error))
         for broken in rooms.turn.broken:
             note(f"the record of {broken} does not open: restore it from a backup, or erase it")
-        return standing
+        return await _told(rooms, await rooms.keys.epochs.all()), away
 
-    show(_standing(in_rooms(config, act)), as_json=as_json, columns=STANDING)
+    told, away = in_rooms(config, act)
+    show(told, as_json=as_json, columns=TOLD)
+    if away:
+        raise CommandError(*dict.fromkeys(away), code=Exit.UNREACHABLE)
 
 
-def _standing(epochs: "Sequence[Standing]") -> list[dict[str, Any]]:
-    return [{name: getattr(each, name) for name in STANDING} for each in epochs]
+async def _told(rooms: "Rooms", epochs: "Sequence[Standing]") -> list[dict[str, Any]]:
+    """Tell of epochs as a table does, and in words of those whose end waits for backups."""
+    from vault.cli.output import note
+
+    rows = []
+    least = rooms.settings.keys.least_copies
+    for each in epochs:
+        copies = (
+            await rooms.backups.read_back(each.retired_at)
+            if each.retired_at and each.destroyed_at is None
+            else None
+        )
+        if copies is not None and copies < least:
+            note(
+                f"epoch {each.epoch} does not end: {copies} good backups of the key store are from since it"
+                f" retired and not lost together, and keys.least_copies is {least}"
+            )
+        counted = {"copies": copies, "least_copies": least if copies is not None else None}
+        rows.append({name: getattr(each, name) for name in STANDING} | counted)
+    return rows

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vault.policy import Principal
 
 GROUP: Final = options.group("exit", "A company leaves: what it takes along, and the end of the rest.")
-SHOWN: Final = ("id", "state", "asked_at", "ends_at", "waits_for", "request_id", "ended_at")
+SHOWN: Final = ("id", "state", "asked_at", "ends_at", "waits_for", "request_id", "ended_at", "notice")
 
 
 @GROUP.command("begin")
@@ -130,21 +130,40 @@ def receipt(
 
 
 async def _fetched(rooms: "Rooms", by: "Principal", number: int, folder: Path) -> dict[str, Any]:
-    """Write one volume; what is there already and whole is left."""
-    import hashlib
+    """Write one volume, for nobody else to read; what is there already and whole is left.
+
+    It takes its name when it is whole, so that one that was cut off is fetched again.
+    """
+    import asyncio
+    import os
 
     from vault.cli.exits import CommandError
 
     async with rooms.exits.fetch(number, by=by) as (volume, reading):
         path = folder / f"{volume.number:06d}.tar.age"
-        digest = hashlib.sha256()
-        with path.open("wb") as file:
+        shown = {"file": str(path), "sealed_bytes": volume.sealed_bytes, "sha256": volume.sha256}
+        if volume.sha256 and await asyncio.to_thread(_digest_of, path) == volume.sha256:
+            return shown
+        unfinished = path.with_suffix(".part")
+        unfinished.unlink(missing_ok=True)
+        private = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(private, "wb") as file:
             async for piece in reading:
-                digest.update(piece)
                 file.write(piece)
-    if volume.sha256 and digest.hexdigest() != volume.sha256:
-        raise CommandError(f"{path} is not what was stored; fetch it again")
-    return {"file": str(path), "sealed_bytes": volume.sealed_bytes, "sha256": digest.hexdigest()}
+    digest = await asyncio.to_thread(_digest_of, unfinished)
+    if volume.sha256 and digest != volume.sha256:
+        raise CommandError(f"{unfinished} is not what was stored; fetch it again")
+    unfinished.replace(path)
+    return {**shown, "sha256": digest}
+
+
+def _digest_of(path: Path) -> str | None:
+    import hashlib
+
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def _whoever(rooms: "Rooms", tenant: str | None) -> "Principal":

@@ -31,8 +31,15 @@ def loaded_from(config: Path | None) -> Loaded:
     return load_settings(environ=os.environ, file=config)
 
 
-def in_rooms(config: Path | None, act: "Callable[[Rooms], Awaitable[Result]]") -> Result:
-    """Open the rooms, act, close them. Logs of a command go to standard error, warnings only."""
+def in_rooms(
+    config: Path | None, act: "Callable[[Rooms], Awaitable[Result]]", *, only_compares: bool = False
+) -> Result:
+    """Open the rooms, act, close them. Logs of a command go to standard error, warnings only.
+
+    A database that was set back is refused, by LedgerBrokenError: what was erased since would open, and an
+    entry of its own would make it another ledger, which no start brings up to date any more. What
+    ``only_compares`` rows with objects may look.
+    """
     from vault.app import open_rooms
     from vault.insight.logs import configure_logging
 
@@ -41,6 +48,8 @@ def in_rooms(config: Path | None, act: "Callable[[Rooms], Awaitable[Result]]") -
 
     async def run() -> Result:
         async with open_rooms(settings, development=is_development(settings)) as rooms:
+            if not only_compares:
+                await rooms.checkpoints.require_continued()
             return await act(rooms)
 
     return asyncio.run(run())

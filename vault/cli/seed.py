@@ -45,10 +45,9 @@ async def seed(rooms: "Rooms") -> Demo:
 
 async def _person(rooms: "Rooms", tenant: Id, role: Role) -> Id:
     people = rooms.identity.people
-    found = await people.page(tenant_id=tenant, after=None, limit=100, role=role)
-    enabled = [person.id for person in found if person.disabled_at is None]
-    if enabled:
-        return enabled[-1]  # the oldest: the one of the first start
+    found = await people.oldest(tenant_id=tenant, role=role)  # the one of the first start
+    if found is not None:
+        return found
     name, email = PEOPLE[role]
     profile = {"name": name, "email": email}
     return (await people.add(tenant_id=tenant, role=role, profile=profile, by=None)).id

@@ -58,14 +58,40 @@ def withdrawal(
     show({"id": tenant, "on_withdrawal": rule.value}, as_json=as_json)
 
 
+@GROUP.command("holder")
+def holder(
+    *,
+    tenant: Annotated[str, typer.Argument(help="The tenant's id.")],
+    name: Annotated[str, typer.Argument(help="A name of keys.holders, or `default`.")],
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Say with which holder a tenant's keys lie.
+
+    New keys go there at once. What there is moves with the next turn of the holder before; `callvault keys
+    turn` begins one now. The change is complete when the epochs it was in are destroyed.
+    """
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms
+
+    async def act(rooms: "Rooms") -> None:
+        await rooms.identity.tenants.set_key_holder(Id(tenant), name)
+
+    in_rooms(config, act)
+    show({"id": tenant, "key_holder": name}, as_json=as_json)
+
+
 @GROUP.command("list")
 def list_(*, config: options.Config = None, as_json: options.Json = False) -> None:
-    """List tenants, oldest first."""
+    """List tenants, oldest first, and with which holder their keys lie."""
     from vault.cli.output import show
     from vault.cli.rooms import in_rooms
 
     async def act(rooms: "Rooms") -> list[dict[str, str]]:
-        tenants = rooms.identity.tenants
-        return [{"id": found, "name": await tenants.name_of(found)} for found in await tenants.all_ids()]
+        tenants, epochs = rooms.identity.tenants, rooms.keys.epochs
+        return [
+            {"id": found, "name": await tenants.name_of(found), "key_holder": await epochs.holder_of(found)}
+            for found in await tenants.all_ids()
+        ]
 
-    show(in_rooms(config, act), as_json=as_json, columns=("id", "name"))
+    show(in_rooms(config, act), as_json=as_json, columns=("id", "name", "key_holder"))

@@ -32,13 +32,13 @@ asks: Final = Table(
     metadata,
     identifier(),
     tenant(),
-    reference("call_id", "calls.id"),
+    reference("call_id", "calls.id", index=True),
     Column("purpose", String(20), nullable=False),
-    reference("asked_by", "people.id"),
-    reference("person_id", "people.id", nullable=True),
+    reference("asked_by", "people.id", index=True),
+    reference("person_id", "people.id", nullable=True, index=True),
     Column("team_id", String(ID_LENGTH), nullable=True),  # no reference: a team may be deleted
     Column("state", String(20), nullable=False),
-    reference("taken_by", "people.id", nullable=True),
+    reference("taken_by", "people.id", nullable=True, index=True),
     Column("created_at", Moment, nullable=False),
     Column("taken_at", Moment, nullable=True),
     Column("ended_at", Moment, nullable=True),
@@ -57,8 +57,8 @@ invitations: Final = Table(
     metadata,
     identifier(),
     tenant(),
-    reference("button_id", "buttons.id"),
-    reference("person_id", "people.id"),
+    reference("button_id", "buttons.id", index=True),
+    reference("person_id", "people.id", index=True),
     Column("secret_hash", LargeBinary(32), nullable=False),
     Column("personal", LargeBinary, nullable=True),  # sealed: what the agent said of the visitor
     Column("indexes", Json, nullable=True),  # keyed hashes of reference, address and number, in hex

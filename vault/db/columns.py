@@ -26,6 +26,9 @@ def tenant() -> Column[str]:
     return Column("tenant_id", String(ID_LENGTH), ForeignKey("tenants.id"), nullable=False)
 
 
-def reference(name: str, target: str, *, nullable: bool = False) -> Column[str]:
-    """Make a column that names a thing of another table."""
-    return Column(name, String(ID_LENGTH), ForeignKey(target), nullable=nullable)
+def reference(name: str, target: str, *, nullable: bool = False, index: bool = False) -> Column[str]:
+    """Make a column that names a thing of another table.
+
+    ``index`` where no index begins with it: who deletes the thing looks for every row that names it.
+    """
+    return Column(name, String(ID_LENGTH), ForeignKey(target), nullable=nullable, index=index)

@@ -53,3 +53,22 @@ epoch_ends: Final = Table(
     Column("epoch", Integer, primary_key=True, autoincrement=False),
     Column("leaf_index", BigInteger, ForeignKey("leaves.leaf_index"), nullable=False),
 )
+
+# How many entries of a type there are of a company, a month and a button; of none: an empty name.
+looks: Final = Table(
+    "looks",
+    metadata,
+    Column("tenant_id", String(ID_LENGTH), ForeignKey("tenants.id"), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("button_id", String(ID_LENGTH), primary_key=True),
+    Column("type", String(40), primary_key=True),
+    Column("entries", BigInteger, nullable=False),
+)
+
+# Up to where a company's entries are counted.
+looks_counted: Final = Table(
+    "looks_counted",
+    metadata,
+    Column("tenant_id", String(ID_LENGTH), ForeignKey("tenants.id"), primary_key=True),
+    Column("next_index", BigInteger, nullable=False),
+)

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from vault.db.engine import Database
-from vault.errors import SchemaTooNewError
+from vault.errors import ConfigurationError, SchemaTooNewError
 
 Which = Literal["main", "keys"]
 
@@ -29,6 +29,16 @@ async def migrate(database: Database, which: Which) -> str:
         if database.dialect == "postgresql":
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK_ID})
         return await connection.run_sync(_upgrade, which)
+
+
+async def require_head(database: Database, which: Which) -> None:
+    """Raise ConfigurationError unless a database is at this program's schema; nothing is migrated."""
+    now = await current_revision(database)
+    if now != head_revision(which):
+        raise ConfigurationError(
+            f"the {which} database has schema {now or 'of none'}, this program's is {head_revision(which)}: "
+            "start the program once, or use the version that it was started with"
+        )
 
 
 async def current_revision(database: Database) -> str | None:

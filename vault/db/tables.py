@@ -25,7 +25,7 @@ from vault.db.columns import ID_LENGTH, metadata
 from vault.db.columns import identifier as _id
 from vault.db.columns import reference as _ref
 from vault.db.columns import tenant as _tenant
-from vault.db.exit_tables import tenant_exits
+from vault.db.exit_tables import exit_items, exit_volumes, tenant_exits
 from vault.db.export_tables import export_sources, exports
 from vault.db.keeping_tables import clock_marks, holds, restrictions, retention_changes, retention_rules
 from vault.db.ledger_tables import checkpoints, leaf_details, leaves, ledger_nodes
@@ -38,6 +38,8 @@ __all__ = [
     "asks",
     "checkpoints",
     "clock_marks",
+    "exit_items",
+    "exit_volumes",
     "export_sources",
     "exports",
     "holds",
@@ -109,7 +111,7 @@ sessions: Final = Table(
     metadata,
     _id(),
     _tenant(),
-    _ref("person_id", "people.id"),
+    _ref("person_id", "people.id", index=True),
     Column("token_hash", LargeBinary(32), nullable=False, unique=True),
     Column("created_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
@@ -122,7 +124,7 @@ login_codes: Final = Table(
     metadata,
     Column("code_hash", LargeBinary(32), primary_key=True),
     _tenant(),
-    _ref("person_id", "people.id"),
+    _ref("person_id", "people.id", index=True),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment, nullable=True),
 )
@@ -158,7 +160,7 @@ calls: Final = Table(
     metadata,
     _id(),
     _tenant(),
-    _ref("button_id", "buttons.id"),
+    _ref("button_id", "buttons.id", index=True),
     Column("state", String(20), nullable=False),
     Column("language", String(5), nullable=False),
     Column("media", Json, nullable=False),
@@ -171,7 +173,8 @@ calls: Final = Table(
     Column("created_at", Moment, nullable=False),
     Column("ringing_since", Moment, nullable=True),
     Column("ringing_ended_at", Moment, nullable=True),  # it rings from the one moment to the other
-    _ref("taken_by", "people.id", nullable=True),
+    Column("nobody_at", Moment, nullable=True),  # when its visitor was told that nobody is going to answer
+    _ref("taken_by", "people.id", nullable=True, index=True),
     Column("taken_at", Moment, nullable=True),
     Column("unrecorded_at", Moment, nullable=True),  # from here on an agent wants no recording
     Column("unrecorded_rule", String(10), nullable=True),
@@ -179,6 +182,9 @@ calls: Final = Table(
     Column("end_reason", String(40), nullable=True),
     Column("erased_at", Moment, nullable=True),
     Column("invitation_id", String(ID_LENGTH), nullable=True),  # of the link it was opened with, if any
+    Column(
+        "index_owed_at", Moment, nullable=True
+    ),  # since when it should be found by its visitor, and is not
     Index(None, "tenant_id", "created_at", "id"),
     Index(None, "state"),
     Index(None, "invitation_id"),
@@ -187,6 +193,12 @@ calls: Final = Table(
         "ringing_since",
         sqlite_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
         postgresql_where=text("ringing_since IS NOT NULL AND ringing_ended_at IS NULL"),
+    ),
+    Index(
+        "ix_calls_index_owed",
+        "id",
+        sqlite_where=text("index_owed_at IS NOT NULL"),
+        postgresql_where=text("index_owed_at IS NOT NULL"),
     ),
     Index(
         "ix_calls_unrecorded",
@@ -215,7 +227,7 @@ messages: Final = Table(
     Column("chat_id", String(ID_LENGTH), nullable=False),
     Column("n", Integer, nullable=False),  # the place in its call
     Column("role", String(20), nullable=False),
-    _ref("person_id", "people.id", nullable=True),  # none for the visitor
+    _ref("person_id", "people.id", nullable=True, index=True),  # none for the visitor
     Column("key_hash", LargeBinary(32), nullable=False),  # of who sends and the key they chose
     Column("sealed", LargeBinary, nullable=False),
     Column("at", Moment, nullable=False),
@@ -230,7 +242,7 @@ notes: Final = Table(
     _id(),
     _tenant(),
     _ref("call_id", "calls.id"),
-    _ref("person_id", "people.id"),
+    _ref("person_id", "people.id", index=True),
     Column("version", Integer, nullable=False),
     Column("disposition", String(40), nullable=True),  # a code of the tenant's list
     Column("sealed", LargeBinary, nullable=False),
@@ -298,7 +310,7 @@ legs: Final = Table(
     _tenant(),
     _ref("call_id", "calls.id"),
     Column("role", String(20), nullable=False),
-    _ref("person_id", "people.id", nullable=True),  # none for the visitor
+    _ref("person_id", "people.id", nullable=True, index=True),  # none for the visitor
     Column("kind", String(20), nullable=False),
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -358,8 +370,8 @@ media: Final = Table(
     _tenant(),
     Column("kind", String(20), nullable=False),
     _ref("call_id", "calls.id"),
-    _ref("leg_id", "legs.id"),  # of an export: of the first of its recordings, and nobody is told
-    _ref("button_id", "buttons.id"),
+    _ref("leg_id", "legs.id", index=True),  # of an export: of the first of its recordings, and nobody is told
+    _ref("button_id", "buttons.id", index=True),
     Column("gen", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -453,11 +465,13 @@ erasures: Final = Table(
     Column("held_leaf", BigInteger, nullable=True),  # of the entry that says it was held
     Column("state", String(20), nullable=False),
     Column("evidence", Json, nullable=False),  # commitment, digests, counts, other keys' names
+    Column("epoch", Integer, nullable=True),  # as the evidence has it: which receipts wait for its end
     Column("live_erased_at", Moment, nullable=True),
     Column("completed_at", Moment, nullable=True),
     Column("leaf_index", BigInteger, nullable=True),
     Index(None, "request_id"),
     Index(None, "state"),
+    Index(None, "tenant_id", "epoch"),
 )
 
 idempotency: Final = Table(

@@ -15,6 +15,7 @@ from vault.ledger.continuing import candidates
 from vault.ledger.leaf import EntryType
 from vault.media.reading import Reader
 from vault.model import Id, MediaState, Part
+from vault.rights.erasure import went_along
 from vault.rights.replaying import WITH_A_KEY
 
 PAGE: Final = 500  # rows of one statement
@@ -33,7 +34,8 @@ class KeysOfErased:
         """Name the objects that still have a key; none is what every receipt says."""
         found: list[str] = []
         async for page in self._shredded():
-            uuids = [json.loads(row.leaf)["object"] for row in page]
+            fields = [json.loads(row.leaf) for row in page]
+            uuids = [uuid for each in fields for uuid in (each["object"], *went_along(each))]
             found += await self._keys.holding(
                 [name for uuid in uuids for name in candidates(uuid, WITH_A_KEY)]
             )

@@ -8,7 +8,7 @@ recordings to their last segment.
 What the first turn of the keeper deletes after a restore is not done: it would reach the real objects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -19,18 +19,21 @@ from crypto.errors import CryptoError
 from crypto.notes import open_checkpoint
 from storage.errors import AbsentError
 from storage.store import ObjectStore
-from vault.backups.backups import Backup, Backups
+from vault.backups.backups import Backups
 from vault.backups.dump import Head, Kind
+from vault.backups.shelf import Backup
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
 from vault.db.tables import leaves
 from vault.drill.checks import KeysOfErased, KeysOfReady, unplayable
 from vault.errors import (
     ConfigurationError,
+    ConflictError,
+    DependencyError,
     KeyProviderError,
     LedgerBrokenError,
     NotFoundError,
-    TamperedError,
+    VaultError,
 )
 from vault.keys.blobs import Blobs
 from vault.keys.provider import EpochKeyState, KeyProvider
@@ -47,9 +50,9 @@ from vault.media.reading import Reader
 from vault.rights.fence import Fence
 from vault.rights.replaying import Replay
 from vault.rights.requests import DeletionRequests
+from vault.settings import DEFAULT_HOLDER
 
 NAMED_MAX: Final = 5  # objects of one finding; the count is whole
-BROKEN: Final = (ConfigurationError, KeyProviderError, LedgerBrokenError, TamperedError)
 NEW_BACKUPS: Final = "make new ones: callvault backup create"
 
 
@@ -65,7 +68,7 @@ class DrillParts:
     backups: Backups
     live: Database
     store: ObjectStore
-    provider: KeyProvider
+    holders: Mapping[str, KeyProvider]
     ledger_keys: LedgerKeys
     clock: Clock
     ring: RingFile | None = None
@@ -135,7 +138,12 @@ class Drill:
     def __init__(self, parts: DrillParts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._keys = KeyStore(parts.keys, ReadOnlyProvider(parts.provider), parts.clock)
+        self._keys = KeyStore(
+            parts.keys,
+            {name: ReadOnlyProvider(one) for name, one in parts.holders.items()},
+            parts.clock,
+            parts.ledger_keys.anchor,
+        )
 
     async def run(self, *, sample: int) -> Drilled:
         """Restore the newest backups and check what comes of them.
@@ -149,7 +157,7 @@ class Drill:
         drilled = Drilled({kind: backup.made_at for kind, backup in newest.items()})
         note = await self._published()
         try:
-            heads = {kind: await self._parts.backups.restore(kind, one.name) for kind, one in newest.items()}
+            heads = {kind: await self._restored(drilled, newest, kind) for kind in newest}
             drilled.ledger_size = heads[Kind.MAIN].ledger_size
             await self._keys.start()
             drilled.entries = await self._fence().let_through()
@@ -157,7 +165,9 @@ class Drill:
             drilled.rpo_s = await self._rpo_s(newest, note, otherwise=began)
             await verify_ledger(self._parts.main, self._parts.ledger_keys.verifiers, kept=note)
             await self._check(drilled, heads, sample)
-        except BROKEN as error:
+        except DependencyError:
+            raise  # it says nothing of the backups
+        except VaultError as error:
             drilled.findings.append(f"{error}; {_advice(error)}")
         drilled.seconds = self._clock.monotonic() - began_s
         return drilled
@@ -186,13 +196,14 @@ class Drill:
 
     async def _missing_epochs(self, head: Head) -> str:
         """Say where the keys of the restored epochs are not to be had: now, or from the backup alone."""
-        wanted = set(await self._keys.epochs.in_use())
+        wanted = await self._keys.epochs.in_use()
         for epoch in sorted(wanted):
             state = await self._keys.epochs.key_state(epoch)
             if state is not EpochKeyState.USABLE:
                 return f"the key of epoch {epoch}, which the backup needs, is {state.value}; {NEW_BACKUPS}"
         ring = self._parts.ring
-        if ring is not None and not wanted <= ring.epochs_in(head.ring):
+        own = {epoch for epoch, holder in wanted.items() if holder == DEFAULT_HOLDER}
+        if ring is not None and not own <= ring.epochs_in(head.ring):
             return f"the key ring in the backup lacks a key that the backup needs; {NEW_BACKUPS}"
         return ""
 
@@ -210,10 +221,17 @@ class Drill:
         await self._checkpoints(live).require_continued()
 
     async def _newest(self, kind: Kind) -> Backup:
-        made = await self._parts.backups.all(kind)
-        if not made:
+        found = await self._parts.backups.look(kind)
+        if not found.backups:
             raise NotFoundError(f"there is no backup of the {kind.value} database; {NEW_BACKUPS}")
-        return made[-1]
+        return found.backups[-1]
+
+    async def _restored(self, drilled: Drilled, newest: dict[Kind, Backup], kind: Kind) -> Head:
+        """Restore the newest that opens; each that was passed over for it is a finding."""
+        restored = await self._parts.backups.restore_newest(kind)
+        newest[kind], drilled.made_at[kind] = restored.backup, restored.backup.made_at
+        drilled.findings += [f"{words}; {NEW_BACKUPS}" for words in restored.passed_over]
+        return restored.head
 
     async def _published(self) -> Sequence[str]:
         """Read the head outside before the fence does: what is published meanwhile must not seem missing."""
@@ -253,6 +271,8 @@ def _advice(error: Exception) -> str:
             return "an older backup may do; callvault ledger verify says more of the live one"
         case ConfigurationError():
             return "a restore needs the version and the settings that the backup was made with"
+        case ConflictError():
+            return "a start after this restore would be refused, too; report this"
         case KeyProviderError():
             return f"is the key provider up? Else the backup is from before an epoch's end; {NEW_BACKUPS}"
         case _:

@@ -1,15 +1,16 @@
 """What was asked to be erased, how far it is, and which receipts are final."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import distinct, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.ledger_tables import epoch_ends
 from vault.db.tables import deletion_requests, erasures
+from vault.media.holding import held
 from vault.model import ErasureState
-from vault.rights.holding import held
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Erasures:
     objects: dict[str, int]  # by state
 
 
-async def all_erasures(connection: AsyncConnection, *, tenant_id: str) -> Erasures:
-    """Count them."""
+async def all_erasures(connection: AsyncConnection, *, tenant_id: str, living: Collection[int]) -> Erasures:
+    """Count them; ``living`` are the epochs whose key is there, also where an end of theirs was told."""
     own = deletion_requests.c.tenant_id == tenant_id
     reasons = select(
         deletion_requests.c.reason, func.count(), func.count(deletion_requests.c.completed_at)
@@ -46,15 +47,15 @@ async def all_erasures(connection: AsyncConnection, *, tenant_id: str) -> Erasur
     by_reason = sorted((Reason(*row) for row in rows), key=lambda each: each.reason)
     requests = sum(each.requests for each in by_reason)
     complete = sum(each.complete for each in by_reason)
-    living = await _with_a_living_epoch(connection, tenant_id)
+    alive = await _with_a_living_epoch(connection, tenant_id, living)
     pending = deletion_requests.c.completed_at.is_(None)
     oldest = select(func.min(deletion_requests.c.requested_at)).where(own, pending)
     last = select(func.max(deletion_requests.c.completed_at)).where(own)
     return Erasures(
         requests=requests,
         receipts_pending=requests - complete,
-        receipts_complete=living,
-        receipts_final=complete - living,
+        receipts_complete=alive,
+        receipts_final=complete - alive,
         held=await _held(connection, tenant_id),
         oldest_pending_at=(await connection.execute(oldest)).scalar_one(),
         last_completed_at=(await connection.execute(last)).scalar_one(),
@@ -63,18 +64,21 @@ async def all_erasures(connection: AsyncConnection, *, tenant_id: str) -> Erasur
     )
 
 
-async def _with_a_living_epoch(connection: AsyncConnection, tenant_id: str) -> int:
-    """Count complete requests of which a key lived in an epoch whose end is not in the ledger."""
-    ended = (await connection.execute(select(epoch_ends.c.epoch))).scalars().all()
-    epoch = erasures.c.evidence["epoch"].as_integer()
+async def _with_a_living_epoch(connection: AsyncConnection, tenant_id: str, living: Collection[int]) -> int:
+    """Count complete requests of which a key lived in an epoch that has not ended, or lives again.
+
+    Epochs end in their order, so those that have not are the newest, and one or another before.
+    """
+    ended = {*(await connection.execute(select(epoch_ends.c.epoch))).scalars()} - set(living)
+    newest = max(ended, default=0)
+    lasting = set(range(1, newest)) - ended
     query = (
         select(func.count(distinct(erasures.c.request_id)))
         .join(deletion_requests, deletion_requests.c.id == erasures.c.request_id)
         .where(
-            deletion_requests.c.tenant_id == tenant_id,
+            erasures.c.tenant_id == tenant_id,
+            or_(erasures.c.epoch > newest, erasures.c.epoch.in_(lasting)),
             deletion_requests.c.completed_at.is_not(None),
-            epoch.is_not(None),
-            epoch.not_in(ended),
         )
     )
     return int((await connection.execute(query)).scalar_one())

@@ -17,11 +17,12 @@ from sqlalchemy import select
 from crypto.evidence import canonical_pack, evidence_file
 from storage.store import ObjectStore
 from vault.backups.backups import Backups
+from vault.backups.dump import Kind
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
 from vault.db.tables import tenants
 from vault.errors import LedgerBrokenError
-from vault.evidence.access import access
+from vault.evidence.access import access, count_looks
 from vault.evidence.erasures import all_erasures
 from vault.evidence.keeping import Asked, keeping
 from vault.evidence.keys import keys
@@ -87,12 +88,22 @@ class Evidence:
 
     async def _gathered(self, tenant_id: Id, months: int) -> dict[str, Any]:
         """Read everything."""
-        from_, now = self._sources, self._sources.clock.now()
+        from_ = self._sources
+        await count_looks(from_.database, tenant_id)
+        now = from_.clock.now()
         counted = months_until(now, months)
         where = await located(from_.places)
+        domains = len({shelf.domain for shelf in from_.backups.shelves(Kind.KEYS)})
         told = {
             "program": await program(from_.database, from_.key_database),
-            "keys": await keys(from_.keys, from_.ends, from_.settings, tenant_id=tenant_id, listed=LISTED),
+            "keys": await keys(
+                from_.keys,
+                from_.ends,
+                from_.settings,
+                domains=domains,
+                tenant_id=tenant_id,
+                listed=LISTED,
+            ),
             "backups": await backups(from_.backups, from_.settings),
             "ledger": await self._ledger(),
             "declared": from_.settings.evidence.model_dump(mode="json"),
@@ -112,6 +123,7 @@ class Evidence:
         """Read what rows of the main database tell, as they were at one moment."""
         from_ = self._sources
         asked = Asked(tenant_id, now, LISTED)
+        living = await from_.keys.epochs.living()
         async with from_.database.snapshot() as connection:
             rules = await from_.rules.told(connection, tenant_id)
             named = await connection.execute(select(tenants.c.name).where(tenants.c.id == tenant_id))
@@ -123,7 +135,7 @@ class Evidence:
                 "retention": await keeping(
                     connection, rules, asked, cooling_days=from_.settings.retention.cooling_days
                 ),
-                "erasures": await all_erasures(connection, tenant_id=tenant_id),
+                "erasures": await all_erasures(connection, tenant_id=tenant_id, living=living),
             }
 
     async def _ledger(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.errors import StorageError
@@ -17,12 +17,12 @@ from vault.backups.backups import Backups
 from vault.backups.dump import Kind
 from vault.db.tables import media, parts, replica_debts
 from vault.errors import DependencyError
-from vault.model import uuid_of
+from vault.media.places import tenant_prefixes
 from vault.settings import Settings
 
 ANSWER_S: Final = 10.0  # a place that is away is told to be; the pack waits no longer for it
 FOLDER: Final = "folder"
-ON_EVERY_PLACE: Final = ("recordings", "exports", "ledger_entries", "ledger_checkpoint")
+ON_EVERY_PLACE: Final = ("recordings", "exports", "exit_volumes", "ledger_entries", "ledger_checkpoint")
 ON_THE_PRIMARY: Final = ("unfinished_recordings",)
 
 
@@ -62,9 +62,10 @@ class Stamped:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """The backups of one database, which hold every company's rows."""
+    """The backups of one database at one place; with every company's rows. No ``place``: there are none."""
 
     database: str
+    place: str | None
     kept: bool
     answers: bool
     where: Where
@@ -113,32 +114,31 @@ async def storage(
 
 
 async def backups(made: Backups, settings: Settings) -> Sequence[Backup]:
-    """Tell of the backups of both databases."""
+    """Tell of the backups of both databases, at each of their places."""
     keep = {Kind.MAIN: settings.backup.keep_days, Kind.KEYS: settings.keys.backup_days}
-    url = {Kind.MAIN: settings.backup.main_url, Kind.KEYS: settings.backup.keys_url}
     found = []
     for kind in Kind:
-        where, newest = NOWHERE, None
-        if url[kind]:
-            where = await _asked(made.placement(kind))
-            there = await _in_time(made.all(kind)) if where is not NOWHERE else None
+        for shelf in made.shelves(kind) or (None,):
+            where = NOWHERE if shelf is None else await _asked(shelf.placement())
+            there = await _in_time(shelf.all()) if shelf is not None and where is not NOWHERE else None
             newest = there[-1] if there else None
-        found.append(
-            Backup(
-                database=kind.value,
-                kept=bool(url[kind]),
-                answers=where is not NOWHERE,
-                where=where,
-                every_h=settings.backup.every_h,
-                keep_days=keep[kind],
-                newest_name=newest.name if newest else None,
-                newest_at=newest.made_at if newest else None,
+            found.append(
+                Backup(
+                    database=kind.value,
+                    place=None if shelf is None else shelf.place,
+                    kept=shelf is not None,
+                    answers=where is not NOWHERE,
+                    where=where,
+                    every_h=settings.backup.every_h,
+                    keep_days=keep[kind],
+                    newest_name=newest.name if newest else None,
+                    newest_at=newest.made_at if newest else None,
+                )
             )
-        )
     return found
 
 
-async def _asked(placement: Awaitable[Placement | None]) -> Where:
+async def _asked(placement: Awaitable[Placement]) -> Where:
     found = await _in_time(placement)
     if found is None:
         return NOWHERE
@@ -156,7 +156,7 @@ async def _in_time(asked: Awaitable[Any]) -> Any:
 
 
 async def _owed(connection: AsyncConnection, tenant_id: str) -> dict[str, tuple[int, datetime | None]]:
-    own = replica_debts.c.object_key.startswith(f"media/{uuid_of(tenant_id)}/")
+    own = or_(*(replica_debts.c.object_key.startswith(folder) for folder in tenant_prefixes(tenant_id)))
     query = (
         select(replica_debts.c.place, func.count(), func.min(replica_debts.c.since))
         .where(own)

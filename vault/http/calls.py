@@ -4,6 +4,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from vault.calls.buttons import Button
 from vault.calls.calls import CallView, OpenCall, OpenedCall
 from vault.calls.notice import Language
 from vault.calls.relays import Policy
@@ -11,15 +12,10 @@ from vault.calls.visitors import Visitor
 from vault.errors import (
     BusyError,
     ConflictError,
-    ConsentMissingError,
     DependencyError,
-    MalformedError,
     NotFoundError,
     NoticeChangedError,
-    OfferRefusedError,
     OriginRefusedError,
-    PreconditionFailedError,
-    PreconditionRequiredError,
     TooManyLegsError,
     VisitorTokenError,
 )
@@ -29,12 +25,9 @@ from vault.http.proxies import limited_as
 from vault.http.route import Cors, Limit, Route
 from vault.http.wire import In, Moment, Out, Text
 from vault.identity.visitor_tokens import Vouched
-from vault.model import CallState, ConsentChoice, LegKind, LegState, RecordingState, Role, StopRule
+from vault.model import CallState, ConsentChoice, RecordingState, Role, StopRule
 from vault.policy import Permission
 
-SDP: Final = "application/sdp"
-FRAGMENT: Final = "application/trickle-ice-sdpfrag"
-FRAGMENT_LIMIT_BYTES: Final = 8 * 1024
 MediaList = list[Literal["audio", "video"]]
 
 
@@ -125,30 +118,6 @@ class CallOut(Out):
     taken_by: TakerOut | None
 
 
-class LegQuery(In):
-    """What the new leg carries."""
-
-    kind: LegKind = Field(LegKind.CAMERA, description="A person, or a screen they share.")
-
-
-class LegOut(Out):
-    """A leg that is in the call now, as the others see it."""
-
-    id: str
-    role: Role
-    kind: LegKind
-    name: str
-    state: LegState
-    mine: bool
-    recording: RecordingState
-
-
-class LegsOut(Out):
-    """Every leg of a call."""
-
-    items: list[LegOut]
-
-
 class ConsentIn(In):
     """The visitor's answer to the notice with this hash."""
 
@@ -196,19 +165,21 @@ async def widget_of_button(ask: Ask[None, None]) -> Answer:
 
 async def open_call(ask: Ask[CallIn, None]) -> Answer:
     """Open a call through a button; no room for it is told here, before the visitor is asked anything."""
-    ask.services.legs.require_room_for_a_call()
+    button = await ask.services.buttons.public(ask.path["button_id"])
+    button.admit_origin(ask.origin)
+    ask.services.legs.seats.require_for_call(button.id, button.tenant_id, limited_as(ask.client))
     media = tuple(kind for kind in ("audio", "video") if kind in ask.body.media)
     if "audio" not in media:
         media = ("audio", *media)  # a picture alone is no conversation; the notice speaks of both
     opened = await ask.services.calls.open(
         OpenCall(
-            button_id=ask.path["button_id"],
+            button_id=button.id,
             origin=ask.origin,
             language=ask.body.language,
             media=media,
             visitor=Visitor(**ask.body.visitor.model_dump()),
             page_url=ask.body.page_url,
-            vouched=await _vouched(ask),
+            vouched=await _vouched(ask, button),
         )
     )
     return present_opened(ask, opened)
@@ -241,12 +212,10 @@ def present_opened(ask: Ask[Any, Any], opened: OpenedCall) -> Answer:
     )
 
 
-async def _vouched(ask: Ask[CallIn, None]) -> Vouched | None:
-    """Verify the visitor's token, where there is one and the page may use the button."""
+async def _vouched(ask: Ask[CallIn, None], button: Button) -> Vouched | None:
+    """Verify the visitor's token, where there is one."""
     if ask.body.visitor_token is None:
         return None
-    button = await ask.services.buttons.public(ask.path["button_id"])
-    button.admit_origin(ask.origin)
     return await ask.services.identity.visitors.read(
         ask.body.visitor_token, tenant_id=button.tenant_id, button_id=button.id
     )
@@ -262,7 +231,7 @@ async def present_call(ask: Ask[Any, Any], call: CallView) -> CallOut:
     """Write a call as the asker may see it."""
     taker = None
     if call.taken_by is not None and ask.principal.role is not Role.VISITOR:
-        person = await ask.services.identity.people.one(call.taken_by, tenant_id=call.tenant_id)
+        person = await ask.services.identity.people.shown(call.taken_by, tenant_id=call.tenant_id)
         taker = TakerOut(id=person.id, name=person.name)
     return CallOut(
         id=call.id,
@@ -302,85 +271,6 @@ async def answer_notice(ask: Ask[ConsentIn, None]) -> Answer:
     return Answer(status=201, body=ConsentOut(id=consent_id, choice=ask.body.choice))
 
 
-async def list_legs(ask: Ask[None, None]) -> Answer:
-    """List the legs of a call that one is in."""
-    found = await ask.services.legs.of_call(ask.path["call_id"], by=ask.principal)
-    return Answer(
-        body=LegsOut(
-            items=[
-                LegOut(
-                    id=leg.id,
-                    role=leg.role,
-                    kind=leg.kind,
-                    name=leg.name,
-                    state=leg.state,
-                    mine=leg.mine,
-                    recording=leg.recording,
-                )
-                for leg in found
-            ]
-        )
-    )
-
-
-async def join(ask: Ask[bytes, LegQuery]) -> Answer:
-    """Answer an SDP offer with a new leg (RFC 9725, 4.2)."""
-    call_id = ask.path["call_id"]
-    answered = await ask.services.legs.join(
-        call_id,
-        text_of(ask.body),
-        by=ask.principal,
-        address=limited_as(ask.client),
-        kind=ask.query.kind,
-    )
-    return Answer(
-        status=201,
-        body=answered.sdp,
-        content_type=SDP,
-        headers={
-            "Location": f"/v1/calls/{call_id}/legs/{answered.leg_id}",
-            "ETag": f'"{answered.etag}"',
-            **ask.services.relays.headers(),
-        },
-    )
-
-
-async def trickle(ask: Ask[bytes, None]) -> Answer:
-    """Take candidates of a leg (RFC 9725, 4.3.2)."""
-    await ask.services.legs.trickle(
-        ask.path["call_id"],
-        ask.path["leg_id"],
-        text_of(ask.body),
-        if_match=tag_of(ask),
-        by=ask.principal,
-    )
-    return Answer(status=204)
-
-
-async def hang_up(ask: Ask[None, None]) -> Answer:
-    """End a leg (RFC 9725, 4.2: DELETE answers 200)."""
-    await ask.services.legs.hang_up(ask.path["call_id"], ask.path["leg_id"], by=ask.principal)
-    return Answer(status=200)
-
-
-def tag_of(ask: Ask[Any, Any]) -> str:
-    """Return the entity tag in If-Match; raises PreconditionRequiredError, PreconditionFailedError."""
-    given = ask.raw.if_match
-    if not given:
-        raise PreconditionRequiredError("send the answer's ETag in If-Match")
-    if given[0].is_weak:  # RFC 9110, 13.1.1: If-Match compares strongly
-        raise PreconditionFailedError("send the answer's ETag as it was given")
-    return given[0].value
-
-
-def text_of(raw: bytes) -> str:
-    """Read a body of SDP; raises MalformedError."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as cause:
-        raise MalformedError("an SDP body is UTF-8 text") from cause
-
-
 ROUTES: Final = (
     Route(
         method="GET",
@@ -402,7 +292,14 @@ ROUTES: Final = (
         tag="calls",
         body=CallIn,
         responses={201: OpenedOut},
-        errors=(NotFoundError, OriginRefusedError, VisitorTokenError, DependencyError, BusyError),
+        errors=(
+            NotFoundError,
+            OriginRefusedError,
+            VisitorTokenError,
+            DependencyError,
+            TooManyLegsError,
+            BusyError,
+        ),
         limit=Limit.CALLS,
         cors=Cors.BUTTON,
     ),
@@ -427,68 +324,6 @@ ROUTES: Final = (
         body=ConsentIn,
         responses={201: ConsentOut},
         errors=(NotFoundError, ConflictError, NoticeChangedError),
-        cors=Cors.BUTTON,
-    ),
-    Route(
-        method="GET",
-        path="/v1/calls/{call_id}/legs",
-        handler=list_legs,
-        needs=Permission.CALL_JOIN,
-        summary="List the legs of a call that one is in.",
-        tag="calls",
-        responses={200: LegsOut},
-        errors=(NotFoundError,),
-        cors=Cors.BUTTON,
-    ),
-    Route(
-        method="POST",
-        path="/v1/calls/{call_id}/legs",
-        handler=join,
-        needs=Permission.CALL_JOIN,
-        summary="Join a call with an SDP offer (WHIP).",
-        tag="calls",
-        body=SDP,
-        query=LegQuery,
-        limit_bytes=64 * 1024,
-        responses={201: SDP},
-        errors=(
-            NotFoundError,
-            ConflictError,
-            ConsentMissingError,
-            OfferRefusedError,
-            TooManyLegsError,
-            BusyError,
-        ),
-        cors=Cors.BUTTON,
-    ),
-    Route(
-        method="PATCH",
-        path="/v1/calls/{call_id}/legs/{leg_id}",
-        handler=trickle,
-        needs=Permission.CALL_JOIN,
-        summary="Add ICE candidates to a leg.",
-        tag="calls",
-        body=FRAGMENT,
-        limit_bytes=FRAGMENT_LIMIT_BYTES,
-        responses={204: None},
-        errors=(
-            NotFoundError,
-            ConflictError,
-            MalformedError,
-            PreconditionRequiredError,
-            PreconditionFailedError,
-        ),
-        cors=Cors.BUTTON,
-    ),
-    Route(
-        method="DELETE",
-        path="/v1/calls/{call_id}/legs/{leg_id}",
-        handler=hang_up,
-        needs=Permission.CALL_JOIN,
-        summary="End a leg.",
-        tag="calls",
-        responses={200: None},
-        errors=(NotFoundError,),
         cors=Cors.BUTTON,
     ),
 )

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls
+from vault.errors import DependencyError
 from vault.policy import Principal
 
 ALLOWED_HEADERS: Final = "Authorization, Content-Type, If-Match, Idempotency-Key, Accept-Language"
@@ -36,8 +37,9 @@ class _Kept:
 class ButtonOrigins:
     """Looks up which origins may embed a button, by the button or by a call that it opened.
 
-    What was found is kept for seconds, so that preflights and refused requests cost no query each. This only
-    decides what a browser lets a page read; opening a call asks the button itself.
+    What was found is kept for seconds, so that preflights and refused requests cost no query each, and for
+    longer while the database does not answer: a visitor can stop the recording then, too. This only decides
+    what a browser lets a page send and read; opening a call asks the button itself.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -61,7 +63,12 @@ class ButtonOrigins:
         now_s = self._clock.monotonic()
         kept = self._kept.get(name)
         if kept is None or kept.until_s <= now_s:
-            origins, tenant_id = await self._ask(name, by_call=by_call)
+            try:
+                origins, tenant_id = await self._ask(name, by_call=by_call)
+            except DependencyError:
+                if kept is None:
+                    raise
+                return kept
             kept = _Kept(origins, tenant_id, now_s + KEPT_S)
             self._kept[name] = kept
             self._kept.move_to_end(name)

@@ -16,14 +16,14 @@ from pydantic import BaseModel
 from vault.errors import UnauthenticatedError
 from vault.http.ask import Answer, Ask
 from vault.http.body import read_body
-from vault.http.cookies import read_session_cookie, require_same_site
 from vault.http.idempotency import once
 from vault.http.limits import RateLimits
 from vault.http.request_info import info_of
 from vault.http.route import Limit, Route
-from vault.http.services import SERVICES, Services
+from vault.http.services import SERVICES
+from vault.http.speaker import speaker_of
 from vault.http.wire import JSON_TYPE, parse_strings
-from vault.policy import Permission, Principal, require
+from vault.policy import require
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LIMITS: Final = web.AppKey("limits", RateLimits)
@@ -41,7 +41,7 @@ def make_endpoint(route: Route) -> AiohttpHandler:
         try:
             # What is not counted is not worth a look into the database: health checks, files.
             if route.limit is not Limit.NONE:
-                info.principal = await identify(request, services, public=route.needs is Permission.PUBLIC)
+                info.principal = await speaker_of(request, services, route)
         except UnauthenticatedError:
             limits.after_refusal(info)
             raise
@@ -69,35 +69,6 @@ def make_endpoint(route: Route) -> AiohttpHandler:
             raise
 
     return endpoint
-
-
-async def identify(request: web.Request, services: Services, *, public: bool) -> Principal | None:
-    """Find out who speaks. A bearer token decides alone where there is one; a cookie is then not looked at.
-
-    On public routes stale credentials count as none; elsewhere their absence raises UnauthenticatedError.
-    """
-    header = request.headers.get("Authorization")
-    cookie = None if header is not None else read_session_cookie(request, services.settings)
-    if header is None and cookie is None:
-        if public:
-            return None
-        raise UnauthenticatedError("no credentials were sent")
-    try:
-        if cookie is not None:
-            require_same_site(request, services.settings)
-            return await services.identity.authenticate_session(cookie)
-        return await services.identity.authenticate_token(_bearer_token(header or ""))
-    except UnauthenticatedError:
-        if public:
-            return None
-        raise
-
-
-def _bearer_token(header: str) -> str:
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise UnauthenticatedError("the Authorization header is no bearer token")
-    return token
 
 
 def as_response(answer: Answer | web.StreamResponse) -> web.StreamResponse:

@@ -7,7 +7,8 @@ because addresses end in logs. The right to listen is looked up again while the 
 
 import asyncio
 import re
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -161,9 +162,9 @@ async def _serve(
 ) -> Close:
     """Run an open socket until it has to close; none of its tasks is left behind."""
     jobs = {
-        "tell": _tell(socket, listener, listener.hello(snapshot)),
-        "hear": _hear(socket),
-        "recheck": _recheck(ask, listener.who),
+        "tell": partial(_tell, socket, listener, listener.hello(snapshot)),
+        "hear": partial(_hear, socket),
+        "recheck": partial(_recheck, ask, listener.who),
     }
     tasks = [
         asyncio.create_task(_to_its_end(job, listener), name=f"events-{name}-{ask.request_id}")
@@ -177,11 +178,11 @@ async def _serve(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _to_its_end(job: Coroutine[Any, Any, Close], listener: Listener) -> None:
+async def _to_its_end(job: Callable[[], Coroutine[Any, Any, Close]], listener: Listener) -> None:
     """Run a job of a socket; with the first one that ends, the socket ends."""
     code = Close.FAULT
     try:
-        code = await job
+        code = await job()
     except ConnectionError:
         code = Close.DONE
     except Exception:  # noqa: BLE001  # whatever it is, the client hears that the fault is ours

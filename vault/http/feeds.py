@@ -13,9 +13,9 @@ from vault.errors import (
     TooManyLegsError,
 )
 from vault.http.ask import Answer, Ask
-from vault.http.calls import FRAGMENT, FRAGMENT_LIMIT_BYTES, SDP, tag_of, text_of
 from vault.http.proxies import limited_as
 from vault.http.route import Cors, Route
+from vault.http.signalling import FRAGMENT, FRAGMENT_LIMIT_BYTES, SDP, tag_of, text_of
 from vault.policy import Permission
 
 

@@ -16,12 +16,15 @@ CHECK_TIMEOUT_S: Final = 5.0  # a check that takes longer is a failed check
 KEPT_S: Final = 1.0  # anybody may ask; the databases and the store are asked once in this time at most
 _log = structlog.get_logger("vault.http")
 
-Check = Callable[[], Awaitable[None]]
-State = Literal["ok", "fail"]
+State = Literal["ok", "away", "fail"]
+Check = Callable[[], Awaitable[State | None]]
 
 
 class Health:
-    """The checks that make the process ready. A check passes unless it raises or takes too long."""
+    """The checks that make the process ready. A check passes unless it raises or takes too long.
+
+    One may answer that what it looks for is ``away``: the process is to be sent work all the same.
+    """
 
     def __init__(self, *, version: str, checks: Mapping[str, Check]) -> None:
         self.version = version
@@ -47,18 +50,21 @@ class Health:
     async def _outcome(self, name: str, check: Check) -> State:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
-                await check()
+                return await check() or "ok"
         except Exception as error:  # noqa: BLE001  # whatever a check meets means: not ready
             _log.warning("check failed", check=name, error=type(error).__name__)
             return "fail"
-        return "ok"
 
 
 class HealthReport(Out):
     """The state of the process; ``checks`` only where it was asked for.
 
     ``calls`` says whether a new call would find room; a process without room is ready for all else. So is one
-    whose ``retention`` is halted, because the clock jumped.
+    whose ``retention`` is halted, because the clock jumped; one that lacks ``key_copies``, good backups of
+    the key store, which the end of an epoch waits for; and one whose ``keys`` are in ``recovery``: calls
+    begin and are recorded, what is sealed stays closed until the key provider answers. ``keys_in_recovery``
+    counts what waits for that, where the checks were asked for; ``key_holders`` tells how those of tenants
+    are. One that is away is its tenants' matter: the process is ready for all others, and records them, too.
     """
 
     status: Literal["ok", "fail"]
@@ -66,6 +72,10 @@ class HealthReport(Out):
     checks: dict[str, State] | None = None
     calls: Literal["taken", "refused"] | None = None
     retention: Literal["running", "halted"] | None = None
+    keys: Literal["open", "recovery", "closed"] | None = None
+    keys_in_recovery: int | None = None
+    key_holders: dict[str, str] | None = None
+    key_copies: Literal["enough", "lacking"] | None = None
 
 
 class ReadyQuery(In):
@@ -83,13 +93,18 @@ async def readyz(ask: Ask[None, ReadyQuery]) -> Answer:
     """Say whether the process may be sent work; 503 while it drains or something it needs is away."""
     health = ask.services.health
     checks = await health.run()
-    ready = not health.draining and all(state == "ok" for state in checks.values())
+    ready = not health.draining and "fail" not in checks.values()
+    verbose = ask.query.verbose != "false"
     report = HealthReport(
         status="ok" if ready else "fail",
         version=health.version,
-        checks=checks if ask.query.verbose != "false" else None,
-        calls="taken" if ask.services.legs.has_room else "refused",
+        checks=checks if verbose else None,
+        calls="taken" if ask.services.legs.seats.has_room else "refused",
         retention="halted" if ask.services.custody.sentry.is_halted else "running",
+        keys=ask.services.key_watch.standing.value,
+        keys_in_recovery=ask.services.keys.recovering.waiting if verbose else None,
+        key_holders=dict(ask.services.key_watch.holders) or None if verbose else None,
+        key_copies="lacking" if ask.services.turn.copies_lacking else "enough",
     )
     return Answer(status=200 if ready else 503, body=report)
 

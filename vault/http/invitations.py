@@ -8,10 +8,11 @@ from pydantic import Field
 from vault.calls.invitations import LIFE, LIFE_MAX, LIFE_MIN, InvitationView
 from vault.calls.notice import Language
 from vault.calls.visitors import Visitor
-from vault.errors import BusyError, LinkDeadError, NotFoundError
+from vault.errors import BusyError, LinkDeadError, NotFoundError, TooManyLegsError
 from vault.http.ask import Answer, Ask
 from vault.http.calls import MediaList, OpenedOut, VisitorIn, WidgetOut, present_opened
 from vault.http.cookies import own_origin
+from vault.http.proxies import limited_as
 from vault.http.route import Limit, Route
 from vault.http.wire import In, Integer, Moment, Out, Text
 from vault.policy import Permission
@@ -110,11 +111,13 @@ async def look_at_invitation(ask: Ask[SecretIn, None]) -> Answer:
 
 async def open_invited_call(ask: Ask[InvitedCallIn, None]) -> Answer:
     """Open the call of a link; no room for it is told here, before the visitor is asked anything."""
-    ask.services.legs.require_room_for_a_call()
+    invitation_id, secret = ask.path["invitation_id"], ask.body.secret
+    button = await ask.services.invitations.look(invitation_id, secret)
+    ask.services.legs.seats.require_for_call(button.id, button.tenant_id, limited_as(ask.client))
     wanted = {"audio", *ask.body.media}
     opened = await ask.services.invitations.open(
-        ask.path["invitation_id"],
-        ask.body.secret,
+        invitation_id,
+        secret,
         language=ask.body.language,
         media=tuple(kind for kind in ("audio", "video") if kind in wanted),
     )
@@ -184,7 +187,7 @@ ROUTES: Final = (
         tag="invitations",
         body=InvitedCallIn,
         responses={201: OpenedOut},
-        errors=(LinkDeadError, BusyError),
+        errors=(LinkDeadError, TooManyLegsError, BusyError),
         limit=Limit.CALLS,
     ),
 )

@@ -11,6 +11,7 @@ from vault.errors import (
     NotFoundError,
     PreconditionFailedError,
     PreconditionRequiredError,
+    RestrictedError,
 )
 from vault.http.ask import Answer, Ask
 from vault.http.buttons import TwoLanguages
@@ -133,7 +134,7 @@ ROUTES: Final = (
         summary="Give one's own note on a call.",
         tag="history",
         responses={200: NoteOut},
-        errors=(NotFoundError, ConflictError, ErasedError),
+        errors=(NotFoundError, ConflictError, ErasedError, RestrictedError),
     ),
     Route(
         method="PUT",
@@ -148,6 +149,7 @@ ROUTES: Final = (
             NotFoundError,
             ConflictError,
             ErasedError,
+            RestrictedError,
             PreconditionRequiredError,
             PreconditionFailedError,
         ),

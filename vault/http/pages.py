@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import jinja2
 from aiohttp import web
 
+from vault.clock import to_text
 from vault.errors import NotFoundError
 from vault.http.ask import Answer, Ask
 from vault.http.language import LANGUAGES
@@ -24,7 +25,13 @@ from vault.model import Id
 from vault.policy import Permission, Principal
 
 WEB: Final = Path(__file__).parent.parent / "web"
-CATALOGUES: Final = ("{}.js", "{}_call.js", "{}_history.js", "{}_keeping.js")  # as words.js has them
+CATALOGUES: Final = (
+    "{}.js",
+    "{}_call.js",
+    "{}_history.js",
+    "{}_keeping.js",
+    "{}_company.js",
+)  # as words.js has them
 HTML: Final = "text/html; charset=utf-8"
 LANGUAGE_COOKIE: Final = "callvault_language"
 TYPES: Final = {
@@ -162,6 +169,21 @@ async def keeping(ask: Ask[None, None]) -> Answer:
     return await _signed_in(ask, "keeping.html")
 
 
+async def leaving(ask: Ask[None, None]) -> Answer:
+    """Show how a company leaves, and how far it is; what of it a role sees, the API says."""
+    return await _signed_in(ask, "leaving.html")
+
+
+async def follow(ask: Ask[None, None]) -> Answer:
+    """Show the page of a follow-up link: the same for every exit, whether it is there or not."""
+    return await _shell(ask, "follow.html", me=None, exit_id=ask.path["exit_id"])
+
+
+async def evidence(ask: Ask[None, None]) -> Answer:
+    """Show where evidence is made; for whom, the API says."""
+    return await _signed_in(ask, "evidence.html")
+
+
 async def _signed_in(ask: Ask[None, None], template: str, **values: str) -> Answer:
     if ask.who is None:
         query = urlencode({"why": "ended", "next": ask.raw.path})
@@ -189,9 +211,9 @@ async def _shell(ask: Ask[None, None], template: str, *, me: Principal | None, *
     return Answer(body=page, content_type=HTML, headers={**headers, **(TALKS if answers else {})})
 
 
-async def _me(ask: Ask[None, None], who: Principal) -> dict[str, str | bool]:
+async def _me(ask: Ask[None, None], who: Principal) -> dict[str, Any]:
     identity = ask.services.identity
-    person = await identity.people.one(who.id, tenant_id=who.tenant_id)
+    person = await identity.people.shown(who.id, tenant_id=who.tenant_id)
     tenant_name = await identity.tenants.name_of(Id(who.tenant_id))
     return {
         "name": person.name,
@@ -199,7 +221,19 @@ async def _me(ask: Ask[None, None], who: Principal) -> dict[str, str | bool]:
         "tenant_name": tenant_name,
         "answers": who.may(Permission.CALL_ANSWER),
         "keeps": who.may(Permission.RETENTION_READ),
+        "audits": who.may(Permission.EVIDENCE_READ),
+        "leaves": who.may(Permission.TENANT_READ),
+        "exit": await _exit(ask, who),
     }
+
+
+async def _exit(ask: Ask[None, None], who: Principal) -> dict[str, str] | None:
+    """Tell everybody of a company that it is leaving."""
+    found = await ask.services.exits.under_way(by=who)
+    if found is None:
+        return None
+    ends_at = to_text(found.ends_at) if found.ends_at else ""
+    return {"state": found.state.value, "ends_at": ends_at, "waits_for": found.waits_for or ""}
 
 
 @functools.cache
@@ -272,4 +306,7 @@ ROUTES: Final = (
     _page("/console/calls", history, "The list of calls.", Limit.API),
     _page("/console/calls/{call_id}", dossier, "One call.", Limit.API),
     _page("/console/keeping", keeping, "Keeping and erasing.", Limit.API),
+    _page("/console/evidence", evidence, "Evidence for whoever audits.", Limit.API),
+    _page("/console/leaving", leaving, "A company leaves.", Limit.API),
+    _page("/console/leaving/{exit_id}", follow, "The end of an exit, by its follow-up link.", Limit.API),
 )

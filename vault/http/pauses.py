@@ -48,6 +48,7 @@ ROUTES: Final = (
         path="/v1/calls/{call_id}/pauses",
         handler=begin,
         needs=Permission.CALL_PAUSE,
+        stops=True,
         summary="Pause the recording of a call.",
         tag="recording",
         responses={200: PauseOut, 201: PauseOut},

@@ -50,6 +50,7 @@ PATH_IDS: Final = {
     "issuer_id": "iss",
     "leg_id": "leg",
     "link_id": "lnk",
+    "exit_id": "xit",
     "export_id": "exp",
     "media_id": "rec",
     "pause_id": "pau",
@@ -74,7 +75,8 @@ class Route:
     ``body`` is a pydantic model (JSON) or a content type (the handler gets bytes). ``query`` is a pydantic
     model. ``responses`` maps each success status to a model, a content type or nothing. ``errors`` lists
     what the handler may raise beyond what every route may answer. ``patterns`` gives the regular expression
-    of path parameters that are no identifiers. ``creates`` makes the route honour Idempotency-Key.
+    of path parameters that are no identifiers. ``creates`` makes the route honour Idempotency-Key. ``stops``
+    is said of what stops a call's recording: it waits for no database (``vault.http.speaker``).
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -91,6 +93,7 @@ class Route:
     limit: Limit = Limit.API
     cors: Cors = Cors.NONE
     creates: bool = False
+    stops: bool = False
     hidden: bool = False  # pages and assets: served, but not part of the API description
     logged: bool = True
     patterns: Mapping[str, str] = field(default_factory=dict)
@@ -105,6 +108,8 @@ class Route:
             raise RouteTableError(f"{self.label}: {self.method} takes no body")
         if self.creates and (self.method != "POST" or self.needs is Permission.PUBLIC):
             raise RouteTableError(f"{self.label}: only a signed-in POST can be idempotent by key")
+        if self.stops and "call_id" not in self.places:
+            raise RouteTableError(f"{self.label} stops no call's recording")
         if self.limit is Limit.NONE and self.needs is not Permission.PUBLIC:
             raise RouteTableError(f"{self.label}: what is not counted is for everybody")
         if not self.responses:

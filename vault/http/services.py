@@ -29,7 +29,11 @@ from vault.http.health import Health
 from vault.identity.identity import Identity
 from vault.insight.metrics import Metrics
 from vault.keys.blobs import Blobs
+from vault.keys.store import KeyStore
+from vault.keys.turning import Turn
+from vault.keys.watch import ProviderWatch
 from vault.leaving.exits import Exits
+from vault.leaving.following import FollowUps
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.log import Ledger
 from vault.media.library import Library
@@ -54,6 +58,8 @@ class Services:
     settings: Settings
     clock: Clock
     database: Database
+    keys: KeyStore
+    key_watch: ProviderWatch
     blobs: Blobs
     ledger: Ledger
     checkpoints: Checkpoints
@@ -61,6 +67,7 @@ class Services:
     teams: Teams
     buttons: Buttons
     exits: Exits
+    follow_ups: FollowUps
     calls: Calls
     invitations: Invitations
     legs: Legs
@@ -81,6 +88,7 @@ class Services:
     portal: Portal
     custody: Custody
     keeper: Keeper
+    turn: Turn
     evidence: Evidence
     metrics: Metrics
     cursors: Cursors

@@ -83,7 +83,7 @@ async def me(ask: Ask[None, None]) -> Answer:
     """Tell who is signed in."""
     who = ask.principal
     identity = ask.services.identity
-    person = await identity.people.one(who.id, tenant_id=who.tenant_id)
+    person = await identity.people.shown(who.id, tenant_id=who.tenant_id)
     return Answer(
         body=Me(
             id=who.id,

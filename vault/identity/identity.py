@@ -1,9 +1,10 @@
 """The room's front desk: from a credential to a principal, on every request anew.
 
 Nothing about a person is remembered between requests: disabling someone, changing a role or revoking a token
-bites on the next one.
+bites on the next one. What may not wait for the database goes by ``Identity.unlooked``.
 """
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from vault.identity.foreign_tokens import ForeignTokens
 from vault.identity.going_on import GoingOn
 from vault.identity.issuers import Issuers
 from vault.identity.jws import Envelope, read_envelope
+from vault.identity.lately import Lately
 from vault.identity.own_tokens import Minted, OwnClaims, OwnTokens
 from vault.identity.people import People, Person
 from vault.identity.sessions import OpenedSession, Sessions
@@ -54,6 +56,7 @@ class Identity:
         self._tokens = tokens
         self._foreign = foreign
         self._going_on = GoingOn(database, sessions)
+        self._lately = Lately(clock)
 
     async def authenticate_token(self, token: str) -> Principal:
         """Say who a bearer token speaks for; raises TokenRefusedError.
@@ -62,12 +65,20 @@ class Identity:
         """
         envelope = read_envelope(token)
         if issuer_of(envelope.payload) == self._tokens.issuer:
-            return await self._own(self._tokens.read(envelope))
-        return await self._other(envelope)
+            return await self._noted(token, self._own(self._tokens.read(envelope)))
+        return await self._noted(token, self._other(envelope))
 
     async def authenticate_session(self, secret: str) -> Principal:
         """Say whose a session cookie is; raises TokenRefusedError once it is over."""
-        return await self.sessions.principal_of(secret)
+        return await self._noted(secret, self.sessions.principal_of(secret))
+
+    def unlooked(self, credential: str) -> Principal | None:
+        """Say who a token or a session's secret speaks for without looking anything up; None where unknown.
+
+        It was good lately, or it is a person's or a visitor's token of ours by its signature. Whether it was
+        revoked since, nobody says: ask only for what stops a recording, of a call that the principal is in.
+        """
+        return self._lately.who(credential) or self._signed(credential)
 
     async def may_go_on(self, principal: Principal) -> Principal | None:
         """Look a principal up again, for what outlives its request; None where it may not go on.
@@ -134,21 +145,27 @@ class Identity:
         if claims.role is Role.VISITOR:
             if not await self._visitor_may_come(claims):
                 raise TokenRefusedError("the token's call is gone", reason=Refusal.CALL)
-            return Principal(
-                claims.subject,
-                claims.tenant_id,
-                Role.VISITOR,
-                call_id=claims.subject,
-                token_id=claims.jti,
-                until=claims.expires_at,
-                is_visit=claims.link is not None,
-            )
+            return _principal(claims)
         # A role that changed since the token was made needs a new token: neither loss nor gain slips through.
         if await self._role_of(claims.subject, claims.tenant_id) is not claims.role:
             raise TokenRefusedError("the token's person may no longer use it", reason=Refusal.PERSON)
-        return Principal(
-            claims.subject, claims.tenant_id, claims.role, token_id=claims.jti, until=claims.expires_at
-        )
+        return _principal(claims)
+
+    async def _noted(self, credential: str, found: Awaitable[Principal]) -> Principal:
+        try:
+            who = await found
+        except TokenRefusedError:
+            self._lately.forget(credential)
+            raise
+        self._lately.note(credential, who)
+        return who
+
+    def _signed(self, credential: str) -> Principal | None:
+        try:
+            claims = self._tokens.read(read_envelope(credential))
+        except TokenRefusedError:
+            return None
+        return None if claims.role is Role.SERVICE or claims.link is not None else _principal(claims)
 
     async def _other(self, envelope: Envelope) -> Principal:
         told = await self._foreign.read(envelope)
@@ -195,3 +212,15 @@ class Identity:
         async with self._database.read() as connection:
             if (await connection.execute(query)).first() is not None:
                 raise TokenRefusedError("the token was revoked", reason=Refusal.REVOKED)
+
+
+def _principal(claims: OwnClaims) -> Principal:
+    return Principal(
+        claims.subject,
+        claims.tenant_id,
+        claims.role,
+        call_id=claims.subject if claims.role is Role.VISITOR else None,
+        token_id=claims.jti,
+        until=claims.expires_at,
+        is_visit=claims.link is not None,
+    )

@@ -12,7 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import issuers, login_codes, people, sessions, tenants
-from vault.errors import ConflictError, Fault, InvalidError, KeyForgottenError, NotFoundError
+from vault.errors import (
+    ConflictError,
+    Fault,
+    InvalidError,
+    KeyForgottenError,
+    KeyProviderError,
+    NotFoundError,
+)
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
@@ -94,12 +101,15 @@ class People:
 
     async def one(self, person_id: str, *, tenant_id: Id) -> Person:
         """Return one; raises NotFoundError for another tenant's as for none."""
-        query = select(people).where(people.c.id == person_id, people.c.tenant_id == tenant_id)
-        async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
-        if row is None:
-            raise NotFoundError("there is no such person here")
-        return await self._person(row)
+        return await self._person(await self._row(person_id, tenant_id))
+
+    async def shown(self, person_id: str, *, tenant_id: Id) -> Person:
+        """Return one to be shown in a call, or to themselves: nameless while the key provider is away."""
+        row = await self._row(person_id, tenant_id)
+        try:
+            return await self._person(row, hurried=True)
+        except KeyProviderError:
+            return _person_of(row, {})
 
     async def page(
         self, *, tenant_id: Id, after: str | None, limit: int, role: Role | None = None
@@ -115,6 +125,15 @@ class People:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         return [await self._person(row) for row in rows]
+
+    async def oldest(self, *, tenant_id: Id, role: Role) -> Id | None:
+        """Name who has a role for the longest time and is not turned off; no name is opened for it."""
+        query = select(people.c.id).where(
+            people.c.tenant_id == tenant_id, people.c.role == role.value, people.c.disabled_at.is_(None)
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(query.order_by(people.c.id).limit(1))).scalar_one_or_none()
+        return None if found is None else Id(found)
 
     async def by_subject(self, *, issuer_id: Id, tenant_id: Id, subject: str) -> Person | None:
         """Find whom an issuer means by a subject."""
@@ -171,7 +190,7 @@ class People:
     async def subject_index(self, tenant_id: Id, subject: str) -> bytes:
         """Give the keyed hash that stands for an issuer's subject; letter for letter, unlike an e-mail."""
         # The blob index folds case for search; a subject is case-sensitive (OpenID Connect Core, 2).
-        return await self._blobs.index(tenant_id=tenant_id, text="subject:" + subject.encode().hex())
+        return await self._blobs.subject(tenant_id=tenant_id, text="subject:" + subject.encode().hex())
 
     async def _require_ours_to_give(self, person: Person) -> None:
         if person.issuer_id is None:
@@ -212,22 +231,38 @@ class People:
             tenant_id=tenant_id, object_id=person_id, part=PROFILE_PART, value=dict(profile)
         )
 
-    async def _person(self, row: Row[Any]) -> Person:
+    async def _row(self, person_id: str, tenant_id: Id) -> Row[Any]:
+        query = select(people).where(people.c.id == person_id, people.c.tenant_id == tenant_id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            raise NotFoundError("there is no such person here")
+        return row
+
+    async def _person(self, row: Row[Any], *, hurried: bool = False) -> Person:
         profile: Mapping[str, Any] = {}
         if row.profile is not None:
             try:
                 profile = await self._blobs.open(
-                    row.profile, tenant_id=row.tenant_id, object_id=row.id, part=PROFILE_PART
+                    row.profile,
+                    tenant_id=row.tenant_id,
+                    object_id=row.id,
+                    part=PROFILE_PART,
+                    hurried=hurried,
                 )
             except KeyForgottenError:
                 profile = {}
-        return Person(
-            id=Id(row.id),
-            tenant_id=Id(row.tenant_id),
-            role=Role(row.role),
-            name=str(profile.get("name", "")),
-            email=str(profile.get("email", "")),
-            issuer_id=Id(row.issuer_id) if row.issuer_id else None,
-            created_at=row.created_at,
-            disabled_at=row.disabled_at,
-        )
+        return _person_of(row, profile)
+
+
+def _person_of(row: Row[Any], profile: Mapping[str, Any]) -> Person:
+    return Person(
+        id=Id(row.id),
+        tenant_id=Id(row.tenant_id),
+        role=Role(row.role),
+        name=str(profile.get("name", "")),
+        email=str(profile.get("email", "")),
+        issuer_id=Id(row.issuer_id) if row.issuer_id else None,
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+    )

@@ -93,6 +93,24 @@ class Tenants:
                 ),
             )
 
+    async def set_key_holder(self, tenant_id: Id, holder: str) -> None:
+        """Have a tenant's keys lie with a holder from now on; repeating it is harmless.
+
+        Raises NotFoundError where there is no such tenant, ConfigurationError for a holder that the settings
+        do not name, KeyProviderError for one that does not answer.
+        """
+        await self.one(tenant_id)
+        await self._keys.epochs.assign(tenant_id, holder)
+        kind = self._keys.provider(holder).name
+        await self._ledger.record(
+            Entry(
+                EntryType.TENANT_CHANGED,
+                tenant_id=tenant_id,
+                object_id=tenant_id,
+                facts={"key_holder": holder, "provider": kind},
+            )
+        )
+
     async def all_ids(self) -> list[Id]:
         """List every tenant that has not left, oldest first."""
         async with self._database.read() as connection:

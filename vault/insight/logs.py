@@ -28,6 +28,7 @@ FIELDS: Final = frozenset(
         "captures",
         "check",
         "code",
+        "copies",
         "cpu",
         "duration_ms",
         "ended",
@@ -40,6 +41,7 @@ FIELDS: Final = frozenset(
         "fragments",
         "given_id",
         "hint",
+        "holder",  # of epoch keys: the operator's own word
         "issuer_id",
         "jitter_ms",
         "job",
@@ -47,6 +49,7 @@ FIELDS: Final = frozenset(
         "keys",
         "kind",
         "lag_ms",
+        "least_copies",
         "leg",
         "media",
         "method",

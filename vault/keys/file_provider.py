@@ -6,8 +6,10 @@ key here is worth ``software``: a disk may keep old blocks.
 
 import asyncio
 import secrets
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from crypto.errors import CryptoError
 from crypto.keys import KEY_BYTES, TenantKey
@@ -15,6 +17,8 @@ from crypto.tenant_wrapping import unwrap_tenant_key, wrap_tenant_key
 from vault.errors import ConfigurationError, KeyProviderError
 from vault.keys.provider import Destruction, Epoch, EpochKeyState
 from vault.keys.ring_file import Ring, RingFile
+
+Result = TypeVar("Result")
 
 
 class FileKeyProvider:
@@ -42,11 +46,8 @@ class FileKeyProvider:
         return cls(RingFile.create(path, passphrase))
 
     async def create_epoch(self, number: int) -> Epoch:
-        """Make the key of an epoch and store it before it is used; the caller sees to it that it is alone."""
-        ring = await self._ring()
-        if number not in ring:
-            ring[number] = secrets.token_bytes(KEY_BYTES)
-            await asyncio.to_thread(self._file.write, ring)
+        """Make the key of an epoch and store it before it is used."""
+        await self._changed(lambda ring: ring.setdefault(number, secrets.token_bytes(KEY_BYTES)))
         return Epoch(number, {"provider": self.name, "assurance": self.assurance})
 
     async def wrap(self, epoch: int, tenant_key: TenantKey, *, context: bytes) -> bytes:
@@ -62,15 +63,19 @@ class FileKeyProvider:
                 "a tenant key does not unwrap under its epoch; its record was changed"
             ) from cause
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:  # noqa: ARG002  # a ring has one key of a number
         """Tell whether the file holds the key."""
         return EpochKeyState.USABLE if epoch in await self._ring() else EpochKeyState.GONE
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
-        """Rewrite the ring without the key; the caller sees to it that it is alone."""
-        ring = await self._ring()
-        if ring.pop(epoch, None) is not None:
-            await asyncio.to_thread(self._file.write, ring)
+    async def destroy_epoch(
+        self,
+        epoch: int,
+        *,
+        now: datetime,
+        made: Mapping[str, str] | None = None,  # noqa: ARG002  # as above
+    ) -> Destruction:
+        """Rewrite the ring without the key."""
+        await self._changed(lambda ring: ring.pop(epoch, None))
         return Destruction(now, {"provider": self.name, "assurance": self.assurance, "file": "rewritten"})
 
     async def _key(self, epoch: int) -> bytes:
@@ -80,7 +85,13 @@ class FileKeyProvider:
         return ring[epoch]
 
     async def _ring(self) -> Ring:
+        return await self._read(self._file.read)
+
+    async def _changed(self, change: Callable[[Ring], object]) -> None:
+        await self._read(lambda: self._file.change(change))
+
+    async def _read(self, act: Callable[[], Result]) -> Result:
         try:
-            return await asyncio.to_thread(self._file.read)
+            return await asyncio.to_thread(act)
         except ConfigurationError as cause:  # it was fit at the start: somebody took or changed it since
             raise KeyProviderError(f"the key ring cannot be read now: {cause}") from cause

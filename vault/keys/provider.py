@@ -1,11 +1,13 @@
 """The port to whoever holds the epoch keys: a file, a security module, a key service."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from crypto.keys import TenantKey
+from vault.errors import KeyProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,18 @@ class Destruction:
     evidence: dict[str, str]
 
 
+def require_place(made: Mapping[str, str] | None, here: Mapping[str, str], *names: str) -> None:
+    """Raise KeyProviderError where a key that is not found was made at another place than the settings name.
+
+    Not to be found there is not to be destroyed.
+    """
+    for name in names:
+        if made is not None and made.get(name, here[name]) != here[name]:
+            raise KeyProviderError(
+                f"the key lies under the {name} {made[name]}, and the settings say {here[name]}: set it back"
+            )
+
+
 class KeyProvider(Protocol):
     """Makes epoch keys and wraps tenant keys under them; an epoch key never leaves the provider.
 
@@ -64,10 +78,15 @@ class KeyProvider(Protocol):
         """Unwrap a tenant key; KeyProviderError for another context, epoch or changed bytes."""
         ...
 
-    async def state(self, epoch: int) -> EpochKeyState:
-        """Tell how an epoch's key is."""
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
+        """Tell how an epoch's key is; of the one in ``made``, where the evidence of its making names one."""
         ...
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
-        """Destroy the key of an epoch for good; repeating it is harmless and tells no later moment."""
+    async def destroy_epoch(
+        self, epoch: int, *, now: datetime, made: Mapping[str, str] | None = None
+    ) -> Destruction:
+        """Destroy the key of an epoch for good; repeating it is harmless and tells no later moment.
+
+        ``made`` is as for ``state``. Who asks need not be alone.
+        """
         ...

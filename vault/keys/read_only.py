@@ -1,6 +1,7 @@
 """A key provider to look at: it unwraps and tells, and makes or destroys nothing."""
 # ruff: noqa: ARG002
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from crypto.keys import TenantKey
@@ -36,11 +37,13 @@ class ReadOnlyProvider:
         """Unwrap a tenant key; see `KeyProvider.unwrap`."""
         return await self._inner.unwrap(epoch, wrapped, context=context)
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
         """Tell how an epoch's key is; see `KeyProvider.state`."""
-        return await self._inner.state(epoch)
+        return await self._inner.state(epoch, made=made)
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self, epoch: int, *, now: datetime, made: Mapping[str, str] | None = None
+    ) -> Destruction:
         """Refuse."""
         raise _refused()
 

@@ -7,7 +7,11 @@ alone (``sheet``: a copy that may lie beside backups). Version 1 holds the epoch
 
 import base64
 import binascii
+import fcntl
 import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +62,15 @@ class RingFile:
         """Name the epochs whose key a copy of this ring holds, opened as this one is; ConfigurationError."""
         return frozenset(self._ring_in(_form(content, self.path)))
 
+    def change(self, act: Callable[[Ring], object]) -> None:
+        """Read the ring, have it changed, and write it where it was; nobody else changes it meanwhile."""
+        with _alone(self.path):
+            ring = self.read()
+            before = dict(ring)
+            act(ring)
+            if ring != before:
+                self.write(ring)
+
     def write(self, ring: Ring) -> None:
         """Write the ring again, sealed and locked as it was."""
         found = _parsed(self.path)
@@ -81,9 +94,10 @@ class RingFile:
 
     def lock(self, passphrase: str | None) -> None:
         """Put the ring under another passphrase, or none; one of version 1 gets a ring key now."""
-        ring, found = self.read(), _parsed(self.path)
-        key = RingKey.generate() if found["v"] == 1 else self._ring_key(found["opens"])
-        _write_sealed(self.path, ring, key, _lock(key, passphrase))
+        with _alone(self.path):
+            ring, found = self.read(), _parsed(self.path)
+            key = RingKey.generate() if found["v"] == 1 else self._ring_key(found["opens"])
+            _write_sealed(self.path, ring, key, _lock(key, passphrase))
         self._passphrase = passphrase
 
     def copy_to(self, path: Path) -> None:
@@ -122,6 +136,20 @@ class RingFile:
                 f"keys.passphrase does not open the key ring {self.path}; is it another ring's? "
                 "With the recovery sheet: callvault keys recover"
             ) from cause
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the kernel's lock on the ring's folder: of two programs that change a ring both changes stay."""
+    try:
+        handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as cause:
+        raise ConfigurationError(f"the folder of the key file {path} cannot be opened") from cause
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _lock(ring_key: RingKey, passphrase: str | None) -> dict[str, Any]:

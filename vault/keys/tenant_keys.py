@@ -10,7 +10,8 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import tenant_keys
 from vault.errors import KeyForgottenError
-from vault.keys.provider import KeyProvider
+from vault.keys.forgotten import require_known
+from vault.keys.holders import Holders
 from vault.model import uuid_of
 
 # A key disabled at its provider is obeyed within five minutes: a data key may be unwrapped under a tenant key
@@ -21,37 +22,59 @@ CACHE_S: Final = 150.0
 class TenantKeys:
     """Makes and finds tenant keys."""
 
-    def __init__(self, database: Database, provider: KeyProvider, clock: Clock) -> None:
+    def __init__(self, database: Database, holders: Holders, clock: Clock) -> None:
         self._database = database
-        self._provider = provider
+        self._holders = holders
         self._clock = clock
         self._cached: dict[tuple[str, int], tuple[TenantKey, float]] = {}
+        self._drops = 0
 
-    async def get(self, tenant_id: str, epoch: int, *, create: bool = False) -> TenantKey:
-        """Find a tenant's key of an epoch, or make it; KeyForgottenError where there is none."""
+    async def get(
+        self, tenant_id: str, epoch: int, *, create: bool = False, hurried: bool = False
+    ) -> TenantKey:
+        """Find a tenant's key of an epoch, or make it; KeyForgottenError where none is, or none may be.
+
+        Who is ``hurried`` is told sooner that the provider does not answer (KeyProviderError).
+        """
         cached = self._cached.get((tenant_id, epoch))
         if cached is not None and cached[1] > self._clock.monotonic():
             return cached[0]
+        drops = self._drops
         wrapped = await self._wrapped(tenant_id, epoch)
         if wrapped is None and create:
-            wrapped = await self._create(tenant_id, epoch)
+            wrapped = await self._create(tenant_id, epoch, hurried=hurried)
         if wrapped is None:
             raise KeyForgottenError("this tenant's key has been forgotten")
-        key = await self._provider.unwrap(epoch, wrapped, context=_context(tenant_id, epoch))
-        self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
+        context = _context(tenant_id, epoch)
+        key = await self._holders.unwrap(epoch, wrapped, context=context, hurried=hurried)
+        if drops == self._drops:  # something was dropped while we asked: do not keep what may be it
+            self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
         return key
+
+    async def open_any(self, epoch: int) -> bool:
+        """Have the provider open a tenant's key of an epoch, whichever; False where there is none."""
+        query = select(tenant_keys.c.tenant_id, tenant_keys.c.wrapped).where(tenant_keys.c.epoch == epoch)
+        async with self._database.read() as connection:
+            found = (await connection.execute(query.limit(1))).first()
+        if found is None:
+            return False
+        await self._holders.unwrap(epoch, found.wrapped, context=_context(found.tenant_id, epoch))
+        return True
 
     def drop_all(self) -> None:
         """Keep no key here any longer."""
+        self._drops += 1
         self._cached.clear()
 
     def drop_tenant(self, tenant_id: str) -> None:
         """Keep no key of a tenant here any longer."""
+        self._drops += 1
         for name in [name for name in self._cached if name[0] == tenant_id]:
             del self._cached[name]
 
     def drop(self, epoch: int) -> None:
         """Keep no key of an epoch here any longer."""
+        self._drops += 1
         for name in [name for name in self._cached if name[1] == epoch]:
             del self._cached[name]
 
@@ -64,11 +87,13 @@ class TenantKeys:
             )
             return found.scalar_one_or_none()
 
-    async def _create(self, tenant_id: str, epoch: int) -> bytes | None:
-        wrapped = await self._provider.wrap(epoch, TenantKey.generate(), context=_context(tenant_id, epoch))
+    async def _create(self, tenant_id: str, epoch: int, *, hurried: bool) -> bytes | None:
+        context = _context(tenant_id, epoch)
+        wrapped = await self._holders.wrap(epoch, TenantKey.generate(), context=context, hurried=hurried)
         row = {"tenant_id": tenant_id, "epoch": epoch, "wrapped": wrapped, "created_at": self._clock.now()}
         try:
             async with self._database.write() as connection:
+                await require_known(connection, tenant_id, epoch=epoch)
                 await connection.execute(insert(tenant_keys).values(row))
         except IntegrityError:  # somebody else was first: theirs counts
             return await self._wrapped(tenant_id, epoch)

@@ -7,6 +7,7 @@ Deleting a key is scheduled: from that moment it opens nothing, but until the wa
 may cancel. So a destruction is effective at its end. Deny `kms:CancelKeyDeletion` to everybody.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -141,16 +142,21 @@ class AwsKmsKeyProvider:
         except CryptoError as cause:
             raise _refused() from cause
 
-    async def state(self, epoch: int) -> EpochKeyState:
-        """Ask how the key is; a service that does not answer is an error, never a key that is gone."""
-        found = await self._asked(lambda client: self._metadata(client, epoch))
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
+        """Ask how the key is; a service that does not answer is an error, never a key that is gone.
+
+        The key itself, where its making is known: an alias that is gone, or names another, tells nothing.
+        """
+        found = await self._asked(lambda client: self._metadata(client, epoch, made))
         return EpochKeyState.GONE if found is None else _state(found)
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self, epoch: int, *, now: datetime, made: Mapping[str, str] | None = None
+    ) -> Destruction:
         """Schedule the key's deletion; repeating it finds the date that was set the first time."""
 
         def destroy(client: "KMSClient") -> Destruction:
-            found = self._metadata(client, epoch)
+            found = self._metadata(client, epoch, made)
             if found is None:
                 return Destruction(now, {"provider": self.name, "key": self._alias(epoch), "state": "gone"})
             if _state(found) is EpochKeyState.ENDING:
@@ -177,9 +183,17 @@ class AwsKmsKeyProvider:
     def _alias(self, epoch: int) -> str:
         return f"alias/{self._settings.label}-epoch-{epoch}"
 
-    def _metadata(self, client: "KMSClient", epoch: int) -> "KeyMetadataTypeDef | None":
+    def _metadata(
+        self, client: "KMSClient", epoch: int, made: Mapping[str, str] | None = None
+    ) -> "KeyMetadataTypeDef | None":
+        made = made or {}
+        if made.get("region", self._settings.region) != self._settings.region:
+            raise KeyProviderError(
+                f"the key of epoch {epoch} lies in {made['region']}, and awskms.region says "
+                f"{self._settings.region}: set it back"
+            )
         try:
-            return client.describe_key(KeyId=self._alias(epoch))["KeyMetadata"]
+            return client.describe_key(KeyId=made.get("key", self._alias(epoch)))["KeyMetadata"]
         except ClientError as error:
             if _code(error) == MISSING:
                 return None

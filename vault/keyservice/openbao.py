@@ -13,6 +13,7 @@ import binascii
 import json
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from crypto.errors import CryptoError
 from crypto.keys import TenantKey
 from vault.errors import ConfigurationError, KeyProviderError
 from vault.keys.private_file import read_private
-from vault.keys.provider import Destruction, Epoch, EpochKeyState
+from vault.keys.provider import Destruction, Epoch, EpochKeyState, require_place
 
 KEY_TYPE: Final = "aes256-gcm96"
 MAX_BYTES: Final = 64 * 1024  # answers of the engine have a kilobyte
@@ -110,17 +111,22 @@ class OpenBaoKeyProvider:
         except (CryptoError, binascii.Error) as cause:
             raise _refused() from cause
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
         """Look the key up; a service that does not answer is an error, never a key that is gone."""
         found = await self._key(epoch)
         if found is None:
+            require_place(made, self._evidence(epoch), "mount", "key")
             return EpochKeyState.GONE
         return EpochKeyState.DISABLED if found.get("soft_deleted") else EpochKeyState.USABLE
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self, epoch: int, *, now: datetime, made: Mapping[str, str] | None = None
+    ) -> Destruction:
         """Allow the key's deletion, delete it, look again; a crash between is finished by the next call."""
         answer = "no key of this name"
-        if await self._key(epoch) is not None:
+        if await self._key(epoch) is None:
+            require_place(made, self._evidence(epoch), "mount", "key")
+        else:
             allowed = await self._done("POST", f"keys/{self._name(epoch)}/config", {"deletion_allowed": True})
             await self._done("DELETE", f"keys/{self._name(epoch)}")
             answer = str(allowed.content.get("request_id", ""))

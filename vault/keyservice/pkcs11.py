@@ -11,7 +11,7 @@ session is used by the thread that opened it.
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +24,7 @@ from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, MechanismFlag, Obje
 from crypto.errors import CryptoError
 from crypto.keys import TenantKey
 from vault.errors import KeyProviderError
-from vault.keys.provider import Destruction, Epoch, EpochKeyState
+from vault.keys.provider import Destruction, Epoch, EpochKeyState, require_place
 from vault.keyservice.worker import Worker
 
 NONCE_BYTES: Final = 12
@@ -146,19 +146,24 @@ class Pkcs11KeyProvider:
         except CryptoError as cause:
             raise _refused() from cause
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(self, epoch: int, *, made: Mapping[str, str] | None = None) -> EpochKeyState:
         """Look for the key; a token that does not answer is an error, never a key that is gone."""
-        found = await self._found(epoch, lambda _: True)
-        return EpochKeyState.GONE if found is None else EpochKeyState.USABLE
+        if await self._found(epoch, lambda _: True) is not None:
+            return EpochKeyState.USABLE
+        require_place(made, self._evidence(epoch), "token", "key")
+        return EpochKeyState.GONE
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self, epoch: int, *, now: datetime, made: Mapping[str, str] | None = None
+    ) -> Destruction:
         """Destroy the key in the token; it is gone when this returns."""
 
         def destroy(key: AesKey) -> bool:
             key.destroy()
             return True
 
-        await self._found(epoch, destroy)
+        if await self._found(epoch, destroy) is None:
+            require_place(made, self._evidence(epoch), "token", "key")
         if await self._found(epoch, lambda _: True) is not None:
             raise KeyProviderError("the token still has a key that it was told to destroy; look into it")
         return Destruction(

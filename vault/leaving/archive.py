@@ -1,77 +1,98 @@
 """What a tenant takes along: volumes, each an archive sealed to the tenant's own key (docs/FORMAT.md, exit).
 
-The first volume holds the rows, the ledger's entries with their proofs, and every receipt; the others hold
-recordings and exports as players know them, with their manifests. A volume is one object of the store, made
-again from its beginning where a crash came between: what was counted is whole.
+A volume holds either the rows, the ledger's entries with their proofs, and every receipt; or recordings and
+exports as players know them, with their manifests. It is one object of the store, made again from its
+beginning where a crash came between. Which volumes there are, ``vault.leaving.packing`` decides.
 """
 
 import base64
 import json
 import mimetypes
-from collections.abc import AsyncGenerator
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Row, or_, select
 
 from storage.errors import StorageError
-from storage.store import ObjectKey, ObjectStore
+from storage.store import ObjectStore
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import deletion_requests, leaves, media
+from vault.db.tables import deletion_requests, leaves
 from vault.errors import (
     ConflictError,
     DependencyError,
     ErasedError,
+    KeyForgottenError,
     NotFoundError,
     RestrictedError,
+    TamperedError,
     VaultError,
 )
 from vault.leaving.age import sealed_for
-from vault.leaving.records import Records
+from vault.leaving.records import LEFT_OUT, Records
 from vault.leaving.tar import Member, archive_of, member
 from vault.ledger import tree
 from vault.ledger.checkpoints import Checkpoints, size_of
-from vault.media.places import archive_prefix
+from vault.media.places import volume_key
 from vault.media.reading import Reader, StoredPart
-from vault.model import Id, MediaState, Part
+from vault.model import Id, Part
 from vault.rights.asked import request_of_row
 from vault.rights.receipts import Receipts
 
-VOLUME_BYTES: Final = 1 << 30  # of plain media in one volume, and one item more
-VOLUME_ITEMS: Final = 1_000
 LEAVES_AT_ONCE: Final = 500
+WATCHED_BYTES: Final = 64 << 20  # of one file, between two looks whether it is still wanted
 TAKEN: Final = (Part.MEDIA, Part.MANIFEST)
-README: Final = """What a call vault held of you. Each volume: `age -d -i KEY 000001.tar.age | tar -x`.
+README: Final = f"""What a call vault held of you. Each volume: `age -d -i KEY 000001.tar.age | tar -x`.
 
-tables/*.jsonl       every row about your company, a line of JSON each; what was sealed is opened
+tables/*.jsonl       the rows about your company, a line of JSON each; what was sealed is opened
 media/<id>/          each recording and export as a file that players know, and its manifest
 ledger/checkpoint    the ledger's signed head (C2SP signed note)
 ledger/leaves-*.jsonl  your entries: index, exact text, and the path that proves it under that head (RFC 6962)
 receipts/<id>.json   the receipt of each erasure; `callvault receipt verify` checks it with the ledger's key
-media/<id>/WITHHELD.txt  why a file is not here: restricted, erased meanwhile, or damaged
-"""
+media/<id>/WITHHELD.txt  why a file is not here: restricted, erased meanwhile, or damaged. What was restricted
+                     and is so no more lies in a later volume.
+
+A value {{"withheld": ...}} says why it is not told. Hashes of secrets are left out, and these tables:
+{"".join(f"  {name}: {why}" + chr(10) for name, why in LEFT_OUT.items())}"""
+
+
+class Withheld(StrEnum):
+    """Why a volume has a note in the place of a media item."""
+
+    RESTRICTED = "restricted"
+    ERASED = "erased"
+    DAMAGED = "damaged"
+
+
+NOTES: Final = {
+    Withheld.RESTRICTED: b"its processing is restricted (Art. 18 GDPR): it is not opened meanwhile\n",
+    Withheld.ERASED: b"it has been erased\n",
+    Withheld.DAMAGED: b"it does not open as it was stored\n",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Volume:
-    """One volume as it lies in the store; ``last`` is the last media item in it."""
+class Stored:
+    """A volume as it lies in the store; ``sha256`` is of the sealed bytes, in hexadecimal."""
 
-    number: int
     sealed_bytes: int
     sha256: str
-    items: int
-    last: str = field(default="", compare=False)
+    withheld: dict[Id, Withheld] = field(default_factory=dict)
 
-    def row(self) -> dict[str, Any]:
-        """What the exit's row keeps of it."""
-        return {name: value for name, value in asdict(self).items() if name != "last"}
+
+class WithdrawnError(VaultError):
+    """What is being made holds what must not be in it any more: it is deleted, and made anew without."""
+
+    def __init__(self) -> None:
+        super().__init__("the volume is not wanted any more")
 
 
 class _DamagedError(VaultError):
     """An item that does not open, found in the middle of its file: the volume is made again without it."""
 
-    def __init__(self, media_id: str) -> None:
+    def __init__(self, media_id: Id) -> None:
         super().__init__("a recording does not open")
         self.media_id = media_id
 
@@ -89,41 +110,45 @@ class Sources:
     clock: Clock
 
 
+Wanted = Callable[[], Awaitable[None]]
+"""Raises WithdrawnError where what is being made is not wanted any more."""
+
+
 class Archive:
     """Makes volumes, one at a time."""
 
     def __init__(self, sources: Sources) -> None:
         self._from = sources
-        self._damaged: set[str] = set()
 
-    async def volume(self, row: Row[Any]) -> Volume | None:
-        """Make the next volume of an exit and store it; None when there is no more to take along.
+    async def volume(
+        self, row: Row[Any], number: int, items: Collection[Id], require_wanted: Wanted
+    ) -> Stored:
+        """Make a volume of an exit and store it: of these media items, or without any of the rows.
 
-        Raises DependencyError where the store or the database does not answer.
+        Raises WithdrawnError; DependencyError where the store or the database does not answer; and whatever
+        opening an item raises that may open the next time: then the volume is tried again.
         """
-        number = len(row.volumes) + 1
+        damaged: set[Id] = set()
         while True:
-            told = _Count(row.after)
-            members = self._rows(row) if number == 1 else self._media(row, told)
-            if number > 1 and not await self._items(row, 1):
-                return None
+            withheld: dict[Id, Withheld] = {}
+            members = self._media(items, damaged, withheld) if items else self._rows(row)
             try:
-                return await self._stored(row, number, members, told)
+                stored = await self._stored(row, number, _watched(members, require_wanted))
             except _DamagedError as error:
-                self._damaged.add(error.media_id)
+                damaged.add(error.media_id)
+            else:
+                return replace(stored, withheld=withheld)
 
-    async def _stored(
-        self, row: Row[Any], number: int, members: AsyncGenerator[Member], told: "_Count"
-    ) -> Volume:
-        key = volume_key(row.tenant_id, row.id, number)
+    async def _stored(self, row: Row[Any], number: int, members: AsyncIterator[Member]) -> Stored:
+        key = volume_key(tenant_id=row.tenant_id, exit_id=row.id, number=number)
         try:
+            await self._from.store.erase(key)  # a database that was set back does not know what lies there
             stored = await self._from.store.put(key, sealed_for(row.recipient, archive_of(members)))
         except StorageError as cause:
             raise DependencyError("the store does not take the archive; it is tried again") from cause
-        digest = stored.sha256.hex() if stored.sha256 else ""
-        return Volume(number, stored.size_bytes, digest, told.items, told.last)
+        return Stored(stored.size_bytes, stored.sha256.hex() if stored.sha256 else "")
 
-    # the first volume
+    # rows
 
     async def _rows(self, row: Row[Any]) -> AsyncGenerator[Member]:
         now = self._from.clock.now()
@@ -177,64 +202,60 @@ class Archive:
                 continue  # nothing is proven yet
             yield member(f"receipts/{request.id}.json", receipt, request.requested_at)
 
-    # the others
+    # media
 
-    async def _items(self, row: Row[Any], limit: int) -> list[Id]:
-        query = select(media.c.id).where(
-            media.c.tenant_id == row.tenant_id,
-            media.c.id > row.after,
-            media.c.state == MediaState.READY.value,
-        )
-        async with self._from.database.read() as connection:
-            return list((await connection.execute(query.order_by(media.c.id).limit(limit))).scalars())
+    async def _media(
+        self, items: Collection[Id], damaged: Collection[Id], withheld: dict[Id, Withheld]
+    ) -> AsyncGenerator[Member]:
+        for media_id in items:
+            now = self._from.clock.now()
+            parts, why = await self._parts(media_id)
+            if why is None and media_id in damaged:
+                why = Withheld.DAMAGED
+            if why is not None:
+                withheld[media_id] = why
+                yield member(f"media/{media_id}/WITHHELD.txt", NOTES[why], now)
+                continue
+            for part in parts:
+                suffix = mimetypes.guess_extension(part.content_type) or ".bin"
+                name = f"media/{media_id}/{part.part.value}{suffix}"
+                yield Member(name, part.size_bytes, now, self._content(part))
 
-    async def _media(self, row: Row[Any], told: "_Count") -> AsyncGenerator[Member]:
-        for media_id in await self._items(row, VOLUME_ITEMS):
-            if told.plain_bytes >= VOLUME_BYTES:
-                return
-            async for each in self._files(media_id):
-                told.plain_bytes += each.size_bytes
-                yield each
-            told.items += 1
-            told.last = media_id
-
-    async def _files(self, media_id: Id) -> AsyncGenerator[Member]:
-        now = self._from.clock.now()
-        if media_id in self._damaged:
-            yield member(f"media/{media_id}/WITHHELD.txt", b"it does not open as it was stored\n", now)
-            return
+    async def _parts(self, media_id: Id) -> tuple[list[StoredPart], Withheld | None]:
+        """Find what there is of an item; what may be found the next time is raised."""
         try:
-            found = [await self._from.reader.part(media_id, part) for part in TAKEN]
-        except (RestrictedError, ErasedError, ConflictError, NotFoundError) as why:
-            yield member(f"media/{media_id}/WITHHELD.txt", f"{why}\n".encode(), now)
-            return
-        for part in found:
-            suffix = mimetypes.guess_extension(part.content_type) or ".bin"
-            name = f"media/{media_id}/{part.part.value}{suffix}"
-            yield Member(name, part.size_bytes, now, self._content(part))
+            return [await self._from.reader.part(media_id, part) for part in TAKEN], None
+        except RestrictedError:
+            return [], Withheld.RESTRICTED
+        except ErasedError:
+            return [], Withheld.ERASED
+        except (TamperedError, NotFoundError):
+            return [], Withheld.DAMAGED
 
     async def _content(self, part: StoredPart) -> AsyncGenerator[bytes]:
+        """Give a file. What will never open damages it; a key service or a store that is away does not."""
         try:
             async for block in self._from.reader.stream(part, 0, part.size_bytes):
                 yield bytes(block)
-        except DependencyError:
-            raise
-        except VaultError as cause:  # changed, erased or restricted in the middle
+        except (TamperedError, KeyForgottenError) as cause:
             raise _DamagedError(part.media_id) from cause
 
 
-@dataclass(slots=True)
-class _Count:
-    """What a volume holds so far."""
-
-    last: str
-    items: int = 0
-    plain_bytes: int = 0
+async def _watched(members: AsyncIterator[Member], require_wanted: Wanted) -> AsyncGenerator[Member]:
+    """Look before each file, and in the middle of long ones, whether the volume is still wanted."""
+    async for each in members:
+        await require_wanted()
+        yield replace(each, content=_watched_content(each.content, require_wanted))
 
 
-def volume_key(tenant_id: str, exit_id: str, number: int) -> ObjectKey:
-    """Name a volume in the store."""
-    return ObjectKey(f"{archive_prefix(tenant_id=tenant_id, exit_id=exit_id)}{number:06d}.tar.age")
+async def _watched_content(content: AsyncIterator[bytes], require_wanted: Wanted) -> AsyncGenerator[bytes]:
+    given = 0
+    async for piece in content:
+        given += len(piece)
+        if given >= WATCHED_BYTES:
+            await require_wanted()
+            given = 0
+        yield piece
 
 
 def _base64(node: bytes) -> str:

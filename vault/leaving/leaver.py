@@ -3,31 +3,26 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.errors import StorageError
-from storage.store import ObjectKey, ObjectStore
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import deletion_requests, holds, restrictions, tenant_exits
-from vault.errors import ConflictError, DependencyError, VaultError
-from vault.keys.blobs import Blobs
-from vault.keys.store import KeyStore
-from vault.leaving.archive import Archive
-from vault.leaving.exits import NOTIFY_PART, ExitState, entry, told
-from vault.leaving.notices import TEXTS, Post
+from vault.errors import VaultError
+from vault.leaving.exits import entry
+from vault.leaving.packing import Packer, UnpackedError, WaitsError
+from vault.leaving.telling import Teller
 from vault.ledger.leaf import EntryType
 from vault.ledger.log import Ledger
-from vault.media.places import archive_prefix
-from vault.model import Role
-from vault.policy import Principal
-from vault.rights.receipts import Receipts
+from vault.model import OPEN_EXITS, ExitState, Id
 from vault.rights.requests import DeletionRequests
 from vault.rights.sentry import Sentry
+from vault.rights.taken_along import TakenAlong
 
 log = structlog.get_logger(__name__)
 
@@ -36,28 +31,25 @@ LOOK_EVERY_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LeaverParts:
-    """What the job reaches into. ``post``: None where no mail is sent; ``wake`` begins erasures at once."""
+    """What the job reaches into. ``wake`` begins erasures at once."""
 
     database: Database
-    keys: KeyStore
-    store: ObjectStore
     ledger: Ledger
     clock: Clock
-    archive: Archive
+    packer: Packer
+    taken: TakenAlong
+    teller: Teller
     requests: DeletionRequests
-    receipts: Receipts
     sentry: Sentry
-    post: Post | None
     wake: Callable[[], None]
 
 
 class Leaver:
-    """Exports, waits, has erased, tells."""
+    """Has everything packed, waits, has it erased, has it told."""
 
     def __init__(self, parts: LeaverParts) -> None:
         self._parts = parts
         self._database = parts.database
-        self._blobs = Blobs(parts.keys)
         self._moved = False
         self._steps: dict[ExitState, Callable[[Row[Any]], Awaitable[None]]] = {
             ExitState.EXPORTING: self._export,
@@ -76,64 +68,88 @@ class Leaver:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def turn(self) -> None:
-        """Carry every exit one step on; what fails is tried again at the next turn."""
-        for row in await self._unfinished():
+        """Carry every exit one step on; whatever is wrong with one, the others go on."""
+        for exit_id in await self._unfinished():
+            row = await self._row(exit_id)  # as it is now: the one before may have taken an hour
             try:
-                await self._tell(row)
-                await self._steps[ExitState(row.state)](row)
+                await self._carry(row)
             except VaultError as error:
                 log.warning("exit.waits", exit=row.id, state=row.state, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001  # as in vault.rights.keeper
+                log.error("exit.failed", exit=row.id, state=row.state, error=type(error).__name__)
 
-    async def _unfinished(self) -> Sequence[Row[Any]]:
-        """List the exits that something is left to do for."""
-        over = (ExitState.GONE.value, ExitState.CANCELLED.value)
-        left = tenant_exits.c.state.not_in(over) | (tenant_exits.c.told != tenant_exits.c.state)
+    async def _carry(self, row: Row[Any]) -> None:
+        try:
+            await self._steps[ExitState(row.state)](row)
+        except WaitsError as error:
+            await self._set(row, {"waits_for": error.on})
+
+    async def _unfinished(self) -> Sequence[str]:
+        """Name the exits that something is left to do for."""
+        left = (
+            tenant_exits.c.state.in_(OPEN_EXITS)
+            | (tenant_exits.c.told != tenant_exits.c.state)
+            | tenant_exits.c.notify.is_not(None)
+        )
         async with self._database.read() as connection:
-            return (
-                await connection.execute(select(tenant_exits).where(left).order_by(tenant_exits.c.id))
-            ).all()
+            query = select(tenant_exits.c.id).where(left).order_by(tenant_exits.c.id)
+            return (await connection.execute(query)).scalars().all()
+
+    async def _row(self, exit_id: str) -> Row[Any]:
+        async with self._database.read() as connection:
+            return (await connection.execute(select(tenant_exits).where(tenant_exits.c.id == exit_id))).one()
 
     async def _export(self, row: Row[Any]) -> None:
-        """Make the next volume, or say that there is no more; each is kept as soon as it is whole."""
-        volume = None if row.recipient is None else await self._parts.archive.volume(row)
-        if volume is not None:
-            volumes = [*row.volumes, volume.row()]
-            await self._set(row, {"volumes": volumes, "after": volume.last or row.after})
+        """Make the next volume, or say that there is no more."""
+        if await self._parts.packer.step(row):
+            self._moved = True
+            await self._set(row, {"waits_for": None})
             return
         ends_at = self._parts.clock.now() + timedelta(days=row.grace_days)
-        await self._set(row, {"state": ExitState.READY.value, "ends_at": ends_at}, EntryType.EXIT_READY)
+        ready = {"state": ExitState.READY.value, "ends_at": ends_at, "waits_for": None}
+        await self._set(row, ready, EntryType.EXIT_READY)
 
     async def _end_grace(self, row: Row[Any]) -> None:
-        """Have everything erased when the grace period is over and nothing keeps it."""
+        """Have everything erased when the grace period is over and nothing keeps it.
+
+        Whether it is ends in one transaction with the request: who takes the exit back, or places what keeps
+        something, is either before it or too late.
+        """
+        await self._try_to_tell(row)
+        if await self._parts.packer.step(row):
+            self._moved = True
+            return
         now = await self._parts.sentry.now()
         if now is None or now < row.ends_at:
+            await self._set(row, {"waits_for": None})
             return
-        waits_for = await self._keeps(row.tenant_id)
-        if waits_for is None:
-            try:
-                request = await self._parts.requests.of_tenant(row.tenant_id)
-            except ConflictError:
-                waits_for = "call"
-            else:
-                leaving = {"state": ExitState.LEAVING.value, "request_id": request.id, "waits_for": None}
-                await self._set(row, leaving)
-                self._parts.wake()
-                return
-        await self._set(row, {"waits_for": waits_for})
+        if not await self._parts.packer.lies_ready(row):
+            self._moved = True
+            return
+        await self._parts.requests.of_tenant(row.tenant_id, decide=self._decision(row, now))
+        self._moved = True
+        self._parts.wake()
 
-    async def _keeps(self, tenant_id: str) -> str | None:
-        """Say what keeps a tenant: what must not be erased is not, whatever was agreed."""
-        lasting = {
-            "hold": select(holds.c.id).where(holds.c.tenant_id == tenant_id, holds.c.ended_at.is_(None)),
-            "restriction": select(restrictions.c.id).where(
-                restrictions.c.tenant_id == tenant_id, restrictions.c.lifted_at.is_(None)
-            ),
-        }
-        async with self._database.read() as connection:
-            for what, query in lasting.items():
-                if (await connection.execute(query.limit(1))).first() is not None:
-                    return what
-        return None
+    async def _try_to_tell(self, row: Row[Any]) -> None:
+        """Tell that it is ready; whatever is wrong with that keeps no end waiting."""
+        try:
+            await self._parts.teller.tell(row)
+        except Exception as error:  # noqa: BLE001
+            log.error("exit.notice_failed", exit=row.id, state=row.state, error=type(error).__name__)
+
+    def _decision(self, row: Row[Any], now: datetime) -> Callable[[AsyncConnection, Id], Awaitable[None]]:
+        async def decide(connection: AsyncConnection, request_id: Id) -> None:
+            this = tenant_exits.c.id == row.id
+            found = await connection.execute(select(tenant_exits).where(this).with_for_update())
+            held = found.one()
+            if held.state != ExitState.READY or held.ends_at > now:
+                raise UnpackedError("the exit was taken back, or put off")
+            await self._parts.packer.require_packed(connection, held, now)
+            await _require_unkept(connection, row.tenant_id)
+            leaving = {"state": ExitState.LEAVING.value, "request_id": request_id, "waits_for": None}
+            await connection.execute(update(tenant_exits).where(this).values(leaving))
+
+        return decide
 
     async def _look_after(self, row: Row[Any]) -> None:
         query = select(deletion_requests.c.completed_at).where(deletion_requests.c.id == row.request_id)
@@ -143,46 +159,18 @@ class Leaver:
             await self._set(row, {"state": ExitState.GONE.value, "ended_at": completed_at})
 
     async def _finish(self, row: Row[Any]) -> None:
-        """Forget the key of the address that was told last."""
-        if row.notify is not None:
-            await self._parts.keys.forget(object_id=row.id)
-            await self._parts.keys.forget_tenant(row.id)
-        await self._set(row, {"told": row.state, "notify": None})
+        """Tell the end, then forget who was told."""
+        if await self._parts.teller.tell(row):
+            await self._forget_address(row)
 
     async def _clean(self, row: Row[Any]) -> None:
         """Delete what was to be taken along."""
-        prefix = archive_prefix(tenant_id=row.tenant_id, exit_id=row.id)
-        store = self._parts.store
-        try:
-            found = {ObjectKey(stored.key) async for stored in store.list(prefix)}
-            found |= {ObjectKey(line.split(" ", 2)[1]) for line in await store.remains(prefix)}
-            for key in sorted(found):
-                await store.erase(key)
-        except StorageError as cause:
-            raise DependencyError("the store does not answer; the volumes are deleted later") from cause
-        await self._set(row, {"volumes": []})
-        await self._finish(row)
+        await self._parts.taken.clear(row.id, row.tenant_id)
+        await self._forget_address(row)
 
-    async def _tell(self, row: Row[Any]) -> None:
-        """Send the notice of a state; a mail server that is away keeps nothing but the last one waiting."""
-        state = ExitState(row.state)
-        if state not in TEXTS or row.told == state.value or row.notify is None or self._parts.post is None:
-            return
-        opened = await self._blobs.open(row.notify, tenant_id=row.id, object_id=row.id, part=NOTIFY_PART)
-        receipt = await self._receipt(row) if state is ExitState.GONE else None
-        try:
-            await self._parts.post.tell(str(opened["address"]), told(row), receipt)
-        except DependencyError:
-            if state is ExitState.GONE:
-                raise  # the address is kept until it was told
-            log.warning("exit.notice_waits", exit=row.id)
-            return
-        if state is not ExitState.GONE:
-            await self._set(row, {"told": state.value})
-
-    async def _receipt(self, row: Row[Any]) -> bytes:
-        by = Principal(row.tenant_id, row.tenant_id, Role.ADMIN)
-        return await self._parts.receipts.of(row.request_id, by=by)
+    async def _forget_address(self, row: Row[Any]) -> None:
+        if await self._parts.teller.forgotten(row):
+            await self._set(row, {"told": row.state})
 
     async def _set(self, row: Row[Any], values: dict[str, Any], type_: EntryType | None = None) -> None:
         """Change a row that is still in the state it was read in, with an entry where one is due."""
@@ -193,5 +181,18 @@ class Leaver:
         async with self._database.write() as connection:
             changed = await connection.execute(update(tenant_exits).where(this).values(values))
             if changed.rowcount and type_ is not None:
-                said = entry(type_, row._asdict(), {"volumes": len(row.volumes)}, by=None)
-                await self._parts.ledger.append(connection, said)
+                facts = {"volumes": row.volumes_made}
+                await self._parts.ledger.append(connection, entry(type_, row._asdict(), facts, by=None))
+
+
+async def _require_unkept(connection: AsyncConnection, tenant_id: str) -> None:
+    """Raise WaitsError: what must not be erased is not, whatever was agreed."""
+    lasting = {
+        "hold": select(holds.c.id).where(holds.c.tenant_id == tenant_id, holds.c.ended_at.is_(None)),
+        "restriction": select(restrictions.c.id).where(
+            restrictions.c.tenant_id == tenant_id, restrictions.c.lifted_at.is_(None)
+        ),
+    }
+    for what, query in lasting.items():
+        if (await connection.execute(query.limit(1))).first() is not None:
+            raise WaitsError(what)

@@ -62,22 +62,23 @@ class Checkpoints:
         Tells how many there were. Raises LedgerBrokenError where the database went another way, or entries
         are missing outside: nothing signs a second history. ``callvault ledger verify`` tells more.
         """
-        try:
-            note = (await self._store.read(PUBLISHED, limit_bytes=PUBLISHED_LIMIT_BYTES)).decode()
-            head = open_checkpoint(note, self._keys.verifiers)
-        except AbsentError:
+        head = await self._published()
+        if head is None:
             return 0  # the first start
-        except (CryptoError, UnicodeDecodeError) as cause:
-            raise LedgerBrokenError("the published checkpoint is not signed by this ledger's keys") from cause
         async with self._database.read() as connection:
             size = await tree.size(connection)
             same = size >= head.size and await tree.root(connection, head.size) == head.root
         if same:
             return 0
-        if size >= head.size or redo is None:
+        if size >= head.size:
+            raise LedgerBrokenError(
+                f"the ledger's first {head.size} entries are not the ones that were published: this database"
+                " went another way, or was changed; run `callvault ledger verify`"
+            )
+        if redo is None:
             raise LedgerBrokenError(
                 f"the ledger has {size} entries, but one of {head.size} was published: this database was set"
-                " back or changed; run `callvault ledger verify`"
+                " back; start the server, which brings it up to date, and then try again"
             )
         missed = await self._outside.between(size, head.size)
         async with self._database.write() as connection:
@@ -85,6 +86,16 @@ class Checkpoints:
             await append_again(connection, size, missed, head)
             await redo(connection, missed)
         return len(missed)
+
+    async def _published(self) -> Checkpoint | None:
+        """Read the head beside the objects; None where there is none yet."""
+        try:
+            note = (await self._store.read(PUBLISHED, limit_bytes=PUBLISHED_LIMIT_BYTES)).decode()
+            return open_checkpoint(note, self._keys.verifiers)
+        except AbsentError:
+            return None
+        except (CryptoError, UnicodeDecodeError) as cause:
+            raise LedgerBrokenError("the published checkpoint is not signed by this ledger's keys") from cause
 
     async def publish_now(self) -> None:
         """See to it that all that is in the ledger lies outside, too; raises DependencyError."""
@@ -200,6 +211,9 @@ class Checkpoints:
         """Leave a checkpoint in the object store, apart from the database it speaks of."""
         size = size_of(note)
         if size != self._published_size:
+            if self._published_size < 0:  # the first time in this process
+                head = await self._published()
+                await self._outside.mend(0 if head is None else head.size)
             await self._outside.publish(size)
             await self._store.put(PUBLISHED, note.encode())
             self._published_size = size

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from crypto.checkpoints import Checkpoint
 from vault.clock import from_text
-from vault.db.tables import leaves
+from vault.db.ledger_tables import epoch_ends, leaves
 from vault.errors import LedgerBrokenError
 from vault.ledger import tree
+from vault.ledger.leaf import EntryType
 from vault.model import PREFIXES
 
 IDS_AT_ONCE: Final = 500  # names in one statement
@@ -63,10 +64,18 @@ async def append_again(
             )
         )
         await tree.grow(connection, index, text.encode("ascii"))
+        if fields["type"] == EntryType.EPOCH_DESTROYED:
+            await note_end(connection, fields["epoch"], index)
     if await tree.root(connection, head.size) != head.root:
         raise LedgerBrokenError(
             "this database is no earlier state of the ledger whose checkpoint lies beside the objects"
         )
+
+
+async def note_end(connection: AsyncConnection, epoch: int, index: int) -> None:
+    """Note which entry tells an epoch's end; the newest counts."""
+    await connection.execute(delete(epoch_ends).where(epoch_ends.c.epoch == epoch))
+    await connection.execute(insert(epoch_ends).values(epoch=epoch, leaf_index=index))
 
 
 def plain(uuid: str) -> str:

@@ -37,6 +37,7 @@ class EntryType(StrEnum):
     TENANT_CHANGED = "tenant.changed"
     EXIT_BEGUN = "exit.begun"
     EXIT_READY = "exit.ready"
+    EXIT_FETCHED = "exit.fetched"
     EXIT_CANCELLED = "exit.cancelled"
     PERSON_CREATED = "person.created"
     PERSON_CHANGED = "person.changed"
@@ -101,6 +102,24 @@ class EntryType(StrEnum):
     BACKUP_DRILLED = "backup.drilled"
 
 
+# What a running call, and a person's right in it, does not wait for: written without the actor's pseudonym
+# and without its detail where the key provider does not answer.
+UNWAITING: Final = frozenset(
+    {
+        EntryType.CALL_TAKEN,
+        EntryType.CALL_TRANSFERRED,
+        EntryType.CALL_JOINED,
+        EntryType.CALL_UNRECORDED,
+        EntryType.CONSENT_GIVEN,
+        EntryType.CONSENT_REFUSED,
+        EntryType.CONSENT_WITHDRAWN,
+        EntryType.PAUSE_BEGUN,
+        EntryType.PAUSE_ENDED,
+        EntryType.OWN_LINK_MADE,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What a use case wants recorded, in the transaction of the act itself.
@@ -143,7 +162,7 @@ def detail_commitment(entry_key: bytes, detail: Mapping[str, Any]) -> str:
 
 
 def make_leaf(entry: Entry, *, at: datetime, actor: str, blind: Blind) -> str:
-    """Write an entry's leaf; ``actor`` is a pseudonym or ``system``."""
+    """Write an entry's leaf; ``actor`` is a pseudonym, ``system`` or ``unnamed``."""
     for name in entry.facts:
         if name in RESERVED or not _FACT_NAME.match(name):
             raise LedgerBrokenError(f"a program error: {name} cannot be a fact of a leaf")

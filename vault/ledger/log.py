@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -13,12 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.clock import Clock, from_text
 from vault.db.engine import Database, after_commit
 from vault.db.tables import leaf_details, leaves
-from vault.errors import KeyForgottenError, TamperedError
+from vault.errors import KeyForgottenError, KeyProviderError, TamperedError
 from vault.keys.blobs import Blobs
 from vault.ledger import tree
-from vault.ledger.leaf import RESERVED, Blind, Entry, canonical, detail_commitment, make_leaf
+from vault.ledger.leaf import RESERVED, UNWAITING, Blind, Entry, canonical, detail_commitment, make_leaf
 
 SYSTEM_ACTOR: Final = "system"
+UNNAMED: Final = "unnamed"  # a person, whom nobody could name then: the key provider did not answer
 DETAIL_PART: Final = "ledger-detail"
 HISTORY_MAX: Final = 200  # one page
 
@@ -61,20 +63,31 @@ class Ledger:
     async def ready(self, entry: Entry) -> Ready:
         """Do what needs keys, best before the transaction: the key store may keep it waiting.
 
-        Raises KeyForgottenError where the actor's or the detail's key is gone.
+        Raises KeyForgottenError where the actor's or the detail's key is gone. KeyProviderError where the key
+        provider does not answer; but what a call does not wait for is written without what needs a key.
         """
-        actor = SYSTEM_ACTOR
-        if entry.actor_id is not None and entry.tenant_id is not None:
-            actor = await self._blobs.pseudonym(tenant_id=entry.tenant_id, subject_id=entry.actor_id)
-        blind, sealed = Blind.new(), None
-        if entry.detail and entry.tenant_id is not None:
-            sealed = await self._blobs.seal(
-                tenant_id=entry.tenant_id,
-                object_id=_detail_key(entry),
-                part=DETAIL_PART,
-                value={"key": blind.entry_key.hex(), "detail": canonical(entry.detail)},
-            )
+        actor, sealed, blind = SYSTEM_ACTOR, None, Blind.new()
+        try:
+            if entry.actor_id is not None and entry.tenant_id is not None:
+                actor = UNNAMED
+                actor = await self._blobs.pseudonym(tenant_id=entry.tenant_id, subject_id=entry.actor_id)
+            if entry.detail and entry.tenant_id is not None:
+                sealed = await self._blobs.seal(
+                    tenant_id=entry.tenant_id,
+                    object_id=_detail_key(entry),
+                    part=DETAIL_PART,
+                    value={"key": blind.entry_key.hex(), "detail": canonical(entry.detail)},
+                )
+        except KeyProviderError:
+            if entry.type not in UNWAITING:
+                raise
+            return Ready(replace(entry, detail={}), actor, blind, None)
         return Ready(entry, actor, blind, sealed)
+
+    async def know(self, *, tenant_id: str, person_id: str) -> None:
+        """Learn how a person is named, while their key is at hand: their acts in a call are then named."""
+        with suppress(KeyForgottenError, KeyProviderError):
+            await self._blobs.pseudonym(tenant_id=tenant_id, subject_id=person_id)
 
     async def append(self, connection: AsyncConnection, new: Entry | Ready) -> int:
         """Add an entry to the caller's transaction and return its index in the ledger."""

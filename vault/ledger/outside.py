@@ -16,6 +16,7 @@ from storage.store import ObjectKey, ObjectStore
 from vault.db.engine import Database
 from vault.db.tables import leaves
 from vault.errors import LedgerBrokenError
+from vault.ledger import tree
 
 FOLDER: Final = "ledger/leaves/"
 AT_ONCE: Final = 10_000  # leaves in one piece: about 5 MB
@@ -33,6 +34,26 @@ class Outside:
         self._database = database
         self._store = store
         self._pieces: list[Run] | None = None  # what lies there, once it was looked at
+
+    async def mend(self, head_size: int) -> None:
+        """Put right what reaches beyond the published head, before anything is published; StorageError.
+
+        Whoever died between the leaves and their head left it. A database that was set back meanwhile went on
+        from the head with other entries of the same numbers, so only what the database says now may stay:
+        read back together with newer pieces, the old entries would make the ledger another one.
+        """
+        pieces = await self._looked()
+        async with self._database.read() as connection:
+            # After the pieces: what another program of this vault publishes meanwhile is not beyond it.
+            size = await tree.size(connection)
+        for run in [run for run in pieces if run[1] > head_size]:
+            right = (run[0], min(run[1], size))
+            if right[0] < right[1]:
+                await self._store.put(_key(right), self._text(right))
+                pieces.append(right)
+            if right != run:  # only now: up to the head, the entries of both are the same
+                await self._remove(run)
+            pieces.remove(run)
 
     async def publish(self, size: int) -> None:
         """See to it that the first ``size`` leaves lie outside; raises StorageError."""
@@ -60,6 +81,14 @@ class Outside:
                 f"entry {missing[0]} of the ledger is neither in the database nor beside the objects"
             )
         return [found[index] for index in range(start, stop)]
+
+    async def _remove(self, run: Run) -> None:
+        """Erase a piece. A replica that is away owes it; one that is still listed is not erased."""
+        try:
+            await self._store.erase(_key(run))
+        except UnavailableError:
+            if _key(run) in [stored.key async for stored in self._store.list(FOLDER)]:
+                raise
 
     async def _looked(self) -> list[Run]:
         if self._pieces is None:

@@ -9,7 +9,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from crypto.errors import CryptoError
+from crypto.keys import KEY_BYTES, AnchorKey
 from crypto.signers import NoteSigner, NoteVerifier, SignatureKind
 from vault.errors import ConfigurationError
 from vault.keys.private_file import read_private, write_private
@@ -30,6 +34,12 @@ class LedgerKeys:
     def verifiers(self) -> tuple[NoteVerifier, NoteVerifier]:
         """The public halves, to be published and pinned."""
         return self.signers[0].verifier, self.signers[1].verifier
+
+    @property
+    def anchor(self) -> AnchorKey:
+        """What the vault vouches with for keys in recovery (docs/FORMAT.md, recovery record)."""
+        derivation = HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=b"callvault/recovery")
+        return AnchorKey.from_bytes(derivation.derive(self.signers[0].reveal_seed()))
 
     @classmethod
     def create(cls, path: Path, origin: str) -> "LedgerKeys":

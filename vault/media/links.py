@@ -7,6 +7,7 @@ rows again, so expiry, revocation, a lost role and an erasure bite at the next c
 import base64
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -17,9 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import links, media
-from vault.errors import ConflictError, ErasedError, LinkDeadError, NotFoundError
+from vault.errors import ConflictError, ErasedError, KeyForgottenError, LinkDeadError, NotFoundError
+from vault.identity.tenants import is_here
 from vault.ledger.leaf import Entry, EntryType
-from vault.ledger.log import Ledger
+from vault.ledger.log import Ledger, Ready
 from vault.media.restricting import refusal
 from vault.model import Id, MediaState, is_id, new_id
 from vault.policy import Permission, Principal, require, require_same_tenant
@@ -179,21 +181,30 @@ class Links:
                 )
 
     async def close_expired(self) -> int:
-        """Write the closing entry of each used link whose time is over; called by a job, at least hourly."""
+        """Write the closing entry of each used link whose time is over; called by a job, at least hourly.
+
+        Nothing is said of a company that has left; a link whose key is forgotten keeps no other.
+        """
         query = (
             select(links)
             .join(media, media.c.id == links.c.media_id)
             .where(
-                links.c.expires_at < self._clock.now(), links.c.uses > 0, media.c.state == MediaState.READY
+                links.c.expires_at < self._clock.now(),
+                links.c.uses > 0,
+                media.c.state == MediaState.READY,
+                is_here(links.c.tenant_id),
             )
             .limit(200)
         )
         async with self._database.read() as connection:
             over = (await connection.execute(query)).all()
-        entries = {row.id: await self._ledger.ready(self._view_closed(row)) for row in over}
+        entries: dict[Id, Ready] = {}
+        for row in over:
+            with suppress(KeyForgottenError):
+                entries[row.id] = await self._ledger.ready(self._view_closed(row))
         async with self._database.write() as connection:
             # Rows before leaves: whoever holds the ledger's turn waits for nobody's row.
-            closed = [row.id for row in over if await _close(connection, row)]
+            closed = [row.id for row in over if row.id in entries and await _close(connection, row)]
             for link_id in closed:
                 await self._ledger.append(connection, entries[link_id])
         for link_id in closed:

@@ -44,7 +44,17 @@ def tenant_prefixes(tenant_id: str) -> tuple[str, ...]:
 
 def archive_prefix(*, tenant_id: str, exit_id: str) -> str:
     """Name the folder of what a tenant takes along."""
-    return f"{ARCHIVE}/{uuid_of(tenant_id)}/{uuid_of(exit_id)}/"
+    return f"{archives_prefix(tenant_id)}{uuid_of(exit_id)}/"
+
+
+def archives_prefix(tenant_id: str) -> str:
+    """Name the folder of all that a tenant has ever been about to take along."""
+    return f"{ARCHIVE}/{uuid_of(tenant_id)}/"
+
+
+def volume_key(*, tenant_id: str, exit_id: str, number: int) -> ObjectKey:
+    """Name one volume of what a tenant takes along."""
+    return ObjectKey(f"{archive_prefix(tenant_id=tenant_id, exit_id=exit_id)}{number:06d}.tar.age")
 
 
 def media_prefix(*, tenant_id: str, media_id: str) -> str:

@@ -9,8 +9,8 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.tables import deletion_requests, erasures
+from vault.media.holding import ground_of
 from vault.model import ErasureReason, ErasureState, HoldGround, Id
-from vault.rights.holding import ground_of
 
 
 @dataclass(frozen=True, slots=True)

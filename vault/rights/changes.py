@@ -5,7 +5,7 @@ single thing there are holds. Until the day the change applies everything keeps 
 change can be cancelled. Then each end moves to where the new rule would have put it, never later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -26,18 +26,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vault.clock import Clock
+from vault.clock import Clock, from_text
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, media, notes, retention_changes, retention_rules
 from vault.db.types import Moment
 from vault.errors import ConflictError, NotFoundError
+from vault.ledger.continuing import candidates, plain
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.holding import held
 from vault.media.restricting import call_is_restricted
-from vault.model import Id, ItemKind, MediaState, RuleKind, is_id, new_id
+from vault.model import Id, ItemKind, MediaState, RuleKind, is_id, new_id, uuid_of
 from vault.policy import Permission, Principal, require, require_same_tenant
 from vault.rights.due import DAY_MS
-from vault.rights.holding import held
 from vault.rights.placing import placed
 
 LISTED: Final = 200
@@ -125,7 +126,12 @@ class Changes:
         """
         require(by, Permission.RETENTION_MANAGE)
         change_id = new_id("rtc")
-        facts = {"kind": wanted.kind.value, "days": wanted.days, "moves": moves}
+        facts = {
+            "change": uuid_of(change_id),
+            "kind": wanted.kind.value,
+            "days": wanted.days,
+            "moves": moves,
+        }
         object_id = wanted.button_id or by.tenant_id
         asked = Entry(
             EntryType.RETENTION_CHANGE_ASKED,
@@ -236,9 +242,32 @@ class Changes:
             tenant_id=row.tenant_id,
             object_id=row.button_id or row.tenant_id,
             actor_id=None if by is None else by.id,
-            facts={"kind": row.kind, "days": row.days, **more},
+            facts={"change": uuid_of(row.id), "kind": row.kind, "days": row.days, **more},
         )
         await self._ledger.append(connection, entry)
+
+
+async def cancel_again(connection: AsyncConnection, leaf: Mapping[str, Any]) -> None:
+    """Cancel a change again that the ledger says was cancelled, and that waits in a database set back.
+
+    An older leaf does not name the change: then it is one of that kind, place and number of days, and of
+    several alike the one whose day comes first, so that nothing goes sooner than somebody wanted.
+    """
+    waiting = retention_changes.c.state == ChangeState.WAITING.value
+    if "change" in leaf:
+        which = and_(waiting, retention_changes.c.id == f"rtc_{plain(leaf['change'])}")
+    else:
+        place = func.coalesce(retention_changes.c.button_id, retention_changes.c.tenant_id)
+        which = and_(
+            waiting,
+            retention_changes.c.kind == leaf["kind"],
+            retention_changes.c.days == leaf["days"],
+            place.in_(candidates(leaf["object"], ("btn", "ten"))),
+        )
+    first = select(retention_changes.c.id).where(which).order_by(retention_changes.c.applies_at).limit(1)
+    values = {"state": ChangeState.CANCELLED.value, "ended_at": from_text(leaf["time"])}
+    this = retention_changes.c.id == first.scalar_subquery()
+    await connection.execute(update(retention_changes).where(this).values(values))
 
 
 def _place(kind: RuleKind, button_id: str | None, tenant_id: str) -> _Place:

@@ -8,9 +8,9 @@ from sqlalchemy import BigInteger, Select, cast, func, literal, select, type_coe
 
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, erasures, media, notes
+from vault.media.holding import held
 from vault.media.restricting import call_is_restricted
 from vault.model import Id, MediaState
-from vault.rights.holding import held
 
 DAY_MS: Final = 86_400_000
 ENDED: Final = (MediaState.READY.value, MediaState.LOST.value, MediaState.FINISHING.value)

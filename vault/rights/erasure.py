@@ -8,13 +8,14 @@ Each step is durable before the next and may be repeated, so a crash anywhere is
 2. A running capture of the object, or the making of it, is stopped; its data keys are forgotten in the key
    store, whose write-ahead log is truncated. From here on nobody can open what is left, here or in any copy
    of the main database.
-3. Every version of every object, spool and derived parts included, is deleted.
+3. Every version of every object, spool and derived parts included, is deleted; so is each volume with it that
+   a company that leaves was to take along.
 4. Absence is verified by listing. What personal rows hold is deleted; the main database's log is truncated.
 5. One transaction: the ledger's ``object.shredded``, the row *erased*, the erasure *complete*. Whoever has
    that entry and its proof has all that a complete receipt says, so it comes last.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,19 +30,30 @@ from vault.clock import Clock, to_text
 from vault.db.engine import Database
 from vault.db.tables import calls, deletion_requests, erasures, invitations, media
 from vault.errors import DependencyError, NotFoundError
-from vault.keys.store import KeyRecord, KeyStore
+from vault.keys.records import KeyRecord
+from vault.keys.store import KeyStore
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.holding import held
 from vault.media.places import media_prefix, spool_prefix
-from vault.model import ERASURE_MOVES, MEDIA_MOVES, ErasureState, Id, MediaState, before, require_move
+from vault.model import (
+    ERASURE_MOVES,
+    MEDIA_MOVES,
+    ErasureState,
+    Id,
+    MediaState,
+    before,
+    require_move,
+    uuid_of,
+)
 from vault.rights.belongings import EMPTIED, MEDIA_KINDS, forget_rows, keys_with
 from vault.rights.emptying import Emptying
-from vault.rights.holding import held
-from vault.rights.tenant_rows import TENANT, blank
+from vault.rights.taken_along import TakenAlong
+from vault.rights.tenant_rows import TENANT
 
 log = structlog.get_logger(__name__)
 
-WITH_IT: Final = "with_it"  # of the evidence, and not of the entry: whose keys went along
+WITH_IT: Final = "with_it"  # whose keys went along; in the entry their UUIDs alone, with commas
 METHOD: Final = "NIST SP 800-88r2 cryptographic erase and object deletion"
 
 
@@ -75,6 +87,7 @@ class Eraser:
         self._begin = parts_.begin
         self._irrecoverable_days = parts_.irrecoverable_days
         self._emptying = Emptying(parts_.database, parts_.keys, parts_.store, parts_.clock)
+        self._taken_along = TakenAlong(parts_.database, parts_.store, parts_.clock)
         self._places = {"places": ", ".join(parts_.places)} if len(parts_.places) > 1 else {}
 
     async def carry(self, object_id: str) -> bool:
@@ -139,8 +152,9 @@ class Eraser:
                 now |= key_evidence(records)
             if with_it:
                 now[WITH_IT] = sorted({*now.get(WITH_IT, ()), *with_it})
+            noted = {"evidence": now, "epoch": now.get("epoch")}
             await connection.execute(
-                update(erasures).where(erasures.c.object_id == row.object_id).values(evidence=now)
+                update(erasures).where(erasures.c.object_id == row.object_id).values(noted)
             )
 
     async def _delete_objects(self, row: Row[Any]) -> None:
@@ -196,6 +210,8 @@ class Eraser:
             if not await self._emptying.delete_rows(row) or not await self._emptying.traces_gone():
                 return False
         else:
+            if not await self._taken_along.taken_back(row):
+                return False
             await self._forget_rows(row)
             if not await self._database.forget_traces(*EMPTIED):
                 return False
@@ -224,7 +240,9 @@ class Eraser:
             of_request = deletion_requests.c.id == row.request_id
             request = await connection.execute(select(deletion_requests).where(of_request).with_for_update())
             await _mark_erased(connection, row, now)
-            shredded = self._shredded(row, request.one().reason, await _asked_for(connection, row), now)
+            reason, objects = request.one().reason, await _asked_for(connection, row)
+            worth = await self._keys.assurance(row.evidence.get("epoch"))
+            shredded = self._shredded(row, reason, objects, worth, now)
             index = await self._ledger.append(connection, shredded)
             await connection.execute(
                 update(erasures)
@@ -239,20 +257,21 @@ class Eraser:
             if left.first() is None:
                 await connection.execute(update(deletion_requests).where(of_request).values(completed_at=now))
 
-    def _shredded(self, row: Row[Any], reason: str, objects: int, now: datetime) -> Entry:
+    def _shredded(self, row: Row[Any], reason: str, objects: int, worth: str, now: datetime) -> Entry:
         return Entry(
             EntryType.OBJECT_SHREDDED,
             tenant_id=row.tenant_id,
             object_id=row.object_id,
             facts={
-                **{name: value for name, value in row.evidence.items() if name != WITH_IT},
+                **row.evidence,
+                **_with_it(row.evidence),
                 **(self._places if row.kind in {*MEDIA_KINDS, TENANT} else {}),
                 "kind": row.kind,
                 "request": row.request_id,
                 "objects": objects,  # so that a receipt from which an entry was taken out is no complete one
                 "reason": reason,
                 "method": METHOD,
-                "assurance": self._keys.assurance,
+                "assurance": worth,
                 "live_erased_at": to_text(now),
                 "irrecoverable_by": to_text(now + timedelta(days=self._irrecoverable_days)),
             },
@@ -296,6 +315,17 @@ def key_evidence(records: Sequence[KeyRecord]) -> dict[str, str | int]:
     return told
 
 
+def went_along(leaf: Mapping[str, Any]) -> list[str]:
+    """Name what an entry says went along with its object: UUIDs, as for the object itself."""
+    return [uuid for uuid in str(leaf.get(WITH_IT, "")).split(",") if uuid]
+
+
+def _with_it(evidence: Mapping[str, Any]) -> dict[str, str]:
+    if WITH_IT not in evidence:
+        return {}
+    return {WITH_IT: ",".join(sorted({uuid_of(name) for name in evidence[WITH_IT]}))}
+
+
 def _folders(row: Row[Any]) -> tuple[str, ...]:
     if row.kind not in MEDIA_KINDS:
         return ()
@@ -318,8 +348,6 @@ async def _mark_erased(connection: AsyncConnection, row: Row[Any], now: datetime
     elif row.kind == "invitation":
         gone = update(invitations).where(invitations.c.id == row.object_id)
         await connection.execute(gone.values(erased_at=now))
-    elif row.kind == TENANT:
-        await blank(connection, row.tenant_id)
     elif row.kind == "call":
         await connection.execute(update(calls).where(calls.c.id == row.object_id).values(erased_at=now))
 

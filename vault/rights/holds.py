@@ -28,11 +28,11 @@ from vault.errors import (
 from vault.keys.blobs import Blobs
 from vault.ledger.leaf import Entry, EntryType
 from vault.ledger.log import Ledger
+from vault.media.holding import lasting
 from vault.model import HoldGround, Id, new_id, uuid_of
 from vault.policy import Permission, Principal, require
-from vault.rights.holding import lasting
 from vault.rights.placing import ALL, Reasons, Which, call_of, placed
-from vault.rights.tenant_rows import TENANT
+from vault.rights.tenant_rows import TENANT, require_here
 
 EXPIRED_BATCH: Final = 200
 
@@ -104,6 +104,7 @@ class Holds:
             _entry(EntryType.HOLD_PLACED, by.tenant_id, new.object_id, facts, by)
         )
         async with self._database.write() as connection:
+            await require_here(connection, by.tenant_id)
             await _held_call(connection, call_id)
             await _require_there(connection, new.object_id)
             await _require_owner(connection, new.owner_id, by)

@@ -79,7 +79,11 @@ class Keeper:
             except VaultError as error:  # what people asked for does not wait for what time brings
                 left += 1
                 log.warning("retention.waits", error=type(error).__name__)
-        return left + await self.carry(await self._eraser.pending())
+        return left + await self.carry_pending()
+
+    async def carry_pending(self) -> int:
+        """Carry every erasure that was asked for one round; returns how many are left."""
+        return await self.carry(await self._eraser.pending())
 
     async def carry(self, object_ids: Sequence[Id]) -> int:
         """Carry these erasures one round; returns how many are left."""

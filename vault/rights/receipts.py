@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vault.errors import ConflictError, LedgerBrokenError
+from vault.keys.epochs import Epochs
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.epoch_ends import EpochEnds
 from vault.ledger.log import Ledger
@@ -19,12 +20,18 @@ class Receipts:
     """Writes the receipt of a deletion request (docs/FORMAT.md, receipts)."""
 
     def __init__(
-        self, requests: DeletionRequests, ledger: Ledger, checkpoints: Checkpoints, ends: EpochEnds
+        self,
+        requests: DeletionRequests,
+        ledger: Ledger,
+        checkpoints: Checkpoints,
+        ends: EpochEnds,
+        epochs: Epochs,
     ) -> None:
         self._requests = requests
         self._ledger = ledger
         self._checkpoints = checkpoints
         self._ends = ends
+        self._epochs = epochs
 
     async def of(self, request_id: str, *, by: Principal) -> bytes:
         """Write the receipt as it stands: *pending* holds what is proven so far, *complete* every object.
@@ -59,9 +66,11 @@ class Receipts:
         return json.dumps(receipt, indent=1).encode()
 
     async def _ends_of(self, leaves: Sequence[str]) -> list[int] | None:
-        """Find the entries that end the epochs of what was shredded; None while one lives on."""
+        """Find the entries that end the epochs of what was shredded; None while one lives on, or again."""
         epochs = {fields["epoch"] for leaf in leaves if "epoch" in (fields := json.loads(leaf))}
         ended = await self._ends.of(epochs)
+        if ended and epochs & set(await self._epochs.living()):
+            return None
         return sorted(ended.values()) if set(ended) == epochs else None
 
     async def _leaf(self, index: int, tenant_id: str) -> str:

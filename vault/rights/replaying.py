@@ -1,7 +1,8 @@
 """What entries of the ledger say, done again in a database that was set back behind them.
 
-Erasures, and what decides whether a thing may be erased or opened: holds and restrictions. A hold comes back
-without its reason, which was sealed beside the entry and is lost; who asked for its release has to ask again.
+Erasures, and what decides whether a thing may be erased or opened: holds, restrictions, that a shorter
+retention was taken back, and whether a company leaves or stayed. A hold comes back without its reason, which
+was sealed beside the entry and is lost; who asked for its release has to ask again.
 """
 
 import json
@@ -13,11 +14,14 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.clock import Clock, from_text
-from vault.db.tables import calls, holds, invitations, media, notes, restrictions, tenants
+from vault.db.tables import calls, erasures, holds, invitations, media, notes, restrictions, tenants
 from vault.ledger.continuing import candidates, plain
 from vault.ledger.leaf import EntryType
-from vault.model import Id, ItemKind
+from vault.model import ErasureState, Id, ItemKind
 from vault.rights.belongings import calls_of
+from vault.rights.changes import cancel_again
+from vault.rights.erasure import WITH_IT, went_along
+from vault.rights.exits_again import begin_again, stay_again
 from vault.rights.holds import HoldState
 from vault.rights.requests import SYSTEM, DeletionRequests
 from vault.rights.restrictions import mark
@@ -36,6 +40,7 @@ KINDS: Final = {  # of what an erasure reaches, by the prefix of its name
     "inv": "invitation",
 }
 WITH_A_KEY: Final = tuple(KINDS)
+WITH_A_CALL: Final = ("chat", "note")
 ENDS: Final = {
     EntryType.HOLD_RELEASED.value: HoldState.RELEASED,
     EntryType.HOLD_EXPIRED.value: HoldState.EXPIRED,
@@ -68,9 +73,11 @@ class Replay:
                     found = _by_key(leaf, keyed)
                 if found is not None:
                     await self._erase(connection, leaf, found, shredded.get(leaf["object"], {}))
+        for leaf in shredded.values():
+            await _take_over(connection, leaf)
 
     async def _keep(self, connection: AsyncConnection, fields: Sequence[Leaf]) -> Collection[str]:
-        """Do holds and restrictions again; names the tenants with a hold on what this database lacks."""
+        """Do again what keeps things, or not; names the tenants with a hold on what this database lacks."""
         adrift: dict[str, str] = {}
         for leaf in fields:
             match leaf["type"]:
@@ -84,6 +91,12 @@ class Replay:
                     await self._restrict(connection, leaf)
                 case EntryType.RESTRICTION_LIFTED:
                     await self._lift(connection, leaf)
+                case EntryType.RETENTION_CHANGE_CANCELLED:
+                    await cancel_again(connection, leaf)
+                case EntryType.EXIT_BEGUN:
+                    await begin_again(connection, leaf, by=SYSTEM)
+                case EntryType.EXIT_CANCELLED:
+                    await stay_again(connection, leaf)
         return set(adrift.values())
 
     async def _erase(
@@ -95,8 +108,9 @@ class Replay:
             connection,
             *found,
             tenant_id=tenant_id,
+            at=from_text(asked["time"]),
             facts={name: asked[name] for name in ("request", "reason", "scope")},
-            evidence={name: shredded[name] for name in OF_THE_KEY if name in shredded},
+            evidence=_evidence(shredded),
         )
 
     async def _restrict(self, connection: AsyncConnection, placed: Leaf) -> None:
@@ -170,6 +184,25 @@ async def _place(connection: AsyncConnection, leaf: Leaf) -> dict[str, Any] | No
 
 def _tenant(leaf: Leaf) -> Id:
     return Id(f"ten_{plain(leaf['tenant'])}")
+
+
+def _evidence(shredded: Leaf) -> dict[str, Any]:
+    """Take over what an entry says of the keys that are gone: of what went along, not what each was."""
+    evidence = {name: shredded[name] for name in OF_THE_KEY if name in shredded}
+    names = [name for uuid in went_along(shredded) for name in candidates(uuid, WITH_A_CALL)]
+    return {**evidence, WITH_IT: names} if names else evidence
+
+
+async def _take_over(connection: AsyncConnection, shredded: Leaf) -> None:
+    """Take over in which epoch a key was forgotten: an erasure from before the copy has an older one."""
+    names = candidates(shredded["object"], (*WITH_A_KEY, "ten"))
+    pending = erasures.c.state != ErasureState.COMPLETE.value
+    query = select(erasures).where(erasures.c.object_id.in_(names), pending)
+    row = (await connection.execute(query)).first()
+    if row is None or "epoch" not in shredded or (row.epoch or 0) >= int(shredded["epoch"]):
+        return
+    values = {"evidence": {**row.evidence, **_evidence(shredded)}, "epoch": int(shredded["epoch"])}
+    await connection.execute(update(erasures).where(erasures.c.object_id == row.object_id).values(values))
 
 
 def _by_key(leaf: Leaf, keyed: Collection[str]) -> tuple[str, Id] | None:

@@ -3,7 +3,8 @@
 What was made of a recording goes with it: an export is an object of the same request, whoever asks.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
@@ -13,16 +14,7 @@ from crypto.receipts import LeafValue
 from vault.calls.visitors import Field, calls_with, index_of
 from vault.clock import Clock
 from vault.db.engine import Database
-from vault.db.tables import (
-    calls,
-    deletion_requests,
-    erasures,
-    export_sources,
-    invitations,
-    legs,
-    media,
-    tenants,
-)
+from vault.db.tables import calls, deletion_requests, erasures, invitations, media
 from vault.errors import ConflictError, ErasedError, InvalidError, NotFoundError
 from vault.keys.blobs import Blobs
 from vault.keys.store import KeyStore
@@ -36,7 +28,6 @@ from vault.model import (
     ErasureReason,
     ErasureState,
     Id,
-    LegState,
     MediaState,
     before,
     is_id,
@@ -45,20 +36,33 @@ from vault.model import (
 from vault.policy import Permission, Principal, require, require_own_call, require_same_tenant
 from vault.rights.asked import DeletionRequest, first_request, request_of_row, requests_of_rows
 from vault.rights.belongings import (
-    IDS_AT_ONCE,
     MEDIA_KINDS,
     calls_of,
     invitation_of_call,
     invitations_of_visitor,
 )
 from vault.rights.erasure import key_evidence
+from vault.rights.exits_again import leave_again
+from vault.rights.reaching import (
+    asked_before,
+    exports_of,
+    hold_rows,
+    media_of,
+    objects_of,
+    require_no_leg,
+    without_legs,
+)
 from vault.rights.restrictions import admit
-from vault.rights.tenant_rows import TENANT, shut_out
+from vault.rights.taken_along import withdraw
+from vault.rights.tenant_rows import TENANT, require_nobody_in_call, shut_out
 
 SYSTEM: Final = Id("system")
 IDENTIFYING: Final = frozenset({Field.REFERENCE, Field.EMAIL, Field.PHONE})
 ERASED: Final = "erased"  # why a call ended that nobody joined before its erasure
 OBJECTS_MAX: Final = 1_000  # one request; a larger one is asked for in parts
+
+Decide = Callable[[AsyncConnection, Id], Awaitable[None]]
+"""Says, in the transaction that asks, whether a request is made; writes what comes with it, or raises."""
 
 
 class DeletionRequests:
@@ -102,7 +106,7 @@ class DeletionRequests:
             if row is None or not is_id(call_id, "call"):
                 raise NotFoundError
             require_same_tenant(by, row.tenant_id)
-            objects = await _of_calls(connection, [row]) + await invitation_of_call(connection, row)
+            objects = await objects_of(connection, [row]) + await invitation_of_call(connection, row)
         if not objects:
             raise ErasedError("this call has been erased")
         return await self._ask(by.tenant_id, "call", objects, reason, by=by, call_id=row.id)
@@ -125,7 +129,7 @@ class DeletionRequests:
             rows = await connection.execute(
                 select(calls).where(calls.c.id.in_(calls_with(by.tenant_id, field, keyed)))
             )
-            objects = await _of_calls(connection, await _without_legs(connection, rows.all()))
+            objects = await objects_of(connection, await without_legs(connection, rows.all()))
             objects += await invitations_of_visitor(connection, by.tenant_id, field, keyed)
         if not objects:
             raise NotFoundError("there is no ended call of this visitor")
@@ -142,7 +146,7 @@ class DeletionRequests:
         The call may go on: what the page told about its visitor stays. None where nothing is left to ask for.
         """
         async with self._database.read() as connection:
-            kept = await _of_media(connection, [call_id], besides=(MediaState.ERASING, MediaState.ERASED))
+            kept = await media_of(connection, [call_id], besides=(MediaState.ERASING, MediaState.ERASED))
             chat = await connection.execute(select(calls.c.chat_id).where(calls.c.id == call_id))
         chat_id = chat.scalar_one_or_none()
         kept += [("chat", chat_id)] if chat_id is not None else []
@@ -150,12 +154,14 @@ class DeletionRequests:
             return None
         return (await self._ask(tenant_id, "media", kept, reason, by=None, call_id=call_id)).id
 
-    async def of_tenant(self, tenant_id: Id) -> DeletionRequest:
+    async def of_tenant(self, tenant_id: Id, *, decide: Decide | None = None) -> DeletionRequest:
         """Ask, in the house's own name, for everything of a tenant: from here on nobody of it is let in.
 
-        Raises ConflictError while somebody is in a call.
+        ``decide`` is asked with the tenant's row held: whoever takes back what led here was before, or is too
+        late. Raises ConflictError while somebody is in a call, and whatever ``decide`` does.
         """
-        return await self._ask(tenant_id, TENANT, [(TENANT, tenant_id)], ErasureReason.TENANT_EXIT, by=None)
+        all_of_it, reason = [(TENANT, tenant_id)], ErasureReason.TENANT_EXIT
+        return await self._ask(tenant_id, TENANT, all_of_it, reason, by=None, decide=decide)
 
     async def get(self, request_id: str, *, by: Principal) -> DeletionRequest:
         """Show a request of the principal's tenant."""
@@ -211,6 +217,7 @@ class DeletionRequests:
         *,
         by: Principal | None,
         call_id: Id | None = None,
+        decide: Decide | None = None,
     ) -> DeletionRequest:
         """Write the request, its rows, the ledger entries, and take the media out of reach, in one go.
 
@@ -218,13 +225,13 @@ class DeletionRequests:
         that was begun while the keys were asked is found under the lock, and the asking begins again with it.
         """
         async with self._database.read() as connection:
-            objects = [*objects, *await _exports_of(connection, objects)]
+            objects = [*objects, *await exports_of(connection, objects)]
         while True:
             if len(objects) > OBJECTS_MAX:
                 raise ConflictError(
                     "this request reaches too many recordings at once; ask for them call by call"
                 )
-            found = await self._write(tenant_id, scope, objects, reason, by, call_id)
+            found = await self._write(tenant_id, scope, objects, reason, by, call_id, decide)
             if isinstance(found, DeletionRequest):
                 return found
             objects = [*objects, *found]
@@ -237,6 +244,7 @@ class DeletionRequests:
         reason: ErasureReason,
         by: Principal | None,
         call_id: Id | None,
+        decide: Decide | None,
     ) -> "DeletionRequest | Sequence[tuple[str, Id]]":
         """Write all of it; or name the exports that must be of the request too, and write nothing."""
         evidence = {one: key_evidence(await self._keys.records(object_id=one)) for _, one in objects}
@@ -244,24 +252,27 @@ class DeletionRequests:
         facts: dict[str, str] = {"request": request_id, "reason": reason.value, "scope": scope}
         ready = {one: await self._ledger.ready(_asked_entry(tenant_id, one, facts, by)) for _, one in objects}
         async with self._database.write() as connection:
-            await _hold(connection, objects)
-            if missed := await _exports_of(connection, objects):
+            await hold_rows(connection, objects)
+            if missed := await exports_of(connection, objects):
                 return missed
-            asked = await _asked(connection, objects)
+            asked = await asked_before(connection, objects)
             fresh = [(kind, object_id) for kind, object_id in objects if object_id not in asked]
-            if not fresh:
-                return await first_request(connection, objects[0][1])
+            first = None if fresh else await first_request(connection, objects[0][1])
+            if decide is not None:
+                await decide(connection, request_id if first is None else first.id)
+            if first is not None:
+                return first
             entries: list[Entry | Ready] = [ready[object_id] for _, object_id in fresh]
             asking = {**_asking(facts, tenant_id, by, call_id), "requested_at": self._clock.now()}
             written = insert(deletion_requests).returning(deletion_requests)
             row = (await connection.execute(written, asking)).one()
             of = await calls_of(connection, fresh)
+            await withdraw(connection, tenant_id, [one for _, one in fresh], self._clock.now())
             entries += await admit(connection, of, reason, self._clock.now(), by)
             for kind, object_id in fresh:
                 entries += await self._take_out_of_reach(connection, kind, tenant_id, object_id)
-                await connection.execute(
-                    insert(erasures).values(_erasure(row, kind, object_id, of, evidence))
-                )
+                made = _erasure(row, kind, object_id, of, evidence)
+                await connection.execute(insert(erasures).values(made))
             for entry in entries:
                 await self._ledger.append(connection, entry)
             return await request_of_row(connection, row)
@@ -273,22 +284,24 @@ class DeletionRequests:
         object_id: Id,
         *,
         tenant_id: Id,
+        at: datetime,
         facts: Mapping[str, str],
-        evidence: dict[str, str | int],
+        evidence: dict[str, Any],
     ) -> None:
         """Write a request again that the ledger has and this database lacks; once is enough.
 
-        What it reaches is out of reach at once. ``facts`` and ``evidence`` are those of its entries.
+        What it reaches is out of reach at once. ``at`` is when it was asked; ``facts`` and ``evidence`` are
+        those of its entries.
         """
         objects = [(kind, object_id)]
-        if await _asked(connection, objects):
+        if await asked_before(connection, objects):
             return
         of = await calls_of(connection, objects)
         query = select(deletion_requests).where(deletion_requests.c.id == facts["request"])
         row = (await connection.execute(query)).first()
         if row is None:
             call_id = None if facts["scope"] == "visitor" else of.get(object_id)
-            asking = {**_asking(facts, tenant_id, None, call_id), "requested_at": self._clock.now()}
+            asking = {**_asking(facts, tenant_id, None, call_id), "requested_at": at}
             written = insert(deletion_requests).returning(deletion_requests)
             row = (await connection.execute(written, asking)).one()
         if kind in MEDIA_KINDS:
@@ -296,7 +309,9 @@ class DeletionRequests:
         elif kind == "invitation":
             await self._ends_invitation(connection, object_id)
         elif kind == TENANT:
+            await leave_again(connection, tenant_id, row.id, self._clock.now())
             await shut_out(connection, tenant_id, self._clock.now())
+        await withdraw(connection, tenant_id, [object_id], self._clock.now())
         await connection.execute(
             insert(erasures).values(_erasure(row, kind, object_id, of, {object_id: evidence}))
         )
@@ -310,6 +325,7 @@ class DeletionRequests:
         elif kind == "invitation":
             await self._ends_invitation(connection, object_id)
         elif kind == TENANT:
+            await require_nobody_in_call(connection, tenant_id)
             await shut_out(connection, tenant_id, self._clock.now())
         elif kind == "call" and await self._ends_call(connection, object_id):
             return [_ended_entry(tenant_id, object_id)]
@@ -325,7 +341,7 @@ class DeletionRequests:
 
     async def _ends_call(self, connection: AsyncConnection, call_id: Id) -> bool:
         """End a call that nobody joined, so that nobody joins it later; False where it had ended before."""
-        await _require_no_leg(connection, [call_id])
+        await require_no_leg(connection, [call_id])
         ended = await connection.execute(
             update(calls)
             .where(calls.c.id == call_id, calls.c.state.in_(before(CALL_MOVES, CallState.ENDED)))
@@ -361,7 +377,7 @@ def _erasure(
     kind: str,
     object_id: Id,
     hang_from: Mapping[Id, Id],
-    evidence: Mapping[Id, dict[str, str | int]],
+    evidence: Mapping[Id, dict[str, Any]],
 ) -> dict[str, Any]:
     return {
         "object_id": object_id,
@@ -371,6 +387,7 @@ def _erasure(
         "call_id": hang_from.get(object_id),
         "state": ErasureState.REQUESTED.value,
         "evidence": evidence[object_id],
+        "epoch": evidence[object_id].get("epoch"),
     }
 
 
@@ -391,89 +408,3 @@ def _ended_entry(tenant_id: Id, call_id: Id) -> Entry:
 def is_agent(by: Principal) -> bool:
     """Tell whether a person asks from the console, rather than the company's own program."""
     return by.may(Permission.MEDIA_ERASE)
-
-
-async def _of_calls(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[tuple[str, Id]]:
-    """Name what there is to erase of some calls; raises ConflictError where one is still running."""
-    ids = [call.id for call in rows]
-    await _require_no_leg(connection, ids)
-    objects = await _of_media(connection, ids, besides=(MediaState.ERASED,))
-    return objects + [("call", call.id) for call in rows if call.erased_at is None]
-
-
-async def _of_media(
-    connection: AsyncConnection, call_ids: Sequence[str], *, besides: Collection[MediaState]
-) -> list[tuple[str, Id]]:
-    """Name the media of some calls, but those in these states."""
-    objects: list[tuple[str, Id]] = []
-    for some in _batches(call_ids):
-        found = await connection.execute(
-            select(media.c.id, media.c.kind).where(
-                media.c.call_id.in_(some), media.c.state.not_in(list(besides))
-            )
-        )
-        objects += [(row.kind, row.id) for row in found]
-    return objects
-
-
-async def _exports_of(
-    connection: AsyncConnection, objects: Sequence[tuple[str, Id]]
-) -> Sequence[tuple[str, Id]]:
-    """Name the exports made of any of these that are not among them."""
-    named = {object_id for _, object_id in objects}
-    found: dict[str, str] = {}
-    for some in _batches(sorted(named)):
-        rows = await connection.execute(
-            select(media.c.id, media.c.kind)
-            .join(export_sources, export_sources.c.media_id == media.c.id)
-            .where(export_sources.c.source_id.in_(some), media.c.state != MediaState.ERASED.value)
-        )
-        found |= {row.id: row.kind for row in rows if row.id not in named}
-    return [(kind, Id(object_id)) for object_id, kind in sorted(found.items())]
-
-
-async def _without_legs(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Leave out the calls that somebody is still in."""
-    running: set[str] = set()
-    for some in _batches([call.id for call in rows]):
-        found = await connection.execute(
-            select(legs.c.call_id).where(legs.c.call_id.in_(some), legs.c.state != LegState.ENDED.value)
-        )
-        running.update(row.call_id for row in found)
-    return [call for call in rows if call.id not in running]
-
-
-async def _require_no_leg(connection: AsyncConnection, call_ids: Sequence[str]) -> None:
-    for some in _batches(call_ids):
-        running = await connection.execute(
-            select(legs.c.id).where(legs.c.call_id.in_(some), legs.c.state != LegState.ENDED.value).limit(1)
-        )
-        if running.first() is not None:
-            raise ConflictError("the call is still running; ask again when it has ended")
-
-
-async def _hold(connection: AsyncConnection, objects: Sequence[tuple[str, Id]]) -> None:
-    """Keep the rows until the transaction ends, in one order, so that of two requests one is the first."""
-    for kinds, table in (
-        ({TENANT}, tenants),
-        ({"call"}, calls),
-        ({"invitation"}, invitations),
-        (MEDIA_KINDS, media),
-    ):
-        for some in _batches(sorted(object_id for kind, object_id in objects if kind in kinds)):
-            await connection.execute(
-                select(table.c.id).where(table.c.id.in_(some)).order_by(table.c.id).with_for_update()
-            )
-
-
-async def _asked(connection: AsyncConnection, objects: Sequence[tuple[str, Id]]) -> set[str]:
-    asked: set[str] = set()
-    for some in _batches([object_id for _, object_id in objects]):
-        rows = await connection.execute(select(erasures.c.object_id).where(erasures.c.object_id.in_(some)))
-        asked |= {row.object_id for row in rows}
-    return asked
-
-
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut a list to what one statement may name."""
-    return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))

@@ -35,6 +35,8 @@ from vault.model import (
 from vault.policy import Permission, Principal, require
 from vault.rights.belongings import IDS_AT_ONCE
 from vault.rights.placing import ALL, Reasons, Which, call_of, placed
+from vault.rights.taken_along import withdraw_call
+from vault.rights.tenant_rows import require_here
 
 OWN_ACTS: Final = frozenset({ErasureReason.CONSENT_WITHDRAWN, ErasureReason.NOT_RECORDED})
 GOING: Final = (MediaState.ERASING.value, MediaState.ERASED.value)
@@ -99,6 +101,7 @@ class Restrictions:
         ready = await self._ledger.ready(placed)
         media_id = None if new.object_id == call_id else new.object_id
         async with self._database.write() as connection:
+            await require_here(connection, by.tenant_id)
             await _hold(connection, call_id)
             await _require_at_rest(connection, call_id, media_id)
             await connection.execute(
@@ -170,7 +173,11 @@ class Restrictions:
 
 
 async def mark(connection: AsyncConnection, call_id: str, now: datetime) -> None:
-    """Write to each media item of a call whether it is restricted: itself, its call, or its source."""
+    """Write to each media item of a call whether it is restricted: itself, its call, or its source.
+
+    What a company that leaves was to take along of it is made anew.
+    """
+    await withdraw_call(connection, call_id, now)
     lasting = select(restrictions.c.id).where(
         restrictions.c.call_id == media.c.call_id,
         restrictions.c.lifted_at.is_(None),

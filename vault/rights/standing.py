@@ -13,11 +13,11 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.tables import buttons, calls, erasures, media, notes
 from vault.errors import NotFoundError
+from vault.media.holding import held_until
 from vault.media.library import is_media_id
 from vault.media.restricting import call_is_restricted
 from vault.model import ErasureState, Id, ItemKind, MediaState, RuleKind, is_id
 from vault.policy import Permission, Principal, require, require_same_tenant
-from vault.rights.holding import held_until
 from vault.rights.rules import Rule, Rules
 
 

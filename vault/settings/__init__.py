@@ -2,6 +2,7 @@
 
 from vault.settings.evidence import EvidenceSettings, SubProcessor
 from vault.settings.keeping import (
+    DEFAULT_HOLDER,
     BackupSettings,
     DatabaseSettings,
     KeysSettings,
@@ -10,7 +11,14 @@ from vault.settings.keeping import (
     StorageSettings,
     StoreSettings,
 )
-from vault.settings.key_providers import AwsKmsSettings, OpenBaoSettings, Pkcs11Settings
+from vault.settings.key_providers import (
+    AwsKmsPlace,
+    AwsKmsSettings,
+    HolderSettings,
+    OpenBaoSettings,
+    Pkcs11Place,
+    Pkcs11Settings,
+)
 from vault.settings.schema import (
     ExitSettings,
     ExportSettings,
@@ -27,12 +35,15 @@ from vault.settings.schema import (
 )
 
 __all__ = [
+    "DEFAULT_HOLDER",
+    "AwsKmsPlace",
     "AwsKmsSettings",
     "BackupSettings",
     "DatabaseSettings",
     "EvidenceSettings",
     "ExitSettings",
     "ExportSettings",
+    "HolderSettings",
     "KeysSettings",
     "LedgerSettings",
     "LimitSettings",
@@ -41,6 +52,7 @@ __all__ = [
     "MailSettings",
     "MediaSettings",
     "OpenBaoSettings",
+    "Pkcs11Place",
     "Pkcs11Settings",
     "RecordingSettings",
     "ReplicaSettings",

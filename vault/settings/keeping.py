@@ -2,12 +2,15 @@
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from vault.settings.key_providers import HolderSettings, Provider
 from vault.settings.section import Seconds, Section
+
+DEFAULT_HOLDER: Final = "default"  # what `keys.provider` names
 
 
 class DatabaseSettings(Section):
@@ -30,7 +33,7 @@ class KeysSettings(Section):
     database_password: SecretStr | None = Field(
         None, description="Password for PostgreSQL, kept out of the URL."
     )
-    provider: Literal["file", "awskms", "openbao", "pkcs11"] = Field(
+    provider: Provider = Field(
         "file",
         description="Who holds the epoch keys: a file, AWS KMS, OpenBao or Vault, a security module.",
     )
@@ -53,6 +56,13 @@ class KeysSettings(Section):
     grace_h: int = Field(
         24, ge=0, le=168, description="Hours between an epoch's last key moving out and its destruction."
     )
+    least_copies: int = Field(
+        2,
+        ge=0,
+        le=9,
+        description="Good backups of the key store, not lost together, before an epoch's key is destroyed."
+        " Fewer only knowingly: evidence tells.",
+    )
     key_file: Path = Field(
         Path("./keys/root.key"),
         description="The key ring of the file provider, mode 0600, in a directory of its own.",
@@ -62,6 +72,20 @@ class KeysSettings(Section):
         description="What unlocks the key ring, from a secret file or a systemd credential. Empty: none.",
     )
 
+    holders: tuple[HolderSettings, ...] = Field(
+        (),
+        description="Holders of tenants' own keys, each a [[keys.holders]]: name, provider, its fields.",
+    )
+
+    @field_validator("holders")
+    @classmethod
+    def _own_names(cls, holders: tuple[HolderSettings, ...]) -> tuple[HolderSettings, ...]:
+        """Two holders of one name would be asked for each other's keys."""
+        names = [DEFAULT_HOLDER, *(one.name for one in holders)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"each holder needs a name of its own, and none is called {DEFAULT_HOLDER}")
+        return holders
+
     def irrecoverable_days(self, *, window_days: int) -> int:
         """Days from an erasure until no copy of the key store can open what was erased, as receipts promise.
 
@@ -70,41 +94,6 @@ class KeysSettings(Section):
         """
         turned = self.epoch_days and self.epoch_days + math.ceil(self.grace_h / 24) + 1  # a day to carry it
         return max(self.backup_days, turned and turned + window_days)
-
-
-class BackupSettings(Section):
-    """Sealed backups of both databases. The stores take the regions and access keys of `storage`."""
-
-    key_file: Path = Field(
-        Path("./keys/backup.key"),
-        description="Opens every backup, mode 0600; keep a copy offline.",
-    )
-    main_url: str = Field(
-        "", description="Where the main database's backups go, like storage.url; empty: none are made."
-    )
-    keys_url: str = Field(
-        "",
-        description="Where the key store's go: another place than the objects. Without it no epoch ends.",
-    )
-    country: str = Field("", description="For file: stores: the ISO country code of the machine.")
-    every_h: int = Field(
-        24, ge=0, le=168, description="Hours between two backups; 0: only by `callvault backup create`."
-    )
-    keep_days: int = Field(35, ge=1, le=400, description="Days a backup of the main database is kept.")
-
-
-class LedgerSettings(Section):
-    """The access and deletion log."""
-
-    origin: str = Field(
-        "callvault.invalid/ledger",
-        max_length=200,
-        description="The ledger's name in checkpoints; use your host name.",
-    )
-    key_file: Path = Field(
-        Path("./keys/ledger.key"), description="The signing key, mode 0600, apart from the root key."
-    )
-    checkpoint_s: Seconds = Field(1, description="How often a checkpoint is signed while entries arrive.")
 
 
 class StoreSettings(Section):
@@ -150,6 +139,59 @@ class ReplicaSettings(StoreSettings):
     )
 
 
+def own_names(replicas: tuple[ReplicaSettings, ...]) -> tuple[ReplicaSettings, ...]:
+    """Give them back where each has a name of its own; raises ValueError."""
+    names = ["primary", *(one.name for one in replicas)]
+    if len(set(names)) < len(names):
+        raise ValueError("each replica needs a name of its own, and none is called primary")
+    return replicas
+
+
+class BackupSettings(Section):
+    """Sealed backups of both databases. The stores take the regions and access keys of `storage`."""
+
+    key_file: Path = Field(
+        Path("./keys/backup.key"),
+        description="Opens every backup, mode 0600; keep a copy offline.",
+    )
+    main_url: str = Field(
+        "", description="Where the main database's backups go, like storage.url; empty: none are made."
+    )
+    keys_url: str = Field(
+        "",
+        description="Where the key store's go: another place than the objects. Without it no epoch ends.",
+    )
+    keys_replicas: tuple[ReplicaSettings, ...] = Field(
+        (),
+        description="More places for them, each a [[backup.keys_replicas]] as in [[storage.replicas]].",
+    )
+    country: str = Field("", description="For file: stores: the ISO country code of the machine.")
+    every_h: int = Field(
+        24, ge=0, le=168, description="Hours between two backups; 0: only by `callvault backup create`."
+    )
+    keep_days: int = Field(35, ge=1, le=400, description="Days a backup of the main database is kept.")
+
+    @field_validator("keys_replicas")
+    @classmethod
+    def _own_names(cls, replicas: tuple[ReplicaSettings, ...]) -> tuple[ReplicaSettings, ...]:
+        """Logs and evidence tell places by their names."""
+        return own_names(replicas)
+
+
+class LedgerSettings(Section):
+    """The access and deletion log."""
+
+    origin: str = Field(
+        "callvault.invalid/ledger",
+        max_length=200,
+        description="The ledger's name in checkpoints; use your host name.",
+    )
+    key_file: Path = Field(
+        Path("./keys/ledger.key"), description="The signing key, mode 0600, apart from the root key."
+    )
+    checkpoint_s: Seconds = Field(1, description="How often a checkpoint is signed while entries arrive.")
+
+
 class StorageSettings(StoreSettings):
     """Where sealed objects are kept."""
 
@@ -174,7 +216,4 @@ class StorageSettings(StoreSettings):
     @classmethod
     def _own_names(cls, replicas: tuple[ReplicaSettings, ...]) -> tuple[ReplicaSettings, ...]:
         """Two places of one name would owe each other's objects."""
-        names = ["primary", *(one.name for one in replicas)]
-        if len(set(names)) < len(names):
-            raise ValueError("each replica needs a name of its own, and none is called primary")
-        return replicas
+        return own_names(replicas)

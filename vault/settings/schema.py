@@ -114,7 +114,10 @@ class MediaSettings(Section):
         default=False, description="Browsers use TURN alone, also where the direct way would do."
     )
     max_legs: int = Field(
-        100, ge=1, le=10_000, description="Legs this process carries; the next is told to come back."
+        100,
+        ge=2,
+        le=10_000,
+        description="Legs this process carries; each call has two of them kept, one for whoever answers.",
     )
     full_lag_s: Seconds = Field(
         0.25,
@@ -236,15 +239,19 @@ class LimitSettings(Section):
         30, ge=1, description="Calls one address may start in a minute, per button."
     )
     legs_per_button: int = Field(
-        50, ge=1, description="Legs one button may have at once: it cannot take `media.max_legs` alone."
+        50,
+        ge=2,
+        description="Legs of one button's calls, two for each at least, past which no new one begins: "
+        "it cannot take `media.max_legs` alone.",
     )
     legs_per_tenant: int = Field(
-        80, ge=1, description="Legs one tenant may have at once, however many buttons it has."
+        80, ge=2, description="Legs of one tenant's calls, counted likewise, however many buttons it has."
     )
     legs_per_address: int = Field(
         20,
         ge=1,
-        description="Legs one address may have at once; an office or a mobile network is one address.",
+        description="Visitors' legs of one address, from which no further call begins; an office or a mobile "
+        "network is one address.",
     )
     event_sockets: int = Field(
         1_000,
@@ -255,7 +262,7 @@ class LimitSettings(Section):
         8, ge=1, description="Of these, as many one person or visitor may have: tabs, a phone."
     )
     legs_per_call: int = Field(
-        8, ge=1, description="Legs one call may have at once: its visitor, some agents, their screens."
+        8, ge=2, description="Legs one call may have at once: its visitor, some agents, their screens."
     )
     feeds_per_leg: int = Field(
         8, ge=1, description="Feeds of one leg at once; each costs its bit rate again."
@@ -345,5 +352,6 @@ class Settings(Section):
     @property
     def irrecoverable_days(self) -> int:
         """Days from an erasure until nobody can undo it, as receipts promise."""
-        window_days = self.awskms.window_days if self.keys.provider == "awskms" else 0
-        return self.keys.irrecoverable_days(window_days=window_days)
+        windows = [self.awskms.window_days] if self.keys.provider == "awskms" else [0]
+        windows += [one.awskms.window_days for one in self.keys.holders if one.provider == "awskms"]
+        return self.keys.irrecoverable_days(window_days=max(windows))

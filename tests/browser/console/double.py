@@ -141,12 +141,17 @@ class Double:
 
     # --- pages ---
 
+    def shown_to(self) -> dict[str, Any]:
+        """Who the page is rendered for, and what leads on from it."""
+        who = {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie"}
+        return {**who, "answers": False, "keeps": False, "audits": False, "leaves": False, "exit": None}
+
     async def page(self, request: web.Request) -> web.Response:
         """A page shell, with the policy the vault sends."""
         language = request.cookies.get("callvault_language", "fr")
         signed_in = request.cookies.get("session") in self.sessions
         name = request.match_info.get("name") or "recordings"
-        if name != "login" and not signed_in:
+        if name not in {"login", "follow"} and not signed_in:
             raise web.HTTPSeeOther(f"/console/login?why=ended&next={request.path}")
         nonce = secrets.token_urlsafe(16)
         environment = jinja2.Environment(
@@ -154,14 +159,13 @@ class Double:
             autoescape=True,
             undefined=jinja2.StrictUndefined,
         )
-        who = {"name": "Camille Durand", "role": self.role, "tenant_name": "Chaleur & Cie"}
-        me = {**who, "answers": False, "keeps": False} if signed_in else None
         text = environment.get_template(f"{name}.html").render(
             lang=language,
             words=words(language),
-            me=me,
+            me=self.shown_to() if signed_in and name != "follow" else None,
             nonce=nonce,
             recording_id=request.match_info.get("id", ""),
+            exit_id=request.match_info.get("id", ""),
         )
         policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "

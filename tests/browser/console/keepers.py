@@ -94,6 +94,7 @@ def write(page: Page, selector: str, text: str) -> None:
     """Reach a field and write it anew."""
     reach(page, selector)
     page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
     page.keyboard.type(text)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.console.conftest import DESK, PHONE
 from tests.browser.console.desk import WAIT_MS, CallCentre, call_centre, take
@@ -165,3 +167,27 @@ def test_a_visitor_who_refused_reads_that_nothing_is_kept(centre: CallCentre) ->
     agent.get_by_role("link", name="The call: who called, messages, notes").click()
     agent.get_by_role("button", name="Open", exact=True).click()
     expect(agent.locator(".dossier-main")).to_contain_text("Nothing was written, or nothing is kept.")
+
+
+def page_of_messages(route: Route) -> None:
+    """Answer with what was written after a place: 405 messages, never more than 200 at once."""
+    asked = parse_qs(urlsplit(route.request.url).query)
+    after, most = int(asked["after"][0]), int(asked.get("limit", ["200"])[0])
+    who = {"role": "visitor", "name": "", "mine": False, "at": "2026-11-30T09:00:00.000Z", "kept": True}
+    items = [{"id": f"msg_{n}", "n": n, "text": f"Line {n}", **who} for n in range(1, 406) if n > after]
+    route.fulfill(json={"items": items[: min(most, 200)]})
+
+
+def test_what_was_written_is_read_to_its_end_on_both_screens(centre: CallCentre) -> None:
+    """After a long break more was missed than one answer holds: it is asked until an answer is short."""
+    centre.clear()
+    agent, visitor = centre.agent(), centre.visitor()
+    take(agent)
+    for page in (agent, visitor):
+        page.route(re.compile(r"/messages\?"), page_of_messages)
+    agent.get_by_label("Write a message").fill("Are you there?")
+    agent.get_by_role("button", name="Send").click()
+    expect(agent.locator(".message:not(.draft)").last).to_contain_text("Line 405")
+    expect(agent.locator(".message:not(.draft)")).to_have_count(405)
+    visitor.get_by_role("button", name="Messages").click()
+    expect(visitor.locator("call-button .chat .message")).to_have_count(405)

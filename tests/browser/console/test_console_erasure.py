@@ -78,7 +78,7 @@ def test_an_erasure_ends_in_a_receipt_to_take_away(
     erase(page, "consent_withdrawn")
     expect(page.get_by_role("heading", name="Erased recording")).to_be_focused()
     expect(page.locator("video")).to_have_count(0)
-    receipt = page.get_by_role("region", name="Proof of erasure")
+    receipt = page.get_by_role("region", name="Receipt of erasure")
     expect(receipt).to_contain_text("Complete", timeout=15_000)
     expect(receipt).to_contain_text("The visitor withdrew consent")
     expect(receipt).to_contain_text("callvault receipt verify")
@@ -107,7 +107,7 @@ def test_a_pending_erasure_says_that_it_is_not_proved_yet(
     vault.finishes_erasures = False
     page = open_page(first)
     erase(page)
-    receipt = page.get_by_role("region", name="Proof of erasure")
+    receipt = page.get_by_role("region", name="Receipt of erasure")
     expect(receipt).to_contain_text("In progress")
     expect(receipt.get_by_role("listitem").filter(has_text="Proved")).to_contain_text("Not yet")
 
@@ -118,9 +118,9 @@ def test_an_erased_recordings_page_shows_the_receipt_again(
     """The proof does not live in one browser's memory."""
     page = open_page(first)
     erase(page)
-    page.get_by_role("heading", name="Proof of erasure").wait_for()
+    page.get_by_role("heading", name="Receipt of erasure").wait_for()
     page.reload()
-    expect(page.get_by_role("region", name="Proof of erasure")).to_contain_text("Complete", timeout=15_000)
+    expect(page.get_by_role("region", name="Receipt of erasure")).to_contain_text("Complete", timeout=15_000)
 
 
 def test_a_role_without_receipts_learns_when_it_was_erased(

@@ -211,7 +211,7 @@ def test_a_recording_erased_while_it_plays_shows_its_receipt(
     pass_purpose(page)
     vault.items[0].update(state="erased", deletion_request_id=ident("del", 1))
     page.get_by_role("button", name="Renew").click()
-    expect(page.get_by_role("heading", name="Proof of erasure")).to_be_visible()
+    expect(page.get_by_role("heading", name="Receipt of erasure")).to_be_visible()
     expect(page.locator("video")).to_have_count(0)
 
 

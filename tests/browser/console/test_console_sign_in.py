@@ -95,7 +95,15 @@ def test_an_ended_session_leads_to_sign_in_and_back(open_page: OpenPage, vault: 
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/console", "//evil.example", "/v1/media", "javascript:alert(1)"]
+    "elsewhere",
+    [
+        "https://evil.example/console",
+        "//evil.example",
+        "/v1/media",
+        "javascript:alert(1)",
+        "/console/login",
+        "/console/keeping/../../v1/media",
+    ],
 )
 def test_signing_in_never_leads_out_of_the_console(
     open_page: OpenPage, vault: Double, elsewhere: str

@@ -241,6 +241,47 @@ def test_who_may_only_read_sees_no_button_that_would_fail(
     expect(agent.get_by_text("Your role does not show this.")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("opens", "form", "placed", "ends"),
+    [
+        ("Placer un gel légal", "hold", "Un gel légal le retient", "Demander sa levée…"),
+        ("Limiter son traitement", "restriction", "Son traitement est limité", "Lever…"),
+    ],
+    ids=["hold", "restriction"],
+)
+def test_in_french_no_question_about_keeping_is_a_barrier(
+    centre: CallCentre, recorded: tuple[str, str], axe: Axe, opens: str, form: str, placed: str, ends: str
+) -> None:
+    """Asked, answered wrongly, placed on a whole call, and the question that ends it."""
+    admin = signed_in(centre, "admin", "Anne Admin", language="fr")
+    admin.goto(centre.program.base + recorded[0])
+    press(admin, opens)
+    judge(admin, axe, f"{form}-dialog-fr")
+    reach(admin, "dialog button[type=submit]")
+    admin.keyboard.press("Enter")
+    expect(admin.locator("dialog .fault:not([hidden])").first).to_be_visible()
+    judge(admin, axe, f"{form}-dialog-faults-fr")
+    choose(admin, f"#{form}-ground", "legal_claim" if form == "hold" else "unlawful")
+    if form == "restriction":
+        choose(admin, "#restriction-subject", "visitor")
+    write(admin, f"#{form}-reason", "dossier 2026-118")
+    submit(admin)
+    expect(admin.get_by_role("region", name="Pourquoi est-ce encore là")).to_contain_text(placed)
+    admin.goto(f"{centre.program.base}/console/keeping#{form}s-title")
+    expect(admin.locator(f"#{form}s-title")).to_be_focused()
+    press(admin, ends)
+    judge(admin, axe, f"{form}-end-dialog-fr")
+    if form == "restriction":
+        reach(admin, "#lift-told")
+        admin.keyboard.press("Space")
+    submit(admin)
+    if form == "hold":
+        second = signed_in(centre, "auditor", "Odile Auditrice", language="fr")
+        second.goto(f"{centre.program.base}/console/keeping")
+        press(second, "Confirmer la levée…")
+        submit(second)
+
+
 def test_a_held_recording_is_erased_once_two_people_released_it(
     centre: CallCentre, recorded: tuple[str, str], axe: Axe
 ) -> None:

@@ -193,7 +193,15 @@ class Double:
     async def state(self, request: web.Request) -> web.Response:
         """GET /v1/calls/{call}."""
         ended = not self.ended.isdisjoint({"*", request.match_info["call"]})
-        return web.json_response({"id": request.match_info["call"], "state": "ended" if ended else "live"})
+        told: dict[str, Any] = {"id": request.match_info["call"], "state": "ended" if ended else "live"}
+        if "btn_live" in request.headers.get("Authorization", ""):
+            told |= {"recording": {"state": "recording", "pause": None, "on_withdrawal": "erase"}}
+        return web.json_response(told)
+
+    async def withdraw(self, _request: web.Request) -> web.Response:
+        """POST /v1/calls/{call}/consents/withdrawal: it has stopped, and cannot be written yet."""
+        problem = {"code": "dependency_unavailable", "title": "Away", "status": 503}
+        return web.json_response(problem, status=503, content_type="application/problem+json")
 
     async def own_link(self, request: web.Request) -> web.Response:
         """POST /v1/calls/{call}/own-link: none where the vault does not answer."""
@@ -236,6 +244,7 @@ class Double:
             web.get("/v1/buttons/{button}/widget", self.button),
             web.post("/v1/buttons/{button}/calls", self.create_call),
             web.post("/v1/calls/{call}/consents", self.consent),
+            web.post("/v1/calls/{call}/consents/withdrawal", self.withdraw),
             web.post("/v1/calls/{call}/legs", self.create_leg),
             web.patch("/v1/calls/{call}/legs/{leg}", self.trickle),
             web.delete("/v1/calls/{call}/legs/{leg}", self.end_leg),

@@ -32,7 +32,7 @@ async def test_each_browser_gets_its_own_steps(open_shop: OpenShop) -> None:
     shop = await open_shop(lang="en")
     found = await shop.page.evaluate(
         "async ([vault, browsers]) => {"
-        " const { kindOf } = await import(`${vault}/widget/help.js`);"
+        " const { kindOf } = await import(`${vault}/shared/help.js`);"
         " return browsers.map(([userAgent, maxTouchPoints]) => kindOf({ userAgent, maxTouchPoints })); }",
         [shop.urls.vault, [[agent, touches] for agent, touches, _ in BROWSERS]],
     )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+HANDOVER_MS, BACK_WITHIN_MS = 2_500, 60_000  # how long the button waits for another leg (room.js)
+
 
 @pytest.mark.parametrize(
     ("lang", "ringing", "place", "taken"),
@@ -134,16 +136,34 @@ async def test_a_contact_that_is_no_address_is_not_linked(open_shop: OpenShop, c
     assert await shop.inside(".panel > a").count() == 0
 
 
-async def test_an_agent_who_was_cut_off_is_waited_for(open_shop: OpenShop) -> None:
-    """A lost agent is no hang-up: the visitor reads so, and the talk goes on when they are back."""
+@pytest.mark.parametrize("reason", ["silent", "replaced", "access_ended", "given_back"])
+async def test_an_agent_who_was_cut_off_is_waited_for(open_shop: OpenShop, reason: str) -> None:
+    """Lost, on a new leg, or turned out: the call goes on or rings again, however long a new leg takes."""
     shop = await open_shop(button="btn_live", lang="en")
     await shop.call()
     agent = await shop.joined()
     await shop.reads("On the line with Zoé")
-    await shop.tell_vault("leave", id=agent, reason="silent")
-    await shop.reads("Zoé lost the connection")
+    await shop.tell_vault("leave", id=agent, reason=reason)
+    await shop.reads("The connection with Zoé is interrupted")
+    await shop.page.wait_for_timeout(HANDOVER_MS + 1_000)
     await shop.joined()
     await shop.reads("On the line with Zoé")
+
+
+@pytest.mark.parametrize("told", ["ringing", "nobody"])
+async def test_a_call_that_rings_again_waits_for_nobody_in_particular(open_shop: OpenShop, told: str) -> None:
+    """Once the vault says what becomes of the call, the wait for the lost agent hangs nobody up."""
+    shop = await open_shop(button="btn_live", lang="en")
+    await shop.call()
+    agent = await shop.joined()
+    await shop.reads("On the line with Zoé")
+    await shop.page.clock.install()
+    await shop.tell_vault("leave", id=agent, reason="silent")
+    await shop.reads("The connection with Zoé is interrupted")
+    await shop.event(told)
+    await shop.reads({"ringing": "We are calling an agent…", "nobody": "You can leave a message"}[told])
+    await shop.page.clock.fast_forward(BACK_WITHIN_MS + 1_000)
+    assert await shop.page.evaluate("document.querySelector('call-button').state") == "live"
 
 
 async def test_a_lost_line_is_made_anew_on_the_same_call(open_shop: OpenShop) -> None:

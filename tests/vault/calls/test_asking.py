@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.vault.calls.desk import Desk, Screen, open_desk
 from tests.vault.calls.studio import SOUND_ONLY, open_studio, until
@@ -15,6 +17,7 @@ from tests.webrtc.publisher import Publisher
 from vault.calls.asking import RINGS_FOR, AskView
 from vault.calls.calls import OpenedCall
 from vault.clock import TurnableClock
+from vault.db.tables import legs
 from vault.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, TakenError
 from vault.model import AskPurpose, AskState, CallState, Id, Role, new_id
 
@@ -344,3 +347,22 @@ async def test_colleagues_are_told_apart_by_who_could_come(desk: Desk) -> None:
     assert [(one.name, one.free) for one in teams] == [("Empty", 0), ("Heating", 1)]
     with pytest.raises(ForbiddenError):
         await desk.ringing.colleagues.list(by=await desk.person("Sam", Role.SERVICE))
+
+
+async def test_who_comes_back_with_a_new_leg_still_asks(any_desk: Desk) -> None:
+    """Ada is replaced by herself while Ben is rung: she was in the call all the time."""
+    desk = any_desk
+    call, _, ada, (ben,) = await a_talk(desk, "Ben")
+    await ask(desk, call, ada, TRANSFER, ben)
+    calls = desk.work.calls
+    async with desk.work.database.read() as connection:
+        mine = select(legs.c.id).where(legs.c.person_id == ada.who.id)
+        old = (await connection.execute(mine)).scalar_one()
+    view = await calls.ready_for_leg(call.id, by=ada.who)
+    await calls.leg_joined(view, new_id("leg"), ada.who, ends={old: "replaced"})
+    for _ in range(2):
+        await desk.ringing.look()
+        shown: Any = (await desk.ringing.snapshot(ada.who))["asks"]
+        assert [asked["state"] for asked in shown] == ["ringing"]
+        await calls.leg_ended(call.id, old, reason="replaced", call_goes_on=True)
+    assert "call.asked" not in ada.types()[1:]

@@ -180,6 +180,26 @@ async def test_a_call_whose_agent_was_lost_rings_again(turned: tuple[Desk, Turna
     assert taken.call.taken_by == ben.who.id
 
 
+async def test_a_call_rings_again_whose_agents_new_leg_never_came_up(
+    turned: tuple[Desk, TurnableClock],
+) -> None:
+    """The old leg ended for a new one, that one never connected, and the laptop is gone: it rings for all."""
+    desk, clock = turned
+    ada, ben = await desk.agent("Ada"), await desk.agent("Ben")
+    call, _, _ = await desk.press()
+    await desk.ringing.take(call.id, by=ada.who)
+    old, new = await desk.join(call.id, ada.who), new_id("leg")
+    view = await desk.work.calls.ready_for_leg(call.id, by=ada.who)
+    await desk.work.calls.leg_ended(call.id, old, reason="replaced", call_goes_on=True)
+    await desk.work.calls.leg_joined(view, new, ada.who)
+    clock.turn(timedelta(seconds=15))
+    await desk.work.calls.leg_ended(call.id, new, reason="setup_timeout", call_goes_on=True)
+    ben.heard()
+    clock.turn(AWAY)
+    await desk.ringing.look()
+    assert ben.types() == ["call.ringing"]
+
+
 async def test_an_agent_who_comes_back_late_has_the_call_again(turned: tuple[Desk, TurnableClock]) -> None:
     """It rings no more, and whoever was rung learns who has it."""
     desk, clock = turned
@@ -228,3 +248,20 @@ async def test_an_agent_whose_leg_has_no_row_keeps_the_call_and_costs_no_rush(wo
             assert due_s is not None
             assert due_s > 0.5
             assert (await work.calls.view(call.id, by=ada.who)).taken_by == ada.who.id
+
+
+async def test_who_is_not_there_keeps_nobody_waiting(any_work: Workshop) -> None:
+    """A visitor who was lost keeps the place for a while, and those behind are told theirs without it."""
+    async with open_desk(any_work) as desk:
+        await desk.agent("Ada")
+        button = await desk.button()
+        first, _, leg_id = await desk.press(button)
+        _, second, _ = await desk.press(button)
+        assert second.heard()[-1] == ("call.ringing", {"position": 2, "agents": 1})
+        await any_work.calls.leg_ended(first.id, leg_id, reason="silent", call_goes_on=True)
+        await desk.ringing.look()
+        assert second.heard() == [("call.ringing", {"position": 1, "agents": 1})]
+        visitor, view = any_work.visitor(first), await any_work.calls.view(first.id, by=any_work.by())
+        await any_work.calls.leg_joined(view, new_id("leg"), visitor)
+        await desk.ringing.visitor_joined(view)
+        assert second.heard() == [("call.ringing", {"position": 2, "agents": 1})]

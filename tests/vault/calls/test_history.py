@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.vault.calls.desk import Desk, open_desk
 from tests.vault.calls.writers import Writers
-from vault.calls.history import CallFilter, Outcome
+from tests.vault.media.workshop import Workshop, open_workshop
+from vault.calls.attendance import AWAY
+from vault.calls.history import CallFilter, Outcome, PastCall
 from vault.calls.visitors import Field
+from vault.clock import TurnableClock
 from vault.errors import ErasedError, ForbiddenError, InvalidError, NotFoundError
-from vault.model import CallState, ConsentChoice, ErasureReason, Role
+from vault.media.recordings import LegToRecord
+from vault.model import CallState, ConsentChoice, ErasureReason, Id, Role
 
 if TYPE_CHECKING:
-    from tests.vault.media.workshop import Workshop
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from vault.calls.calls import OpenedCall
 
 WHY = ErasureReason.VISITOR_REQUEST
 
@@ -40,16 +48,75 @@ async def test_the_list_pages_newest_first_and_filters(any_work: Workshop) -> No
         assert [call.id for call in await page(wanted, by=by, limit=9)] == [talk.call.id for talk in found]
 
 
-async def test_what_became_of_a_call_is_said(work: Workshop) -> None:
-    """A message where something was recorded and nobody came; one that never rang was left."""
+@pytest.fixture
+async def turned(tmp_path: Path) -> AsyncIterator[tuple[Desk, TurnableClock]]:
+    """A desk whose time stands still until it is turned."""
+    clock = TurnableClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
+    async with open_workshop(tmp_path, clock=clock) as work, open_desk(work) as opened:
+        yield opened, clock
+
+
+async def recorded(desk: Desk) -> tuple[OpenedCall, Id]:
+    """A call that rings, and whose visitor is being recorded; their leg."""
+    call, _, leg_id = await desk.press()
+    leg = LegToRecord(call.tenant_id, call.id, leg_id, (await one(desk, call)).button_id, 30)
+    await desk.work.recordings.begin(leg, age_s=1)
+    return call, leg_id
+
+
+async def one(desk: Desk, call: OpenedCall) -> PastCall:
+    """A call as the list shows it."""
+    return await Writers(desk.work).history.one(call.id, by=desk.work.by())
+
+
+@pytest.mark.parametrize(
+    ("agents", "stays_s", "outcome"),
+    [
+        pytest.param(0, 30, Outcome.MESSAGE, id="nobody was there and the visitor spoke"),
+        pytest.param(0, 2, Outcome.MISSED, id="nobody was there and the visitor left"),
+        pytest.param(1, 25, Outcome.MISSED, id="the visitor gave up while it rang"),
+    ],
+)
+async def test_a_message_is_left_after_it_rang_in_vain(
+    turned: tuple[Desk, TurnableClock], agents: int, stays_s: int, outcome: Outcome
+) -> None:
+    """Whoever waits is recorded from the beginning: that alone is no message."""
+    desk, clock = turned
+    for number in range(agents):
+        await desk.agent(f"Ada {number}")
+    call, leg_id = await recorded(desk)
+    clock.turn(timedelta(seconds=stays_s))
+    await desk.leave(call, leg_id)
+    assert (await one(desk, call)).outcome is outcome
+
+
+@pytest.mark.parametrize("ada_was", ["heard", "never there"])
+async def test_a_talk_is_one_whatever_became_of_the_call_afterwards(
+    turned: tuple[Desk, TurnableClock], ada_was: str
+) -> None:
+    """Ada was heard, was lost, and nobody came after her: they talked. Who took it and never came did not."""
+    desk, clock = turned
+    ada = await desk.agent("Ada")
+    call, visitors = await recorded(desk)
+    await desk.ringing.take(call.id, by=ada.who)
+    if ada_was == "heard":
+        leg_id = await desk.join(call.id, ada.who)
+        await desk.work.calls.leg_ended(call.id, leg_id, reason="silent", call_goes_on=True)
+        clock.turn(AWAY)
+        await desk.ringing.look()
+        await desk.ringing.decline(call.id, by=ada.who)
+        assert (await one(desk, call)).taken_by is None
+        clock.turn(timedelta(seconds=30))
+    await desk.leave(call, visitors)
+    assert (await one(desk, call)).outcome is (Outcome.TALKED if ada_was == "heard" else Outcome.MISSED)
+
+
+async def test_a_call_that_never_rang_was_left(work: Workshop) -> None:
+    """Its visitor read the notice and went away."""
     writers = Writers(work)
-    said, silent = await writers.talk(), await work.consented(ConsentChoice.REFUSED)
-    await writers.hang_up(said)
+    silent = await work.consented(ConsentChoice.REFUSED)
     await work.calls.end_left(silent.id, reason="not_joined")
-    found = {
-        call.id: call.outcome for call in await writers.history.page(CallFilter(), by=work.by(), limit=9)
-    }
-    assert found == {said.call.id: Outcome.MESSAGE, silent.id: Outcome.LEFT}
+    assert (await writers.history.one(silent.id, by=work.by())).outcome is Outcome.LEFT
 
 
 async def test_calls_are_found_by_exactly_who_called(any_work: Workshop) -> None:

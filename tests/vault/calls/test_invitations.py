@@ -287,3 +287,23 @@ async def test_a_link_that_is_over_is_erased_by_itself_and_its_call_is_kept(any_
     (shown,) = await work.invitations.list(by=ada.who)
     assert (shown.state, shown.visitor) == ("used", {})
     assert (await any_desk.ringing._cards.card(call.id))["visitor"]["name"] == CANARY  # type: ignore[index]
+
+
+async def test_a_call_back_keeps_nobody_else_waiting(any_desk: Desk) -> None:
+    """It waits for whoever made its link, in a row of their own; where it rings others, in theirs."""
+    desk = any_desk
+    ada = await desk.agent("Ada")
+    button = await desk.button()
+    for place in (1, 2):
+        visitor, _ = await talk(desk, await follow(desk.work, await invite(desk, ada, button)))
+        assert visitor.heard()[-1] == ("call.ringing", {"position": place, "agents": 1})
+    _, waiting, _ = await desk.press(button)
+    assert waiting.heard()[-1] == ("call.ringing", {"position": 1, "agents": 1})
+    ben, open_to_all = await desk.agent("Ben"), await desk.button(Routing(callbacks="anyone"))
+    called = await follow(desk.work, await invite(desk, ada, open_to_all))
+    await talk(desk, called)
+    _, after, _ = await desk.press(open_to_all)
+    assert after.heard()[-1] == ("call.ringing", {"position": 1, "agents": 2})
+    await desk.ringing.decline(called.id, by=ada.who)
+    assert "call.ringing" in ben.types()
+    assert after.heard()[-1] == ("call.ringing", {"position": 2, "agents": 2})

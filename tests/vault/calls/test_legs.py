@@ -155,7 +155,7 @@ async def test_a_full_node_says_so_and_takes_the_next_after_an_end(work: Worksho
     """Counted before the first wait, so that a rush cannot pass the limit."""
     calls = [await work.consented() for _ in range(3)]
     async with (
-        open_studio(work, max_legs=1) as studio,
+        open_studio(work, max_legs=2) as studio,
         Publisher(SOUND_ONLY) as one,
         Publisher(SOUND_ONLY) as other,
     ):
@@ -171,11 +171,11 @@ async def test_a_full_node_says_so_and_takes_the_next_after_an_end(work: Worksho
 
 
 async def test_one_button_cannot_fill_the_house(work: Workshop) -> None:
-    """A button has its own limit of legs at once; another button's visitors still get through."""
+    """A button has its own share of the legs; another button's visitors still get through."""
     crowded, quiet = await work.button(), await work.button()
     calls = [await work.consented(button=button) for button in (crowded, crowded, quiet)]
     async with (
-        open_studio(work, limits=LimitSettings(legs_per_button=1)) as studio,
+        open_studio(work, limits=LimitSettings(legs_per_button=2)) as studio,
         Publisher(SOUND_ONLY) as one,
         Publisher(SOUND_ONLY) as other,
         Publisher(SOUND_ONLY) as third,
@@ -193,7 +193,7 @@ async def test_one_tenant_cannot_fill_the_house(work: Workshop) -> None:
     """However many buttons a tenant has, all its legs count together."""
     calls = [await work.consented(button=await work.button()) for _ in range(2)]
     async with (
-        open_studio(work, limits=LimitSettings(legs_per_tenant=1)) as studio,
+        open_studio(work, limits=LimitSettings(legs_per_tenant=2)) as studio,
         Publisher(SOUND_ONLY) as one,
         Publisher(SOUND_ONLY) as other,
     ):

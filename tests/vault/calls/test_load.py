@@ -66,7 +66,7 @@ async def test_a_full_machine_takes_no_new_call_and_spoils_none_that_runs(work: 
         await studio.live(running, one)
         for _ in range(MANY):
             studio.load.note(0.0, 1.0)
-        assert not studio.legs.has_room
+        assert not studio.legs.seats.has_room
         with pytest.raises(BusyError):
             await studio.join(new, other)
         agent = await studio.agent(running)

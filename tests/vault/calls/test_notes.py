@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from tests.vault.calls.writers import Writers
 from tests.vault.media.workshop import Workshop, open_workshop
+from tests.vault.rights.test_holds import placed, released
+from tests.vault.rights.test_restrictions import restricted
 from vault.calls.notes import Disposition, NoteRules
 from vault.clock import TurnableClock
 from vault.db import tables
@@ -19,6 +22,7 @@ from vault.errors import (
     NotFoundError,
     PreconditionFailedError,
     PreconditionRequiredError,
+    RestrictedError,
 )
 from vault.model import ErasureReason, Role
 
@@ -99,3 +103,57 @@ async def test_a_note_ends_with_its_own_time_or_with_its_call(tmp_path: Path) ->
         assert await work.notes.of_call(long.call.id) == []
         async with work.database.read() as connection:
             assert (await connection.execute(select(tables.notes))).all() == []
+
+
+async def test_a_note_of_a_restricted_call_is_kept_and_neither_read_nor_written(any_work: Workshop) -> None:
+    """Art. 18 GDPR, as the dossier: by its author neither, until the restriction is lifted."""
+    writers = Writers(any_work)
+    talk = await writers.talk()
+    notes, call = any_work.notes, talk.call.id
+    await notes.write(call, WORDS, None, version=0, by=talk.agent)
+    other = await writers.agent(talk.call)
+    await writers.hang_up(talk)
+    one = await restricted(any_work, call)
+    for refused in (
+        notes.own(call, by=talk.agent),
+        notes.write(call, "", None, version=1, by=talk.agent),
+        notes.write(call, "new", None, version=0, by=other),
+    ):
+        with pytest.raises(RestrictedError):
+            await refused
+    await any_work.custody.restrictions.lift(one.id, by=any_work.by())
+    assert (await notes.own(call, by=talk.agent)).text == WORDS
+
+
+async def test_a_restriction_between_reading_and_writing_is_heeded(
+    work: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again while the call is held: of two at once the restriction wins."""
+    writers = Writers(work)
+    talk = await writers.talk()
+    await writers.hang_up(talk)
+    seal = work.notes._seal
+
+    async def restricts_first(*of: Any) -> bytes:
+        await restricted(work, talk.call.id)
+        return await seal(*of)
+
+    monkeypatch.setattr(work.notes, "_seal", restricts_first)
+    with pytest.raises(RestrictedError):
+        await work.notes.write(talk.call.id, WORDS, None, version=0, by=talk.agent)
+
+
+async def test_what_is_held_is_not_overwritten(any_work: Workshop) -> None:
+    """A legal hold on the call keeps its notes from their authors, too; a first word destroys nothing."""
+    writers = Writers(any_work)
+    talk = await writers.talk()
+    notes, call = any_work.notes, talk.call.id
+    await notes.write(call, WORDS, None, version=0, by=talk.agent)
+    other = await writers.agent(talk.call)
+    hold = await placed(any_work, call)
+    with pytest.raises(ConflictError, match="hold"):
+        await notes.write(call, "", None, version=1, by=talk.agent)
+    assert (await notes.own(call, by=talk.agent)).text == WORDS
+    assert (await notes.write(call, "mine", None, version=0, by=other)).version == 1
+    await released(any_work, hold)
+    assert (await notes.write(call, "newer", None, version=1, by=talk.agent)).version == 2

@@ -93,6 +93,16 @@ async def test_whatever_is_wrong_with_a_link_looks_the_same(work: Workshop) -> N
     assert len(told) == 1
 
 
+async def test_a_link_of_a_company_that_left_leads_nowhere(work: Workshop) -> None:
+    """From the moment at which its end is asked for."""
+    call = await work.call()
+    made = await work.own_links.make(call.id, by=work.visitor(call))
+    assert await is_good(work, made)
+    await work.calls.end_unjoined(opened_before=work.clock.now() + timedelta(days=1))
+    await work.requests.of_tenant(work.tenant_id)
+    assert not await is_good(work, made)
+
+
 async def test_a_link_outlives_what_it_leads_to_and_then_goes(tmp_path: Path) -> None:
     """P17: thirty days after the last recording's day, or after an erasure that came before it."""
     clock = TurnableClock(START)

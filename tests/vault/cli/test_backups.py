@@ -3,6 +3,8 @@
 import asyncio
 import json
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,10 +29,26 @@ country = "FR"
 """
 
 
-def with_backups(vault: Path) -> Path:
+REPLICA = """
+[[backup.keys_replicas]]
+name = "lyon"
+url = "file://{folder}/key-backups"
+country = "FR"
+"""
+
+
+def with_backups(vault: Path, *, least_copies: int = 1) -> Path:
     """Give the vault's backups places beside it."""
-    vault.write_text(vault.read_text() + PLACES.format(folder=vault.parent))
+    told = vault.read_text().replace("[keys]\n", f"[keys]\nleast_copies = {least_copies}\n")
+    vault.write_text(told + PLACES.format(folder=vault.parent))
     return vault
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder that is not on the disk of the others."""
+    with tempfile.TemporaryDirectory(prefix="callvault-", dir="/dev/shm") as name:  # a disk apart
+        yield Path(name)
 
 
 async def opened(config: Path, media_id: Id) -> bytes:
@@ -69,6 +87,53 @@ def test_an_empty_machine_with_the_backup_key_has_everything_back(vault: Path, c
     again = cli("backup", "restore", "-c", config)
     assert again.code == Exit.FAILED
     assert "empty" in again.err
+
+
+def test_an_epoch_ends_only_with_two_copies_that_are_not_lost_together(
+    vault: Path, cli: Cli, elsewhere: Path
+) -> None:
+    """One place, then two on one disk: the turn waits and says so. A place apart: it ends."""
+    config = with_backups(vault, least_copies=2)
+    cli("keys", "init", "-c", config)
+    one = cli("keys", "turn", "--at-once", "-c", config, "--json")
+    (old, new) = json.loads(one.out)
+    assert (one.code, old["state"], old["copies"], old["least_copies"]) == (0, "retired", 1, 2)
+    assert (new["state"], new["copies"]) == ("current", None)
+    assert "epoch 1 does not end: 1 good backups" in one.err
+    config.write_text(config.read_text() + REPLICA.format(folder=config.parent / "other"))
+    same_disk = cli("keys", "turn", "--at-once", "-c", config, "--json")
+    assert json.loads(same_disk.out)[0]["copies"] == 1
+    assert len(json.loads(cli("backup", "list", "-c", config, "--json").out)) == 2
+    config.write_text(config.read_text().replace(f"{config.parent / 'other'}", f"{elsewhere}"))
+    assert "epoch 1 does not end" in cli("keys", "status", "-c", config).err
+    apart = cli("keys", "turn", "--at-once", "-c", config, "--json")
+    assert json.loads(apart.out)[0]["state"] == "destroyed"
+    assert "does not end" not in apart.err
+
+
+def test_a_key_store_comes_back_from_the_place_that_is_left(vault: Path, cli: Cli, elsewhere: Path) -> None:
+    """The disk with the databases and the first place's backups is gone; what was passed over is said."""
+    config = with_backups(vault)
+    config.write_text(config.read_text() + REPLICA.format(folder=elsewhere))
+    cli("keys", "init", "-c", config)
+    recording = asyncio.run(lay_down(config))
+    made = json.loads(cli("backup", "create", "-c", config, "--json").out)
+    assert [(each["kind"], each["place"]) for each in made] == [
+        ("main", "primary"),
+        ("keys", "primary"),
+        ("keys", "lyon"),
+    ]
+    lose(config, "keys.db*", "keys/root.key")
+    (first,) = (config.parent / "key-backups").glob("**/*z-*")
+    first.write_bytes(first.read_bytes()[:-1])
+    told = cli("backup", "verify", "-c", config, "--json")
+    assert (told.code, len(json.loads(told.out))) == (Exit.FAILED, 2)
+    assert "primary" in told.err
+    lose(config, "key-backups")
+    restored = cli("backup", "restore", "--main", "none", "-c", config, "--json")
+    assert restored.code == 0, restored.err
+    assert [each["place"] for each in json.loads(restored.out)] == ["lyon"]
+    assert asyncio.run(opened(config, recording)) == CANARY
 
 
 def test_a_key_store_from_before_the_turn_opens_nothing(vault: Path, cli: Cli) -> None:

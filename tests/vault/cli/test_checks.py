@@ -7,8 +7,10 @@ import pytest
 from vault.cli.checks import cautions, findings, is_loopback, require_startable
 from vault.cli.exits import CommandError, Exit
 from vault.cli.keyfiles import make_key_files
-from vault.settings import BackupSettings, Settings
+from vault.settings import BackupSettings, KeysSettings, ReplicaSettings, Settings
 from vault.settings.sources import Name, load_settings
+
+LYON = {"name": "lyon", "url": "file:///srv/a", "country": "FR"}
 
 
 @pytest.fixture
@@ -128,8 +130,52 @@ def test_a_proxy_that_is_not_named_is_told_before_it_hurts(
     assert any("trusted_proxies" in caution for caution in cautions(settings)) is told
 
 
-@pytest.mark.parametrize(("url", "told"), [("", True), ("file:///srv/backups", False)])
-def test_a_vault_whose_epochs_cannot_end_says_so_at_the_start(url: str, *, told: bool) -> None:
+@pytest.mark.parametrize(
+    ("url", "more", "least", "told"),
+    [
+        ("", "", 2, True),
+        ("file:///srv/backups", "", 2, True),
+        ("file:///srv/backups", "", 1, False),
+        ("file:///srv/backups", "file:///srv/others", 2, True),  # a folder on the same disk
+        ("file:///srv/backups", "s3://keys?region=eu-west-3", 2, False),
+        ("file:///srv/backups", "s3://keys?region=eu-west-3", 3, True),
+    ],
+)
+def test_a_vault_whose_epochs_cannot_end_says_so_at_the_start(
+    url: str, more: str, least: int, *, told: bool
+) -> None:
     """Receipts would promise what nobody brings about."""
-    settings = Settings(backup=BackupSettings(keys_url=url))
+    replicas = (ReplicaSettings(name="lyon", url=more),) if more else ()
+    settings = Settings(
+        keys=KeysSettings(least_copies=least), backup=BackupSettings(keys_url=url, keys_replicas=replicas)
+    )
     assert any("no epoch ends" in caution for caution in cautions(settings)) is told
+
+
+@pytest.mark.parametrize(
+    ("told", "words", "code"),
+    [
+        ({"keys_url": "file:///srv/a"}, "backup.country is missing", Exit.CONFIGURATION),
+        ({"keys_url": "file:///srv/a", "country": "US"}, "backup.country is not in the EU", Exit.REFUSED),
+        ({"keys_url": "http://x"}, "backup.keys_url begins with", Exit.CONFIGURATION),
+        ({"keys_replicas": [LYON | {"country": "US"}]}, "backup.keys_replicas, lyon.country", Exit.REFUSED),
+        (
+            {"keys_replicas": [LYON | {"credentials_file": "/nowhere"}]},
+            "/nowhere is missing",
+            Exit.CONFIGURATION,
+        ),
+        (
+            {"keys_url": "file:///srv", "country": "FR", "keys_replicas": [LYON]},
+            "a copy beside itself",
+            Exit.CONFIGURATION,
+        ),
+    ],
+)
+def test_a_place_of_backups_is_held_to_what_a_place_of_objects_is(
+    good: Settings, told: dict[str, object], words: str, code: Exit
+) -> None:
+    """Its country, its address, its keys, and that it is no second name of another."""
+    settings = good.model_copy(update={"backup": BackupSettings.model_validate(told)})
+    ((found, said),) = findings(settings)
+    assert words in said
+    assert found is code

@@ -137,11 +137,12 @@ def test_a_trial_listens_to_nobody_else(tmp_path: Path, host: str) -> None:
 
 
 def test_the_settings_of_a_trial_stay_inside_its_folder(tmp_path: Path) -> None:
-    """Loopback for media too, a declared country, and a free port where 0 was asked for."""
+    """Loopback for media too, a declared country, a free port where 0 was asked for; one copy of the keys."""
     settings = development_settings(tmp_path / "a b", port=0, environ={})
     assert settings.media.addresses[0] == "127.0.0.1"
     assert settings.media.local_only
     assert settings.storage.country == "FR"
+    assert settings.keys.least_copies == 1
     assert settings.storage.folder() == tmp_path / "a b" / "objects"
     assert settings.server.port > 0
     assert settings.server.public_url == f"http://127.0.0.1:{settings.server.port}"

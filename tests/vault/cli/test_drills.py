@@ -3,8 +3,10 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,18 @@ def test_a_drill_that_finds_something_says_what_to_do_and_fails(
     assert json.loads(ended.out)["ok"] is False
     assert "callvault check" in ended.err
     assert list(temporary.iterdir()) == []
+
+
+def test_a_drill_migrates_nothing_that_lives(drilling: Path, cli: Cli) -> None:
+    """A newer program tried out beside the one that runs: it says so, and its schema stays its own."""
+    with closing(sqlite3.connect(drilling.parent / "callvault.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0017'")
+        connection.commit()
+        ended = cli("backup", "drill", "-c", drilling)
+        assert ended.code == Exit.CONFIGURATION
+        assert "schema 0017" in ended.err
+        (now,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    assert now == "0017"
 
 
 def test_a_drill_needs_places_of_backups_and_a_live_vault(vault: Path, cli: Cli) -> None:

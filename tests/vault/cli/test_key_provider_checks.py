@@ -66,6 +66,44 @@ def test_what_is_missing_is_named_with_its_setting(
     assert says in line
 
 
+HOLDERS: dict[str, dict[str, Any]] = {
+    "file": {"key_file": "other.key"},
+    "awskms": {"awskms": {"region": "eu-west-3"}, "credentials_file": "TOKEN"},
+    "openbao": GOOD["openbao"],
+    "pkcs11": {"pkcs11": {"module": HERE, "token": "vault"}, "pin_file": "TOKEN"},
+}
+WRONG_HOLDERS: list[tuple[str, dict[str, Any], str]] = [
+    ("file", {"key_file": None}, "key_file"),
+    ("file", {"passphrase_file": "/nowhere/passphrase"}, "/nowhere/passphrase"),
+    ("awskms", {"awskms": {}}, "awskms.region"),
+    ("awskms", {"credentials_file": "/nowhere/credentials"}, "/nowhere/credentials"),
+    ("openbao", {"openbao": {"url": "http://bao.example.org", "token_file": "TOKEN"}}, "openbao.url"),
+    ("pkcs11", {"pkcs11": {"module": HERE}}, "pkcs11.token"),
+    ("pkcs11", {"pin_file": None}, "pin_file"),
+]
+
+
+def with_holder(provider: str, change: dict[str, Any]) -> Settings:
+    """Good settings with a tenants' holder."""
+    holder = {"name": "acme", "provider": provider, **HOLDERS[provider], **change}
+    return Settings.model_validate({"keys": {"holders": [holder]}})
+
+
+@pytest.mark.parametrize("provider", list(HOLDERS))
+def test_a_complete_holder_is_passed(provider: str) -> None:
+    """Nothing found, nothing said."""
+    assert list(key_provider_findings(with_holder(provider, {}))) == []
+
+
+@pytest.mark.parametrize(("provider", "change", "says"), WRONG_HOLDERS)
+def test_what_a_holder_lacks_is_named_with_its_name(provider: str, change: dict[str, Any], says: str) -> None:
+    """One line, with whose and what to write."""
+    ((code, line),) = key_provider_findings(with_holder(provider, change))
+    assert code is Exit.CONFIGURATION
+    assert "keys.holders, acme" in line
+    assert says in line
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-2", "eu-central-2"])
 def test_keys_stay_in_the_eu(region: str) -> None:
     """London and Zurich are called "eu" and are not in it; who holds the keys holds the recordings."""

@@ -1,5 +1,6 @@
 """Acting on a vault from its own machine: which settings, which tenant, as whom."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 
 from tests.servers.postgres import Postgres
 from tests.vault.cli.command import Cli
+from vault.app import open_app, open_rooms
 from vault.cli.exits import Exit
 from vault.cli.rooms import operator_of, settings_of
+from vault.ledger import tree
 from vault.model import Role, new_id
 
 
@@ -62,6 +65,35 @@ def test_the_same_commands_work_on_postgresql(
         assert told["entries"] == 2
         (config.parent / "keys" / "root.key").unlink()
         assert cli("keys", "init", "-c", config).code == Exit.REFUSED
+
+
+def test_a_command_before_the_first_start_after_a_restore_is_refused_and_ruins_nothing(
+    vault: Path, cli: Cli, tmp_path: Path
+) -> None:
+    """It would open what was erased since, and its entry would make the ledger another one."""
+
+    async def laid_outside() -> None:
+        async with open_rooms(settings_of(vault)) as rooms:
+            await rooms.checkpoints.publish_now()
+
+    async def started() -> int:
+        async with open_app(settings_of(vault)) as app, app.rooms.database.read() as connection:
+            return await tree.size(connection)
+
+    database = next(path for path in vault.parent.rglob("*.db") if "keys" not in path.name)
+    before = {path: path.read_bytes() for path in database.parent.glob(f"{database.name}*")}
+    assert cli("tenant", "add", "Second", "-c", vault).code == Exit.OK
+    asyncio.run(laid_outside())
+    for path in database.parent.glob(f"{database.name}*"):
+        path.unlink()
+    for path, content in before.items():
+        path.write_bytes(content)
+    for command in (("tenant", "add", "Third"), ("evidence", "make", "--out", tmp_path), ("media", "list")):
+        ended = cli(*command, "-c", vault)
+        assert ended.code == Exit.FAILED
+        assert "start the server" in ended.err
+    assert asyncio.run(started()) > 2
+    assert cli("tenant", "add", "Third", "-c", vault).code == Exit.OK
 
 
 def test_the_operator_is_an_administrator_of_one_tenant_only() -> None:

@@ -1,13 +1,21 @@
 """``callvault serve``: the same program, without conveniences."""
 
+import asyncio
 import json
 import signal
 from pathlib import Path
 
+from sqlalchemy import select
+
 from tests.servers.ports import free_port
 from tests.servers.process import server, stop
 from tests.vault.cli.command import Cli, argv, ask, environment, process
+from tests.vault.cli.recordings import lay_down
+from vault.app import open_app, open_rooms
 from vault.cli.exits import Exit
+from vault.cli.rooms import operator_of, settings_of, tenant_of
+from vault.db.tables import leaves
+from vault.model import ErasureReason
 
 
 def test_it_starts_says_so_as_json_and_ends_with_zero(vault: Path, cli: Cli, tmp_path: Path) -> None:
@@ -33,6 +41,23 @@ def test_it_starts_says_so_as_json_and_ends_with_zero(vault: Path, cli: Cli, tmp
     assert "server.ready" in events
     assert events[-2:] == ["server.draining", "server.ended"]
     assert cli("ledger", "verify", "-c", vault).code == 0
+
+
+def test_what_was_asked_for_is_erased_before_the_doors_open(vault: Path) -> None:
+    """At every start, not only after a restore: whoever died behind the fence left it to be done."""
+
+    async def run() -> list[str]:
+        media_id = await lay_down(vault)
+        settings = settings_of(vault)
+        async with open_rooms(settings) as rooms:
+            by = operator_of(await tenant_of(rooms, None))
+            await rooms.deletion_requests.of_media(media_id, ErasureReason.LEGAL, by=by)
+        async with open_app(settings) as app, app.rooms.database.read() as connection:
+            told = await connection.execute(select(leaves.c.type).order_by(leaves.c.leaf_index))
+            return [*told.scalars()]
+
+    told = asyncio.run(run())
+    assert told.index("object.shredded") < told.index("system.started")
 
 
 def test_a_first_start_may_make_its_keys(config: Path, tmp_path: Path) -> None:

@@ -14,13 +14,14 @@ from crypto.keys import DataKey
 from storage.memory import MemoryStore
 from storage.read_only import ReadOnlyStore
 from storage.store import ObjectKey
+from tests.vault.backups.shelves import placed, spoil
 from tests.vault.backups.test_backups import RULES, empty
 from tests.vault.media.workshop import Workshop, open_workshop
 from vault.backups.backups import BackupParts, Backups
 from vault.backups.dump import Kind
 from vault.clock import TurnableClock
 from vault.db.engine import Database
-from vault.db.key_tables import data_keys
+from vault.db.key_tables import data_keys, epochs
 from vault.db.tables import erasures, leaves, media
 from vault.drill.drill import Drill, Drilled, DrillParts
 from vault.errors import LedgerBrokenError, NotFoundError
@@ -29,6 +30,7 @@ from vault.keys.ring_file import RingFile
 from vault.media.places import media_prefix
 from vault.model import ErasureReason, RestrictionGround, RestrictionSubject
 from vault.rights.restrictions import NewRestriction
+from vault.settings.keeping import DEFAULT_HOLDER
 
 KEY = DataKey.generate()
 
@@ -41,8 +43,8 @@ def place() -> MemoryStore:
 
 def backups_of(work: Workshop, place: MemoryStore, main: Database, keys: Database) -> Backups:
     """Backups of these databases, in that place, with the vault's ring."""
-    stores = dict.fromkeys(Kind, place)
-    parts = BackupParts({Kind.MAIN: main, Kind.KEYS: keys}, stores, KEY, work.clock, work.ground.root_key)
+    places = dict.fromkeys(Kind, placed(place))
+    parts = BackupParts({Kind.MAIN: main, Kind.KEYS: keys}, places, KEY, work.clock, work.ground.root_key)
     return Backups(parts, RULES)
 
 
@@ -67,7 +69,7 @@ async def drill_of(work: Workshop, place: MemoryStore, folder: Path) -> AsyncIte
                 backups=backups_of(work, place, main, keys),
                 live=work.database,
                 store=ReadOnlyStore(work.ground.store),
-                provider=FileKeyProvider.open(work.ground.root_key),
+                holders={DEFAULT_HOLDER: FileKeyProvider.open(work.ground.root_key)},
                 ledger_keys=work.ledger_keys,
                 clock=work.clock,
                 ring=RingFile(work.ground.root_key),
@@ -145,6 +147,39 @@ async def test_a_backup_that_was_damaged_is_found_and_the_ledger_says_so(
     newest = (await ledger_of(work))[-1]
     assert (newest["type"], newest["ok"], newest["findings"]) == ("backup.drilled", False, 1)
     assert "rto_ms" not in newest
+
+
+async def test_a_drill_that_is_refused_on_its_way_fails_and_the_ledger_says_so(
+    work: Workshop, place: MemoryStore, tmp_path: Path
+) -> None:
+    """Whatever stops it would stop a restore; here the database that it is to fill is not empty."""
+    await backed_up(work, place)
+    async with drill_of(work, place, tmp_path) as drill:
+        async with work.key_database.read() as connection:
+            rows = [row._asdict() for row in await connection.execute(select(epochs))]
+        async with drill._parts.keys.write() as connection:
+            await connection.execute(insert(epochs), rows)
+        told = await drill.run(sample=20)
+        assert len(told.findings) == 1
+        assert "report this" in told.findings[0]
+        await drill.record(told)
+    newest = (await ledger_of(work))[-1]
+    assert (newest["type"], newest["ok"]) == ("backup.drilled", False)
+
+
+async def test_a_drill_goes_on_with_an_older_backup_as_a_restore_would_and_says_so(
+    work: Workshop, place: MemoryStore, tmp_path: Path
+) -> None:
+    """What could be restored is measured; that the newest could not is the finding."""
+    await work.ready()
+    await backed_up(work, place)
+    (newest,) = await backups_of(work, place, work.database, work.key_database).create(Kind.KEYS)
+    await spoil(place, newest)
+    told = await drilled(work, place, tmp_path)
+    (finding,) = told.findings
+    assert newest.name in finding
+    assert told.made_at[Kind.KEYS] < newest.made_at
+    assert (told.recordings, told.sampled) == (1, 1)
 
 
 async def test_an_object_that_is_missing_or_damaged_is_found_but_what_is_erased_meanwhile_is_not(
@@ -245,7 +280,7 @@ async def test_a_ring_that_its_backup_lacks_is_found(
 ) -> None:
     """On an empty machine the ring comes from the backup of the key store, or nothing opens."""
     await backed_up(work, place)
-    parts = BackupParts({Kind.KEYS: work.key_database}, {Kind.KEYS: place}, KEY, work.clock)
+    parts = BackupParts({Kind.KEYS: work.key_database}, {Kind.KEYS: placed(place)}, KEY, work.clock)
     (held,) = [one.key async for one in place.list("backups/keys/")]
     await place.erase(ObjectKey(held))
     await Backups(parts, RULES).create(Kind.KEYS)

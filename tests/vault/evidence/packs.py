@@ -6,22 +6,22 @@ from typing import Any
 
 from crypto.keys import DataKey
 from storage.store import ObjectStore
+from tests.vault.backups.shelves import placed
 from tests.vault.media.workshop import Workshop
 from vault.backups.backups import BackupParts, BackupRules, Backups
 from vault.backups.dump import Kind
 from vault.evidence.making import Evidence, Made, Sources
 from vault.model import Id, Role
-from vault.settings import BackupSettings, Settings
+from vault.settings import Settings
 
 RULES = BackupRules(timedelta(days=1), {Kind.MAIN: timedelta(days=35), Kind.KEYS: timedelta(days=7)})
-BACKED_UP = Settings(backup=BackupSettings(main_url="memory:", keys_url="memory:"))
 
 
-def backups_of(work: Workshop, store: ObjectStore | None = None) -> Backups:
+def backups_of(work: Workshop, *stores: ObjectStore) -> Backups:
     """Backups of a workshop's databases; in no place unless one is given."""
     databases = {Kind.MAIN: work.database, Kind.KEYS: work.key_database}
-    stores = {} if store is None else dict.fromkeys(Kind, store)
-    return Backups(BackupParts(databases, stores, DataKey.generate(), work.clock), RULES)
+    places = dict.fromkeys(Kind, placed(*stores)) if stores else {}
+    return Backups(BackupParts(databases, places, DataKey.generate(), work.clock), RULES)
 
 
 def evidence_of(

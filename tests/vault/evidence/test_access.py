@@ -1,11 +1,18 @@
 """How often was looked, and never who: counts by month and by button, of one company."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.vault.evidence.packs import neighbour, pack_of
+from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import CANARY, Workshop, open_workshop
 from vault.clock import TurnableClock
+from vault.evidence import access as access_module
+from vault.evidence.access import count_looks
+from vault.ledger.leaf import Entry, EntryType
 from vault.model import ErasureReason
 
 NOTHING = {
@@ -15,6 +22,7 @@ NOTHING = {
     "calls_viewed",
     "exports_asked",
     "exports_made",
+    "exit_volumes_fetched",
     "visitors_returned",
     "refusal_entries",
     "evidence_made",
@@ -46,6 +54,34 @@ async def test_looks_are_counted_by_month_and_by_button_of_the_company_alone(any
     assert by_button == {often: 3, once: 1}
     assert access["by_button"][0]["purpose"] == {"fr": "support", "en": "support"}
     assert (await pack_of(other))["access"]["by_month"][-1]["counts"]["links_used"] == 5
+
+
+async def test_what_was_counted_is_not_counted_again_and_never_twice(
+    any_work: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page by page, by whoever is first; whoever dies between two pages leaves what was counted so far."""
+    monkeypatch.setattr(access_module, "PAGE", 3)
+    button = await played(any_work, 2)
+    counted = Wire()
+    size = await pages(await any_work.reborn(counted))
+    assert size > 3
+    assert await pages(any_work) == 0
+    await any_work.ledger.record(Entry(EntryType.MEDIA_VIEWED, any_work.tenant_id))
+    with pytest.raises(Crash):
+        await pages(await any_work.reborn(Wire(1)))
+    await played(any_work, 1)
+    both = [await any_work.reborn() for _ in range(2)]
+    await asyncio.gather(*(count_looks(one.database, one.tenant_id) for one in both))
+    access = (await pack_of(any_work))["access"]
+    assert access["by_month"][-1]["counts"]["links_used"] == 4
+    assert {one["button_id"]: one["counts"]["links_used"] for one in access["by_button"]}[button] == 2
+
+
+async def pages(work: Workshop) -> int:
+    """Count; how many pages were written."""
+    before = len(work.wire.steps)
+    await count_looks(work.database, work.tenant_id)
+    return (len(work.wire.steps) - before) // 2
 
 
 async def test_a_look_counts_in_its_own_month_and_outlives_the_recording(tmp_path: Path) -> None:

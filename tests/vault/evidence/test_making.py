@@ -6,18 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
 from crypto.evidence import canonical_pack, verify_evidence
 from crypto.notes import open_checkpoint
 from storage.memory import MemoryStore
 from storage.residency import Residency, ResidentStore
-from tests.vault.evidence.packs import BACKED_UP, backups_of, evidence_of, made_by, neighbour, pack_of
+from tests.vault.evidence.packs import backups_of, evidence_of, made_by, neighbour, pack_of
 from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import CANARY, Workshop
 from vault.backups.dump import Kind
 from vault.clock import to_text
+from vault.db.key_tables import epochs
+from vault.db.ledger_tables import epoch_ends
 from vault.db.tables import clock_marks, leaves, replica_debts
 from vault.errors import ForbiddenError
 from vault.ledger.leaf import Entry, EntryType
@@ -34,7 +36,7 @@ from vault.policy import GRANTS, Permission
 from vault.rights.changes import Wanted
 from vault.rights.holds import NewHold
 from vault.rights.restrictions import NewRestriction
-from vault.settings import EvidenceSettings, Settings, SubProcessor
+from vault.settings import EvidenceSettings, KeysSettings, Settings, SubProcessor
 
 
 async def test_a_pack_is_recorded_and_verifies_with_the_ledgers_keys_alone(any_work: Workshop) -> None:
@@ -89,14 +91,16 @@ async def test_places_say_where_they_lie_how_that_is_known_and_what_they_lack(an
     }
     await any_work.ready()
     await _owe(any_work, f"media/{uuid_of(any_work.tenant_id)}/x/1/media", "berlin")
+    await _owe(any_work, f"archive/{uuid_of(any_work.tenant_id)}/x/000001.tar.age", "berlin")
     await _owe(any_work, "media/00000000-0000-7000-8000-000000000000/x/1/media", "berlin")
     storage = (await pack_of(any_work, places=places))["storage"]
     primary, berlin, away = storage["places"]
     assert (primary["where"]["country"], primary["where"]["endpoint"]) == ("FR", "folder")
     assert primary["where"]["evidence"] == "declared by the operator"
-    assert (berlin["where"]["country"], berlin["owed"], primary["owed"]) == ("DE", 1, 0)
+    assert (berlin["where"]["country"], berlin["owed"], primary["owed"]) == ("DE", 2, 0)
     assert (away["answers"], away["where"]["country"]) == (False, None)
     assert storage["classes"]["recordings"] == ["primary", "berlin", "gone"]
+    assert storage["classes"]["exit_volumes"] == ["primary", "berlin", "gone"]
     assert storage["classes"]["unfinished_recordings"] == ["primary"]
     assert storage["acknowledge"] == "primary"
 
@@ -129,10 +133,30 @@ async def test_backups_are_told_where_there_are_any(any_work: Workshop) -> None:
     none = (await pack_of(any_work))["backups"]
     assert [(one["database"], one["kept"]) for one in none] == [("main", False), ("keys", False)]
     backups = backups_of(any_work, MemoryStore(country="DE"))
-    made = await backups.create(Kind.MAIN)
-    main, keys = (await pack_of(any_work, backups=backups, settings=BACKED_UP))["backups"]
+    (made,) = await backups.create(Kind.MAIN)
+    main, keys = (await pack_of(any_work, backups=backups))["backups"]
     assert (main["newest_name"], main["where"]["country"], main["keep_days"]) == (made.name, "DE", 35)
     assert (keys["kept"], keys["answers"], keys["newest_at"], keys["keep_days"]) == (True, True, None, 7)
+
+
+async def test_each_place_of_backups_is_told_and_how_many_copies_an_epochs_end_asks_for(
+    any_work: Workshop,
+) -> None:
+    """One that is away is told to be; a setting that asks for fewer stands there, and so do the places."""
+    away = MemoryStore(country="FR")
+    await away.aclose()
+    backups = backups_of(any_work, MemoryStore(country="DE"), away)
+    pack = await pack_of(any_work, backups=backups)
+    told = [(one["database"], one["place"], one["answers"]) for one in pack["backups"]]
+    assert told == [
+        (database, place, answers)
+        for database in ("main", "keys")
+        for place, answers in (("primary", True), ("lyon", False))
+    ]
+    assert (pack["keys"]["least_copies"], pack["keys"]["backup_domains"]) == (2, 2)
+    fewer = Settings(keys=KeysSettings(least_copies=0))
+    told_fewer = (await pack_of(any_work, settings=fewer))["keys"]
+    assert (told_fewer["least_copies"], told_fewer["backup_domains"]) == (0, 0)
 
 
 async def test_the_key_inventory_has_every_epoch_and_the_companys_own_keys(any_work: Workshop) -> None:
@@ -237,6 +261,37 @@ async def test_erasures_are_counted_from_the_request_to_the_final_receipt(any_wo
     assert (await pack_of(await neighbour(any_work)))["erasures"]["requests"] == 0
 
 
+async def test_a_receipt_waits_for_its_own_epoch_whichever_others_have_ended(any_work: Workshop) -> None:
+    """Three epochs; the end of the one in the middle is not told, then it is, then its key is back."""
+    by = any_work.by()
+    for _ in range(3):
+        begun = await any_work.ready()
+        await any_work.requests.of_media(begun.media_id, ErasureReason.LEGAL, by=by)
+        await any_work.keeper.turn()
+        turn = turn_of(any_work, any_work.ends)
+        await turn.begin()
+        await turn.carry(grace=timedelta(0))
+    told = await counted_as(any_work)
+    assert told == (0, 3)
+    async with any_work.database.write() as connection:
+        row = (
+            await connection.execute(delete(epoch_ends).where(epoch_ends.c.epoch == 2).returning(epoch_ends))
+        ).one()
+    assert await counted_as(any_work) == (1, 2)
+    async with any_work.database.write() as connection:
+        await connection.execute(insert(epoch_ends).values(row._asdict()))
+    assert await counted_as(any_work) == (0, 3)
+    async with any_work.key_database.write() as connection:
+        await connection.execute(update(epochs).where(epochs.c.epoch == 1).values(state="retired"))
+    assert await counted_as(any_work) == (1, 2)
+
+
+async def counted_as(work: Workshop) -> tuple[int, int]:
+    """Receipts that are complete, and those that are final."""
+    told = (await pack_of(work))["erasures"]
+    return told["receipts_complete"], told["receipts_final"]
+
+
 async def test_what_the_operator_declares_is_told_as_declared(work: Workshop) -> None:
     """Sub-processors and the processor, as the settings have them."""
     helper = SubProcessor(name="Scaleway SAS", role="object storage", country="FR")
@@ -285,7 +340,7 @@ async def test_nothing_personal_no_key_and_nothing_of_a_neighbour_is_in_a_pack(a
     theirs = await other.ready()
     button = (await other.library.get(theirs.media_id, by=other.by())).button_id
     backups = backups_of(any_work, MemoryStore(country="FR"))
-    made = await made_by(any_work, backups=backups, settings=BACKED_UP)
+    made = await made_by(any_work, backups=backups)
     text = made.file.decode()
     secret = {signer.reveal_seed() for signer in any_work.ledger_keys.signers}
     ring = json.loads(any_work.ground.root_key.read_text())

@@ -45,7 +45,9 @@ def settings_in(folder: Path, **sections: Any) -> Settings:
     keys = folder / "keys"
     settings = Settings(
         database=DatabaseSettings(url=f"sqlite:///{folder}/main.db"),
-        keys=KeysSettings(database_url=f"sqlite:///{folder}/keys.db", key_file=keys / "root.key"),
+        keys=KeysSettings(
+            database_url=f"sqlite:///{folder}/keys.db", key_file=keys / "root.key", **sections.pop("keys", {})
+        ),
         ledger=LedgerSettings(origin="ledger.test", key_file=keys / "ledger.key"),
         storage=StorageSettings(url=f"file://{folder}/objects", country="FR"),
         sessions=sections.pop("sessions", SessionSettings()).model_copy(
@@ -109,6 +111,7 @@ async def open_house(
     checks: dict[str, Check] | None = None,
     sessions: SessionSettings | None = None,
     media: dict[str, Any] | None = None,
+    keys: dict[str, Any] | None = None,
 ) -> AsyncIterator[House]:
     """Start a door with the program's routes, and further ones of the test."""
     settings = settings_in(
@@ -116,6 +119,7 @@ async def open_house(
         server=ServerSettings(port=0, **(server or {})),
         limits=LimitSettings(**({"sign_in_per_minute": 1_000} | (limits or {}))),
         sessions=sessions or SessionSettings(),
+        keys=keys or {},
         exports=ExportSettings(nice=0),  # a busy machine's other tests go no further before
         media=MediaSettings(**({"addresses": (LOOPBACK,), "local_only": True} | (media or {}))),
     )

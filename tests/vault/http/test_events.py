@@ -5,7 +5,7 @@ import json
 import random
 import socket as sockets
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -285,6 +285,7 @@ class _Deaf:
         )
         await loop.sock_sendall(connection, ("\r\n".join(lines) + "\r\n\r\n").encode())
         await until(lambda: page.house.rooms.events.online(page.id), 3)
+        await until(lambda: _has_come(connection), 3)
         return cls(connection)
 
     async def everything(self) -> list[dict[str, Any]]:
@@ -298,6 +299,13 @@ class _Deaf:
             pass
         self._connection.close()
         return _text_frames(raw.partition(b"\r\n\r\n")[2])
+
+
+def _has_come(connection: sockets.socket) -> bool:
+    """Whether the answer is there; it is not read."""
+    with suppress(BlockingIOError):
+        return bool(connection.recv(1, sockets.MSG_PEEK))
+    return False
 
 
 def _text_frames(raw: bytes) -> list[dict[str, Any]]:

@@ -48,6 +48,18 @@ async def test_a_draining_process_is_not_ready(house: House) -> None:
     assert (await house.ask("GET", "/readyz"))[0] == 503
 
 
+async def test_too_few_copies_of_the_key_store_are_told_and_work_goes_on(house: House) -> None:
+    """An epoch's end waits for them: an operator is told where probes and scrapers look."""
+    before = (await house.ask("GET", "/readyz"))[1]["key_copies"]
+    turn = house.rooms.turn
+    await turn.begin()
+    await turn.carry()
+    status, body, _ = await house.ask("GET", "/readyz?verbose=true")
+    assert (before, status, body["key_copies"]) == ("enough", 200, "lacking")
+    told, _ = house.services.metrics.exposition("text/plain")
+    assert b"callvault_key_copies_lacking 2.0" in told
+
+
 async def test_metrics_have_a_listener_of_their_own_and_no_identifiers(house: House) -> None:
     """Routes are templates; ids and addresses are in no label."""
     person = next(iter(house.people.values()))

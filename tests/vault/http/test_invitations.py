@@ -104,7 +104,7 @@ async def test_a_server_that_takes_no_calls_takes_none_by_a_link(
     link, secret = await a_link(shared_house)
     path, body = f"/v1/invitations/{link}/calls", {"secret": secret, **PRESS}
     with monkeypatch.context() as patched:
-        patched.setattr(shared_house.rooms.legs, "_draining", True)
+        patched.setattr(shared_house.rooms.legs.seats, "_draining", True)
         status, problem, response = await shared_house.ask("POST", path, json=body)
     assert (status, problem["code"]) == (503, "busy")
     assert int(response.headers["Retry-After"]) > 0

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCRIPT, STYLE, PICTURE = "text/javascript", "text/css", "image/svg+xml"
 RECORDING = "rec_" + "0" * 32
 CALL = "call_" + "0" * 32
+EXIT = "xit_" + "0" * 32
 INVITATION = f"inv_{0:032x}"
 IMPORT = re.compile(r"""(?:^|;|\})\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']""", re.MULTILINE)
 BARE_IMPORT = re.compile(r"""(?:^|;)\s*import\s*(?:\(\s*)?["']([^"']+)["']""", re.MULTILINE)
@@ -56,6 +57,8 @@ TALKING = {
     "/console/calls",
     f"/console/calls/{CALL}",
     "/console/keeping",
+    "/console/evidence",
+    "/console/leaving",
 }
 
 
@@ -71,6 +74,9 @@ async def _pages(house: House) -> dict[str, tuple[str, Any]]:
             "/console/calls",
             f"/console/calls/{CALL}",
             "/console/keeping",
+            "/console/evidence",
+            "/console/leaving",
+            f"/console/leaving/{EXIT}",
         )
         for path in (*pages, f"/i/{INVITATION}", f"/v/{CALL}"):
             status, body, response = await admin.ask("GET", path)
@@ -178,7 +184,7 @@ async def test_pages_run_our_own_code_only_and_fit_in_no_frame(shared_house: Hou
             (nonce,) = re.findall(r"'nonce-([\w-]{22})'", policy)
             assert f'nonce="{nonce}"' in text
             nonces.add(nonce)
-    assert len(nonces) == 12
+    assert len(nonces) == 18
 
 
 async def test_only_pages_on_which_people_talk_may_use_camera_and_microphone(shared_house: House) -> None:

@@ -46,6 +46,7 @@ def _route(**changes: Any) -> Route:
         {"method": "POST", "creates": True, "needs": Permission.PUBLIC},
         {"responses": {}},
         {"limit": Limit.NONE},
+        {"method": "POST", "stops": True},
     ],
     ids=str,
 )

@@ -14,7 +14,7 @@ from tests.vault.http.recordings import a_button, a_call, finish, publishing, vi
 from tests.vault.http.visitors import PAGE
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from vault.calls.calls import OpenedCall
-from vault.db.tables import legs, media
+from vault.db.tables import calls, legs, media
 from vault.model import ConsentChoice, Id, Role, new_id
 from vault.policy import GRANTS, Permission
 
@@ -282,7 +282,7 @@ async def test_staff_joins_what_it_took_only_and_a_stranger_needs_a_token(
 
 async def test_a_full_house_asks_to_come_back(tmp_path: Path, offer: str) -> None:
     """503 with Retry-After, which the page may read; the next one is let in when somebody hangs up."""
-    async with open_house(tmp_path, media={"max_legs": 1}) as house:
+    async with open_house(tmp_path, media={"max_legs": 2}) as house:
         first, second = await _visitor(house), await _visitor(house)
         status, _, response = await first.offer(offer)
         assert status == 201
@@ -309,3 +309,28 @@ async def test_an_address_with_its_fill_of_calls_is_told_so(tmp_path: Path, offe
         assert (status, problem["code"]) == (429, "too_many_legs")
         assert int(refused.headers["Retry-After"]) > 0
         assert (await second.ask("POST", data=offer, headers=SDP | other))[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("limit", "refusal"),
+    [
+        pytest.param("legs_per_button", (503, "busy"), id="button"),
+        pytest.param("legs_per_tenant", (503, "busy"), id="tenant"),
+        pytest.param("legs_per_address", (429, "too_many_legs"), id="address"),
+    ],
+)
+async def test_no_room_is_told_before_the_visitor_is_asked_anything(
+    tmp_path: Path, offer: str, limit: str, refusal: tuple[int, str]
+) -> None:
+    """Whichever share is full, the press of the button says so: no notice, no camera, no row."""
+    async with open_house(tmp_path, limits={limit: 2}) as house:
+        button = await a_button(house)
+        callers = [Visitor(house, await a_call(house, button=button)) for _ in range(2)]
+        for caller in callers[: 2 if limit == "legs_per_address" else 1]:
+            assert (await caller.offer(offer))[0] == 201
+        wish, path = {"language": "en", "media": ["audio"]}, f"/v1/buttons/{button.id}/calls"
+        status, problem, answer = await house.ask("POST", path, json=wish, headers={"Origin": PAGE})
+        assert (status, problem["code"]) == refusal
+        assert int(answer.headers["Retry-After"]) > 0
+        async with house.rooms.database.read() as connection:
+            assert len((await connection.execute(select(calls.c.id))).all()) == len(callers)

@@ -1,17 +1,22 @@
 """Stopping a recording for good over HTTP, and the company's rule for it."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import select, update
 
+from tests.vault.calls.studio import until
 from tests.vault.http.house import House
-from tests.vault.http.recordings import a_call, visitor_headers
+from tests.vault.http.recordings import a_call, publishing, visitor_headers
 from tests.vault.http.test_asks import heard
 from tests.vault.http.test_ringing import at_their_screens, ringing_call
+from tests.webrtc.publisher import PublisherPlan
 from vault.calls.attendance import AWAY
 from vault.calls.calls import OpenedCall
-from vault.db.tables import calls, erasures, legs, media
+from vault.db.tables import calls, erasures, legs, media, rings
+from vault.errors import DependencyError
 from vault.media.recordings import LegToRecord
-from vault.model import Id, Role
+from vault.model import Id, RecordingState, RingState, Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -99,3 +104,39 @@ async def test_taking_a_call_in_which_people_talked_erases_nothing(shared_house:
         asked = await connection.execute(select(erasures).where(erasures.c.object_id == media_id))
         rule = await connection.execute(select(calls.c.unrecorded_rule).where(calls.c.id == call.id))
         assert (state.scalar_one(), asked.all(), rule.scalar_one()) == ("capturing", [], "keep")
+
+
+async def test_an_answer_that_is_lost_leaves_no_capture_running(
+    shared_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call is taken as an unrecorded one, and the database goes away before that is told: it holds."""
+    house = shared_house
+    async with at_their_screens(house, Role.AGENT):
+        call = await a_call(house)
+        path = f"/v1/calls/{call.id}/take"
+        async with publishing(house, call, PublisherPlan(video=None)):
+            permit = house.rooms.legs.floor.permits.get(call.id)
+            assert permit is not None
+            await until(lambda: is_rung(house, call.id))
+
+            async def away(**_: object) -> None:
+                raise DependencyError("away")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(house.rooms.ringing, "_tell_places", away)
+                status, _, _ = await house.ask("POST", f"{path}?recorded=false", role=Role.AGENT)
+            assert (status, permit.state()) == (503, RecordingState.NOT_RECORDED)
+            (leg,) = house.rooms.legs.floor.legs_of(call.id)
+            assert leg.capture is not None
+            taken = leg.capture.counts.frames
+            await asyncio.sleep(0.5)
+            assert leg.capture.counts.frames == taken
+            status, again, _ = await house.ask("POST", f"{path}?recorded=false", role=Role.AGENT)
+            assert (status, again["call"]["recording"]["state"]) == (200, "not_recorded")
+
+
+async def is_rung(house: House, call_id: Id) -> bool:
+    """Whether a call rings on somebody's screen."""
+    query = select(rings.c.id).where(rings.c.call_id == call_id, rings.c.state == RingState.RINGING.value)
+    async with house.rooms.database.read() as connection:
+        return (await connection.execute(query)).first() is not None

@@ -15,7 +15,9 @@ from tests.servers.moto import Moto
 from tests.servers.openbao import OpenBao
 from tests.servers.softhsm import CONFIGURATION, softhsm_token
 from tests.storage.lossy_proxy import Fault, lossy_proxy
+from vault.clock import SystemClock
 from vault.keys.file_provider import FileKeyProvider
+from vault.keys.patience import Patience, PatientProvider
 from vault.keys.private_file import write_private
 from vault.keys.provider import KeyProvider
 from vault.keyservice.awskms import AwsKmsKeyProvider, KmsSettings
@@ -173,9 +175,24 @@ class KmsCustody:
         return (b"hidden-secret-key",)
 
 
+class Patient:
+    """Another place, asked as a key store asks it: with patience."""
+
+    def __init__(self, inner: Custody) -> None:
+        self._inner = inner
+        self.away, self.secrets = inner.away, inner.secrets
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[KeyProvider]:
+        """Open it as that does."""
+        async with self._inner.opened() as provider:
+            yield PatientProvider(provider, Patience(SystemClock()))
+
+
 CUSTODIES: dict[str, Callable[[pytest.FixtureRequest, Path], Custody]] = {
     "file": lambda _, folder: FileCustody(folder),
     "file with a passphrase": lambda _, folder: FileCustody(folder, "six words of some length"),
+    "file with patience": lambda _, folder: Patient(FileCustody(folder)),
     "pkcs11": lambda _, folder: TokenCustody(folder),
     "awskms": lambda request, _: KmsCustody(request.getfixturevalue("moto_kms")),
     "openbao": lambda request, folder: TransitCustody(request.getfixturevalue("bao"), folder),

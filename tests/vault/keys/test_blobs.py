@@ -28,7 +28,7 @@ async def test_what_was_sealed_opens_and_shows_nothing_while_sealed(work: Worksh
     assert one != other
     assert CANARY.encode() not in one
     named = {"tenant_id": work.tenant_id, "object_id": object_id, "part": "call-personal"}
-    assert await work.blobs.open(one, **named) == VALUE
+    assert await work.blobs.open(one, **named, hurried=False) == VALUE
 
 
 async def test_a_blob_at_another_place_is_refused(work: Workshop) -> None:
@@ -38,7 +38,7 @@ async def test_a_blob_at_another_place_is_refused(work: Workshop) -> None:
     for place in ({"part": "profile"}, {"object_id": other}):
         named = {"tenant_id": work.tenant_id, "object_id": object_id, "part": "call-personal"} | place
         with pytest.raises(TamperedError):
-            await work.blobs.open(blob, **named)
+            await work.blobs.open(blob, **named, hurried=False)
 
 
 async def test_a_flip_of_any_byte_is_refused(work: Workshop) -> None:
@@ -49,7 +49,7 @@ async def test_a_flip_of_any_byte_is_refused(work: Workshop) -> None:
     spoilt = [blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :] for at in range(len(blob))]
     for bad in [*spoilt, blob[:-1], blob + b"\0", b""]:
         with pytest.raises(TamperedError):
-            await work.blobs.open(bad, **named)
+            await work.blobs.open(bad, **named, hurried=False)
 
 
 async def test_a_blob_whose_key_is_forgotten_is_noise(work: Workshop) -> None:

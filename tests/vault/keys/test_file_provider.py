@@ -1,6 +1,8 @@
 """The key ring in a file: what is its own beside the contract (test_provider)."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from crypto.keys import TenantKey
 from vault.errors import ConfigurationError, KeyProviderError
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.private_file import write_private
+from vault.keys.ring_file import RingFile
 
 RING_1 = b'{"v": 1, "epochs": {"1": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}}'
 
@@ -24,6 +27,19 @@ async def test_a_process_that_was_asleep_loses_no_epoch_of_others(tmp_path: Path
     wrapped = {epoch: await first.wrap(epoch, TenantKey.generate(), context=b"") for epoch in (2, 3, 4)}
     for epoch, each in wrapped.items():
         await stale.unwrap(epoch, each, context=b"")
+
+
+async def test_what_several_change_at_once_is_all_there(tmp_path: Path) -> None:
+    """A server destroys a key while a command makes one: neither change is lost."""
+    path = tmp_path / "root.key"
+    FileKeyProvider.create(path)
+    many = [FileKeyProvider.open(path) for _ in range(24)]
+    await asyncio.gather(*(each.create_epoch(number) for number, each in enumerate(many[:12], start=1)))
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    ends = [each.destroy_epoch(number, now=now) for number, each in enumerate(many[:12], start=1)]
+    begins = [each.create_epoch(number) for number, each in enumerate(many[12:], start=13)]
+    await asyncio.gather(*(one for pair in zip(ends, begins, strict=True) for one in pair))
+    assert sorted(RingFile(path).read()) == list(range(13, 25))
 
 
 async def test_an_epoch_is_made_once_byte_by_byte(tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ async def test_the_cache_holds_a_thousand_keys_and_no_more(work: Workshop) -> No
     object_id, _ = await made(work)
     key = await work.keys.data_key(tenant_id=work.tenant_id, object_id=object_id)
     for number in range(CACHE_KEYS + 10):
-        work.keys._remember(work.tenant_id, f"rec_{number:032x}", 1, key)
+        work.keys._remember(work.tenant_id, f"rec_{number:032x}", 1, key, 1)
     assert len(work.keys._data_keys) == CACHE_KEYS
 
 
@@ -283,7 +283,7 @@ async def test_a_store_without_its_first_epoch_says_what_to_do(tmp_path: Path) -
         with pytest.raises(VaultError, match="start the program once"):
             await keys.create_data_key(tenant_id=new_id("ten"), object_id=new_id("rec"))
         await keys.ping()
-        assert keys.assurance == "software"
+        assert await keys.assurance(None) == "software"
 
 
 async def test_the_key_store_is_fully_synchronous(work: Workshop) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,12 @@ from vault.clock import TurnableClock
 from vault.db.engine import open_database
 from vault.db.key_tables import data_keys, epochs, tenant_keys
 from vault.errors import ConflictError, KeyForgottenError, KeyProviderError
-from vault.keys.epochs import EpochState, Standing
+from vault.keys.epochs import EpochState, Spent, Standing
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.provider import Destruction, EpochKeyState
 from vault.keys.ring_file import RingFile
 from vault.keys.store import KeyStore
-from vault.keys.turning import Ends, Turn, TurnParts, TurnRules
+from vault.keys.turning import Copies, Ends, Turn, TurnParts, TurnRules
 from vault.model import Id, new_id
 
 DAY = timedelta(days=1)
@@ -31,26 +32,51 @@ class Told:
 
     def __init__(self) -> None:
         self.ends: list[int] = []
+        self.at: dict[int, datetime] = {}
 
-    async def told(self) -> Collection[int]:
-        """What was told."""
-        return self.ends
+    async def told(self) -> Mapping[int, datetime]:
+        """What was told, and when it was."""
+        return self.at
+
+    async def spent(self) -> Spent:
+        """Numbers that were used."""
+        return Spent(self.ends)
 
     async def tell(self, ended: Standing) -> None:
         """Tell one."""
+        assert ended.destroyed_at is not None
         self.ends.append(ended.epoch)
+        self.at[ended.epoch] = ended.destroyed_at
+
+
+@dataclass
+class Copied:
+    """So many good backups of the key store; after ``die``, fewer read back than were seen to."""
+
+    count: int = 2
+    die: int = 0
+
+    async def see_to(self, _: datetime, /) -> int:
+        """Tell how many there are."""
+        return self.count
+
+    async def read_back(self, _: datetime, /) -> int:
+        """Tell how many are left."""
+        return self.count - self.die
 
 
 def turn_of(
-    work: Workshop, told: Ends, *, keys: KeyStore | None = None, has_backup: bool = True, days: int = 7
+    work: Workshop,
+    told: Ends,
+    *,
+    keys: KeyStore | None = None,
+    copies: Copies | None = None,
+    days: int = 7,
+    least: int = 2,
 ) -> Turn:
     """A turn over a workshop's key store."""
-
-    async def backed_up(_: datetime) -> bool:
-        return has_backup
-
-    parts = TurnParts(work.key_database, keys or work.keys, work.clock, backed_up, told)
-    return Turn(parts, TurnRules(days, DAY))
+    parts = TurnParts(work.key_database, keys or work.keys, work.clock, copies or Copied(), told)
+    return Turn(parts, TurnRules(days, DAY, least))
 
 
 async def some_keys(work: Workshop, count: int = 3) -> dict[Id, bytes]:
@@ -129,32 +155,52 @@ async def opened_in(copy: Path, work: Workshop, object_id: str) -> bytes:
     """A key out of a copied key store, with the ring as it is now."""
     database = open_database(f"sqlite:///{copy / 'keys.db'}")
     try:
-        keys = KeyStore(database, FileKeyProvider.open(work.ground.root_key), work.clock)
+        provider = FileKeyProvider.open(work.ground.root_key)
+        keys = KeyStore(database, provider, work.clock, work.ledger_keys.anchor)
         return (await keys.data_key(tenant_id=work.tenant_id, object_id=object_id)).reveal()
     finally:
         await database.aclose()
 
 
-async def test_an_old_epoch_is_destroyed_only_after_its_grace_and_with_a_backup(tmp_path: Path) -> None:
-    """Two good copies first: the live key store, and a backup of it that was read back."""
-    clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
+async def test_an_old_epoch_is_destroyed_only_after_its_grace_and_with_two_good_copies(
+    tmp_path: Path,
+) -> None:
+    """Backups of the key store; the live one is none. One is not enough, nor are two of which one died."""
+    clock, told = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC)), Told()
     async with open_workshop(tmp_path, clock=clock) as work:
         await some_keys(work)
-        without, told = turn_of(work, Told(), has_backup=False), Told()
-        await without.begin()
-        await without.carry()
+        await turn_of(work, told).begin()
+        for copies, lacking in ((Copied(0), 2), (Copied(1), 1), (Copied(2, die=1), 0), (Copied(2), 0)):
+            turn = turn_of(work, told, copies=copies)
+            await turn.carry()
+            assert turn.copies_lacking == lacking
         clock.turn(5 * DAY)
-        await without.carry()
-        assert await states(work) == [EpochState.RETIRED, EpochState.CURRENT]
-        turn = turn_of(work, told)
+        for copies, lacking in ((Copied(0), 2), (Copied(1), 1), (Copied(2, die=1), 1), (Copied(3, die=2), 1)):
+            turn = turn_of(work, told, copies=copies)
+            await turn.carry()
+            assert turn.copies_lacking == lacking
+            assert await states(work) == [EpochState.RETIRED, EpochState.CURRENT]
+        turn = turn_of(work, told, copies=Copied(3, die=1))
         await turn.carry()
-        assert told.ends == [1]
+        assert (told.ends, turn.copies_lacking) == ([1], 0)
         await turn.begin()
         await turn.carry()
         assert (await states(work))[1] is EpochState.RETIRED
         clock.turn(DAY)
         await turn.carry()
         assert told.ends == [1, 2]
+
+
+@pytest.mark.parametrize("least", [0, 1])
+async def test_fewer_copies_do_only_where_the_operator_says_so(tmp_path: Path, least: int) -> None:
+    """One place, or a trial on a laptop: the setting is there, and evidence tells it."""
+    async with open_workshop(tmp_path) as work:
+        told = Told()
+        await some_keys(work)
+        turn = turn_of(work, told, copies=Copied(least), least=least)
+        await turn.begin()
+        await turn.carry(grace=timedelta(0))
+        assert told.ends == [1]
 
 
 class Scheduling(FileKeyProvider):
@@ -165,14 +211,25 @@ class Scheduling(FileKeyProvider):
         self.ends_at: dict[int, datetime] = {}
         self._clock = clock
 
-    async def state(self, epoch: int) -> EpochKeyState:
+    async def state(
+        self,
+        epoch: int,
+        *,
+        made: Mapping[str, str] | None = None,  # noqa: ARG002  # the port's
+    ) -> EpochKeyState:
         """Ending, until the week is over."""
         at = self.ends_at.get(epoch)
         if at is not None and at > self._clock.now():
             return EpochKeyState.ENDING
         return await super().state(epoch)
 
-    async def destroy_epoch(self, epoch: int, *, now: datetime) -> Destruction:
+    async def destroy_epoch(
+        self,
+        epoch: int,
+        *,
+        now: datetime,
+        made: Mapping[str, str] | None = None,  # noqa: ARG002  # the port's
+    ) -> Destruction:
         """Put it on the list."""
         at = self.ends_at.setdefault(epoch, now + 7 * DAY)
         return Destruction(at, {"deletion_date": at.isoformat()})
@@ -208,6 +265,33 @@ async def test_a_scheduled_destruction_is_told_when_it_is_over_and_asked_for_aga
         await provider.pass_away()
         (ended, _) = await turn.carry()
         assert (told.ends, ended.destroyed_at) == ([1], clock.now())
+
+
+async def test_a_key_that_came_back_after_its_end_was_told_ends_again_and_that_is_told(
+    tmp_path: Path,
+) -> None:
+    """Somebody laid an older ring down: found within the hour, destroyed again, and a later end told."""
+    clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
+    async with open_workshop(tmp_path, clock=clock) as work:
+        await some_keys(work)
+        told, ring = Told(), RingFile(work.ground.root_key)
+        before = ring.read()
+        turn = turn_of(work, told)
+        await turn.begin()
+        await turn.carry(grace=timedelta(0))
+        ring.write({**before, **ring.read()})
+        clock.turn(timedelta(minutes=59))
+        await turn.carry()
+        assert await work.keys.epochs.key_state(1) is EpochKeyState.USABLE
+        clock.turn(timedelta(minutes=1))
+        await turn.carry()
+        assert await work.keys.epochs.key_state(1) is EpochKeyState.GONE
+        await turn.carry()
+        await turn.carry()
+        assert (told.ends, told.at) == ([1, 1], {1: clock.now()})
+        ring.write({**before, **ring.read()})
+        await turn_of(work, told).carry()  # another process looks at once
+        assert await work.keys.epochs.key_state(1) is EpochKeyState.GONE
 
 
 async def test_epochs_turn_by_themselves_when_their_days_are_over(tmp_path: Path) -> None:
@@ -267,16 +351,16 @@ async def test_no_key_is_stored_in_an_epoch_that_has_retired(any_work: Workshop)
     """Whoever read the current epoch before the turn finds the new one instead of storing into the old."""
     told = Told()
     turn = turn_of(any_work, told)
-    real = any_work.keys.epochs.current
+    real = any_work.keys.epochs.current_of
 
-    async def overtaken() -> int:
-        number = await real()
-        any_work.keys.epochs.current = real  # type: ignore[method-assign]
+    async def overtaken(tenant_id: str) -> int:
+        number = await real(tenant_id)
+        any_work.keys.epochs.current_of = real  # type: ignore[method-assign]
         await turn.begin()
         await turn.carry()
         return number
 
-    any_work.keys.epochs.current = overtaken  # type: ignore[method-assign]
+    any_work.keys.epochs.current_of = overtaken  # type: ignore[method-assign]
     made = await some_keys(any_work, 1)
     await turn.carry(grace=timedelta(0))
     assert told.ends == [1]

@@ -1,7 +1,7 @@
 """What readiness and metrics say of whoever holds the epoch keys, and how its owner's no is obeyed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from crypto.keys import AnchorKey
 from tests.servers.moto import Moto
 from tests.vault.keys.custodies import KmsCustody
 from tests.vault.media.workshop import open_ground
@@ -33,16 +34,7 @@ class Owned:
 
     def owner(self, what: str) -> None:
         """Have the owner disable or enable the first epoch's key."""
-        client = boto3.client(
-            "kms",
-            endpoint_url=self._moto.endpoint,
-            region_name=self._moto.region,
-            aws_access_key_id="owner",
-            aws_secret_access_key="owner",
-        )
-        found = client.describe_key(KeyId=f"alias/{self.custody.label}-epoch-1")["KeyMetadata"]["KeyId"]
-        getattr(client, what)(KeyId=found)
-        client.close()
+        owners(self._moto, self.custody.label, epoch=1)(what)
 
     async def made(self) -> Id:
         """An object with a data key."""
@@ -58,17 +50,35 @@ class Owned:
         return False
 
 
+def owners(moto: Moto, label: str, *, epoch: int) -> Callable[[str], None]:
+    """What the owner of an epoch's key may do with it: disable it, enable it."""
+
+    def act(what: str) -> None:
+        client = boto3.client(
+            "kms",
+            endpoint_url=moto.endpoint,
+            region_name=moto.region,
+            aws_access_key_id="owner",
+            aws_secret_access_key="owner",
+        )
+        found = client.describe_key(KeyId=f"alias/{label}-epoch-{epoch}")["KeyMetadata"]["KeyId"]
+        getattr(client, what)(KeyId=found)
+        client.close()
+
+    return act
+
+
 def usable(watch: ProviderWatch) -> bool:
     """What the metric reads."""
     return watch.is_usable
 
 
 @asynccontextmanager
-async def owned(folder: Path, moto: Moto) -> AsyncIterator[Owned]:
+async def owned(folder: Path, moto: Moto, anchor: AnchorKey | None = None) -> AsyncIterator[Owned]:
     """Open it."""
     clock, custody = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC)), KmsCustody(moto)
     async with open_ground(folder, clock=clock) as ground, custody.opened() as provider:
-        keys = KeyStore(ground.keys, provider, clock)
+        keys = KeyStore(ground.keys, provider, clock, anchor)
         await keys.start()
         yield Owned(keys, clock, custody, moto)
 

@@ -80,6 +80,25 @@ async def test_a_destruction_is_effective_when_nobody_can_cancel_it_any_more(cus
         assert await provider.state(1) is EpochKeyState.ENDING
 
 
+async def test_an_alias_that_was_deleted_or_moved_says_nothing_of_a_key_that_is_known(
+    custody: KmsCustody, owner: Any
+) -> None:
+    """The key is asked by its own id: usable still, and what ends is that one and not another's."""
+    alias = f"alias/{custody.label}-epoch-1"
+    async with custody.opened() as provider:
+        made = (await provider.create_epoch(1)).evidence
+        owner.delete_alias(AliasName=alias)
+        assert await provider.state(1) is EpochKeyState.GONE
+        assert await provider.state(1, made=made) is EpochKeyState.USABLE
+        another = owner.create_key()["KeyMetadata"]["KeyId"]
+        owner.create_alias(AliasName=alias, TargetKeyId=another)
+        await provider.destroy_epoch(1, now=NOW, made=made)
+        assert await provider.state(1, made=made) is EpochKeyState.ENDING
+        assert owner.describe_key(KeyId=another)["KeyMetadata"]["KeyState"] == "Enabled"
+        with pytest.raises(KeyProviderError, match=r"awskms\.region"):
+            await provider.state(1, made=made | {"region": "eu-south-2"})
+
+
 async def test_a_crash_before_the_alias_leaves_a_key_without_a_name(custody: KmsCustody, owner: Any) -> None:
     """The next start makes another one under the name; the nameless one wraps nothing."""
     stray = owner.create_key(Description="made, and then the power went")["KeyMetadata"]["KeyId"]

@@ -91,6 +91,18 @@ async def test_a_destruction_that_was_cut_short_is_finished(bao: OpenBao, custod
         assert await provider.state(1) is EpochKeyState.GONE
 
 
+async def test_a_key_that_is_not_where_it_was_made_is_not_gone(custody: TransitCustody) -> None:
+    """Another mount or label in the settings: nothing is found there, and nothing was destroyed."""
+    async with custody.opened() as provider:
+        made = (await provider.create_epoch(1)).evidence
+        assert await provider.state(1, made=made) is EpochKeyState.USABLE
+        for name in ("mount", "key"):
+            with pytest.raises(KeyProviderError, match="set it back"):
+                await provider.state(2, made={**made, name: "elsewhere"})
+            with pytest.raises(KeyProviderError, match="set it back"):
+                await provider.destroy_epoch(2, now=NOW, made={**made, name: "elsewhere"})
+
+
 async def test_a_renewed_token_counts_without_a_restart(bao: OpenBao, custody: TransitCustody) -> None:
     """Agents write short-lived tokens into the file; one that others may read is refused."""
     async with custody.opened() as provider:

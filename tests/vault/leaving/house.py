@@ -1,4 +1,4 @@
-"""A workshop whose tenant leaves: the room over it, a real mail server, and what is done with its key."""
+"""A workshop whose tenant leaves: the room over it, time that goes by, a real mail server, and its key."""
 
 import asyncio
 import io
@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
 from typing import Any
@@ -16,16 +17,29 @@ from aiosmtpd.controller import Controller
 
 from tests.servers.ports import free_port
 from tests.vault.media.workshop import Workshop
+from vault.clock import TurnableClock
+from vault.leaving.exits import Exit
 from vault.leaving.room import Leaving, Surroundings, make_leaving
+from vault.model import ExitState
 from vault.settings import MailSettings
 
 
 @dataclass
 class Letters:
-    """What a mail server took."""
+    """What a mail server took; ``refuses`` is its answer to whom it knows nobody by, for good."""
 
     taken: list[Message] = field(default_factory=list)
     is_away: bool = False
+    refuses: str = ""
+
+    async def handle_RCPT(  # noqa: N802  # the library's
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        """Know somebody, or not."""
+        if self.refuses:
+            return self.refuses
+        envelope.rcpt_tos.append(address)
+        return "250 known"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # the library's
         """Take one letter."""
@@ -67,9 +81,49 @@ def leaving_of(work: Workshop, mail: MailSettings | None = None) -> Leaving:
             requests=work.requests,
             sentry=work.custody.sentry,
             mail=mail or MailSettings(),
+            link_key=b"a secret of the deployment",
             wake=work.keeper.wake,
         )
     )
+
+
+def turned_to(work: Workshop, moment: datetime) -> None:
+    """Let time go by until a moment."""
+    assert isinstance(work.clock, TurnableClock)
+    if moment > work.clock.now():
+        work.clock.turn(moment - work.clock.now())
+
+
+async def until(leaving: Leaving, work: Workshop, state: ExitState) -> Exit:
+    """Let the jobs work, and grace periods go by, until an exit is so far."""
+    for _ in range(40):
+        found = await leaving.exits.current(by=work.by())
+        if found.state is state:
+            return found
+        if found.state is ExitState.READY and found.ends_at is not None:
+            turned_to(work, found.ends_at)
+        await leaving.leaver.turn()
+        await work.keeper.turn()
+    raise AssertionError(found)
+
+
+async def packed(leaving: Leaving, work: Workshop) -> Exit:
+    """Let the job work until nothing is left to pack, without a moment going by."""
+    for _ in range(40):
+        leaving.leaver._moved = False
+        await leaving.leaver.turn()
+        found = await leaving.exits.current(by=work.by())
+        if found.state is not ExitState.EXPORTING and not leaving.leaver._moved:
+            return found
+    raise AssertionError(found)
+
+
+async def taken_by(work: Workshop, leaving: Leaving, key: Any) -> dict[str, bytes]:
+    """Every file of every volume, later ones over earlier ones, as the company unpacks them."""
+    files: dict[str, bytes] = {}
+    for volume in await volumes_of(work, leaving, key):
+        files |= volume
+    return files
 
 
 async def volumes_of(work: Workshop, leaving: Leaving, key: Any) -> list[dict[str, bytes]]:

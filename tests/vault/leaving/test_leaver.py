@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pyrage
@@ -13,35 +13,24 @@ from crypto import merkle
 from crypto.notes import open_checkpoint
 from crypto.receipts import verify_receipt
 from storage.store import ObjectKey
-from tests.vault.leaving.house import leaving_of, lines, mail_server, volumes_of
+from tests.vault.leaving.conftest import a_day
+from tests.vault.leaving.house import leaving_of, lines, mail_server, packed, turned_to, until, volumes_of
 from tests.vault.media.crashes import Crash, Wire
-from tests.vault.media.workshop import CANARY, Workshop, begin_work, open_ground, open_workshop
+from tests.vault.media.workshop import CANARY, Workshop, begin_work, open_ground
 from tests.vault.rights.test_emptying import furnished, require_gone
-from vault.clock import TurnableClock
 from vault.errors import ConflictError, ForbiddenError, InvalidError, KeyForgottenError, NotFoundError
-from vault.leaving import archive
-from vault.leaving.exits import Exit, ExitState, NewExit
+from vault.leaving import packing
+from vault.leaving.exits import NewExit
 from vault.leaving.records import LEFT_OUT, SEALED, WITHHELD
-from vault.leaving.room import Leaving
-from vault.model import HoldGround, Part, RestrictionGround, RestrictionSubject, Role
+from vault.model import ExitState, HoldGround, Part, RestrictionGround, RestrictionSubject, Role
 from vault.rights.holds import NewHold
 from vault.rights.restrictions import NewRestriction
 from vault.rights.tenant_rows import EMPTIED_TABLES
 
 KEY = pyrage.x25519.Identity.generate()
 RECIPIENT = str(KEY.to_public())
-NOW = NewExit(RECIPIENT, None, 0)
-
-
-async def until(leaving: Leaving, work: Workshop, state: ExitState) -> Exit:
-    """Let the jobs work until an exit is so far."""
-    for _ in range(20):
-        found = await leaving.exits.current(by=work.by())
-        if found.state is state:
-            return found
-        await leaving.leaver.turn()
-        await work.keeper.turn()
-    raise AssertionError(found)
+FETCHED = "exit.fetched"
+SOON = NewExit(RECIPIENT, None, 1)
 
 
 async def test_a_company_takes_everything_along_and_nothing_is_left(any_work: Workshop) -> None:
@@ -51,7 +40,7 @@ async def test_a_company_takes_everything_along_and_nothing_is_left(any_work: Wo
     plain = b"".join([bytes(each) async for each in any_work.reader.stream(part, 0, part.size_bytes)])
     with mail_server() as (letters, mail):
         leaving = leaving_of(any_work, mail)
-        await leaving.exits.begin(NewExit(RECIPIENT, "dpo@example.org", 0), by=any_work.by())
+        await leaving.exits.begin(NewExit(RECIPIENT, "dpo@example.org", 1), by=any_work.by())
         with pytest.raises(NotFoundError):
             await any_work.call()
         await until(leaving, any_work, ExitState.READY)
@@ -61,11 +50,13 @@ async def test_a_company_takes_everything_along_and_nothing_is_left(any_work: Wo
         assert [row["personal"]["name"] for row in lines(first, "calls")] == [CANARY]
         assert [row["profile"]["name"] for row in lines(first, "people")] == ["Ada"]
         _require_proven(first, any_work)
+        told = [each for each in await any_work.ledger.history(any_work.tenant_id) if each.type == FETCHED]
+        assert [each.facts["volume"] for each in told] == [2, 1]
         found = await until(leaving, any_work, ExitState.GONE)
         await leaving.leaver.turn()
     assert found.request_id is not None
     await require_gone(any_work, found.request_id)
-    assert letters.subjects == ["ready", "gone"]
+    assert letters.subjects == ["ready", "ready", "gone"]  # the second time with the rows of the last days
     (attached,) = [each for each in letters.taken[-1].walk() if each.get_filename()]
     receipt = attached.get_payload(decode=True)
     assert isinstance(receipt, bytes)
@@ -97,45 +88,44 @@ async def test_who_stays_after_all_goes_on_as_before(work: Workshop) -> None:
     await leaving.exits.begin(NewExit(RECIPIENT, None, 30), by=work.by())
     await until(leaving, work, ExitState.READY)
     with pytest.raises(ConflictError):
-        await leaving.exits.begin(NOW, by=work.by())
+        await leaving.exits.begin(SOON, by=work.by())
     assert (await leaving.exits.cancel(by=work.by())).state is ExitState.CANCELLED
     await work.call()
     await leaving.leaver.turn()
     assert [key for key in await work.objects() if key.startswith("archive/")] == []
     with pytest.raises(NotFoundError):
         await leaving.exits.current(by=work.by())
-    await leaving.exits.begin(NOW, by=work.by())
+    await leaving.exits.begin(SOON, by=work.by())
 
 
-async def test_the_grace_period_is_waited_for_and_a_hold_and_a_restriction_too(tmp_path: Path) -> None:
+async def test_the_grace_period_is_waited_for_and_a_hold_and_a_restriction_too(work: Workshop) -> None:
     """It says what it waits for; what must not be erased is not, whatever was agreed."""
-    clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
-    async with open_workshop(tmp_path, clock=clock) as work:
-        begun = await furnished(work)
-        leaving = leaving_of(work)
-        until_ = clock.now() + timedelta(days=400)
-        hold = await work.custody.holds.place(
-            NewHold(begun.media_id, HoldGround.LEGAL_CLAIM, "why", until_), by=work.by()
-        )
-        ground, subject = RestrictionGround.OBJECTION, RestrictionSubject.VISITOR
-        placed = await work.custody.restrictions.place(
-            NewRestriction(begun.media_id, ground, subject, "why"), by=work.by()
-        )
-        await leaving.exits.begin(NewExit(RECIPIENT, None, 30), by=work.by())
-        ready = await until(leaving, work, ExitState.READY)
-        assert ready.ends_at == clock.now() + timedelta(days=30)
-        withheld = (await volumes_of(work, leaving, KEY))[1]
-        assert list(withheld) == [f"media/{begun.media_id}/WITHHELD.txt"]
-        clock.turn(timedelta(days=30))
-        await leaving.leaver.turn()
-        assert (await leaving.exits.current(by=work.by())).waits_for == "hold"
-        await work.custody.holds.end_expired(hold.expires_at)
-        await leaving.leaver.turn()
-        assert (await leaving.exits.current(by=work.by())).waits_for == "restriction"
-        await work.custody.restrictions.lift(placed.id, by=work.by())
-        found = await until(leaving, work, ExitState.GONE)
-        assert found.request_id is not None
-        await require_gone(work, found.request_id)
+    begun = await furnished(work)
+    leaving = leaving_of(work)
+    until_ = work.clock.now() + timedelta(days=400)
+    hold = await work.custody.holds.place(
+        NewHold(begun.media_id, HoldGround.LEGAL_CLAIM, "why", until_), by=work.by()
+    )
+    ground, subject = RestrictionGround.OBJECTION, RestrictionSubject.VISITOR
+    placed = await work.custody.restrictions.place(
+        NewRestriction(begun.media_id, ground, subject, "why"), by=work.by()
+    )
+    await leaving.exits.begin(NewExit(RECIPIENT, None, 30), by=work.by())
+    ready = await until(leaving, work, ExitState.READY)
+    assert ready.ends_at == work.clock.now() + timedelta(days=30)
+    withheld = (await volumes_of(work, leaving, KEY))[1]
+    assert list(withheld) == [f"media/{begun.media_id}/WITHHELD.txt"]
+    turned_to(work, ready.ends_at - timedelta(days=7))
+    put_off = await packed(leaving, work)
+    assert (put_off.ends_at, put_off.waits_for) == (ready.ends_at, None)
+    turned_to(work, ready.ends_at)
+    assert (await packed(leaving, work)).waits_for == "hold"
+    await work.custody.holds.end_expired(hold.expires_at)
+    assert (await packed(leaving, work)).waits_for == "restriction"
+    await work.custody.restrictions.lift(placed.id, by=work.by())
+    found = await until(leaving, work, ExitState.GONE)
+    assert found.request_id is not None
+    await require_gone(work, found.request_id)
 
 
 async def test_a_company_may_take_nothing_along(work: Workshop) -> None:
@@ -151,7 +141,7 @@ async def test_many_recordings_come_in_many_volumes_and_a_damaged_one_keeps_no_o
     work: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One item in each here; what does not open is named in its place."""
-    monkeypatch.setattr(archive, "VOLUME_BYTES", 1)
+    monkeypatch.setattr(packing, "VOLUME_BYTES", 1)
     begun = [await work.ready() for _ in range(3)]
     spoiled = next(
         key for key in await work.objects() if key.endswith("/media") and _names(key, begun[1].media_id)
@@ -178,18 +168,36 @@ async def _spoil(work: Workshop, key: str) -> None:
     await work.ground.store.put(ObjectKey(key), bytes(sealed))
 
 
+async def test_what_is_still_being_recorded_is_waited_for_and_taken_along(work: Workshop) -> None:
+    """A recording that is finished after a younger one would be in no volume, and be erased at the end."""
+    late = await work.ended()  # its call is over, its file is not made yet
+    early = await work.ready()
+    leaving = leaving_of(work)
+    await leaving.exits.begin(NewExit(RECIPIENT, None, 30), by=work.by())
+    for _ in range(5):
+        await leaving.leaver.turn()
+    now = await leaving.exits.current(by=work.by())
+    assert (now.state, now.waits_for, now.volumes) == (ExitState.EXPORTING, "call", [])
+    await work.finish.finish(late.media_id)
+    found = await until(leaving, work, ExitState.READY)
+    assert (found.waits_for, found.items_left) == (None, None)
+    taken = {name for files in await volumes_of(work, leaving, KEY) for name in files}
+    assert {f"media/{each.media_id}/media.webm" for each in (late, early)} <= taken
+
+
 async def test_a_mail_server_that_is_away_keeps_only_the_last_notice_waiting(work: Workshop) -> None:
     """The erasure is done all the same, and the address is kept until it was told."""
     await furnished(work)
     with mail_server() as (letters, mail):
         letters.is_away = True
         leaving = leaving_of(work, mail)
-        await leaving.exits.begin(NewExit(RECIPIENT, "dpo@example.org", 0), by=work.by())
+        await leaving.exits.begin(NewExit(RECIPIENT, "dpo@example.org", 1), by=work.by())
         found = await until(leaving, work, ExitState.GONE)
         for _ in range(2):
             await leaving.leaver.turn()
         assert letters.taken == []
         letters.is_away = False
+        turned_to(work, work.clock.now() + timedelta(minutes=30))
         for _ in range(2):
             await leaving.leaver.turn()
         assert letters.subjects == ["gone"]
@@ -207,10 +215,10 @@ async def test_an_exit_that_dies_at_any_step_is_finished_by_the_next(tmp_path: P
 
 
 async def _left(folder: Path, dies_at: int | None) -> int:
-    async with open_ground(folder) as ground:
+    async with open_ground(folder, clock=a_day()) as ground:
         work = await begin_work(ground)
         begun = await work.ready()
-        await leaving_of(work).exits.begin(NOW, by=work.by())
+        await leaving_of(work).exits.begin(SOON, by=work.by())
         wire = Wire(dies_at)
         dying = Workshop(ground, wire, work.tenant_id)
         try:
@@ -253,8 +261,8 @@ async def test_what_is_no_age_key_is_refused_before_anything_begins(work: Worksh
     with pytest.raises(InvalidError):
         await leaving.exits.begin(NewExit(recipient, None, 0), by=work.by())
     with pytest.raises(InvalidError):
-        await leaving.exits.begin(NewExit(RECIPIENT, "dpo@example.org", 0), by=work.by())
+        await leaving.exits.begin(NewExit(RECIPIENT, "dpo@example.org", 1), by=work.by())
     with pytest.raises(ForbiddenError):
-        await leaving.exits.begin(NOW, by=work.by(Role.AUDITOR))
+        await leaving.exits.begin(SOON, by=work.by(Role.AUDITOR))
     with pytest.raises(NotFoundError):
         await leaving.exits.current(by=work.by())

@@ -1,13 +1,17 @@
 """The ledger's entries beside the objects: none missing, few pieces, and read back exactly."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from storage.debts import MemoryDebts
+from storage.errors import UnavailableError
 from storage.replicated import ReplicatedStore
 from storage.store import ObjectKey
 from tests.storage.test_replicated import Place
+from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop
 from vault.errors import LedgerBrokenError
 from vault.ledger import outside as outside_module
@@ -73,6 +77,75 @@ async def test_a_replica_that_is_away_does_not_keep_entries_from_lying_outside(w
     places["lyon"].is_away = False
     pieces = {line.split(" ")[1] for line in await places["primary"].remains("ledger/leaves/")}
     assert len(pieces) <= 5
+
+
+async def lay(work: Workshop, run: tuple[int, int], entries: Sequence[str]) -> None:
+    """Lay a piece beside the objects."""
+    lines = "".join(f"{entry}\n" for entry in entries[slice(*run)])
+    await work.store.put(ObjectKey(f"ledger/leaves/{run[0]:012d}-{run[1]:012d}"), lines.encode())
+
+
+async def told_by(work: Workshop, size: int) -> list[str]:
+    """The first entries as the database has them."""
+    return [await work.ledger.leaf(index, tenant_id=work.tenant_id) or "" for index in range(size)]
+
+
+@pytest.mark.parametrize("goes_on", [1, 4, 9], ids="{}_more".format)
+async def test_what_reaches_beyond_the_head_is_put_right(any_work: Workshop, goes_on: int) -> None:
+    """Left by whoever died before the head; then the database was set back and went on otherwise.
+
+    Pieces beyond the head, and one that was joined across it. Whenever this dies, too, every entry up to the
+    head stays, and the next process ends it.
+    """
+    work, dies_at = any_work, 0
+    head = await grown(work, 3)
+    true = await told_by(work, head)
+    size = await grown(work, goes_on)
+    while True:
+        dies_at += 1
+        for run in ((0, head), (head - 1, head + 4), (head, head + 2), (head + 2, head + 4)):
+            await lay(work, run, [*true, *(f"lost {index}" for index in range(head, head + 4))])
+        dying = await work.reborn(Wire(dies_at))
+        with suppress(Crash):
+            await Outside(dying.database, dying.store).mend(head)
+            break
+        assert list(await Outside(work.database, work.store).between(0, head)) == true
+        await ends_well(work, head, size)
+    assert dies_at > 6
+    await ends_well(work, head, size)
+
+
+async def ends_well(work: Workshop, head: int, size: int) -> None:
+    """The next process publishes: what lies outside is what the database has, and no more."""
+    outside = Outside(work.database, work.store)
+    await outside.mend(head)
+    await outside.publish(size)
+    assert list(await Outside(work.database, work.store).between(0, size)) == await told_by(work, size)
+    runs = [stored.key.partition("-")[2] async for stored in work.store.list("ledger/leaves/")]
+    assert max(int(stop) for stop in runs) == size
+
+
+async def test_what_a_replica_that_is_away_still_has_beyond_the_head_is_owed(work: Workshop) -> None:
+    """It keeps nothing from being published; a store that does not erase does."""
+    places = {"primary": Place(), "lyon": Place()}
+    store = ReplicatedStore(places, debts := MemoryDebts())
+    size = await grown(work, 2)
+    beyond = ObjectKey(f"ledger/leaves/{size:012d}-{size + 1:012d}")
+    await store.put(beyond, b"lost\n")
+    places["lyon"].is_away = True
+    await Outside(work.database, store).mend(size)
+    assert await places["primary"].remains(beyond) == ()
+    assert [debt.place for debt in await debts.of(beyond)] == ["lyon"]
+    refusing = Place()
+    await refusing.put(beyond, b"lost\n")
+    refusing.erase = refused  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError):
+        await Outside(work.database, refusing).mend(size)
+
+
+async def refused(key: ObjectKey) -> Any:
+    """What a store answers that erases nothing now."""
+    raise UnavailableError(f"made not to erase {key}")
 
 
 async def test_a_missing_piece_is_told(work: Workshop) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from tests.vault.media.crashes import Wire
 from tests.vault.media.workshop import CANARY, Workshop, open_workshop
 from vault.clock import TurnableClock
 from vault.db.tables import leaves, links
@@ -166,6 +167,29 @@ async def test_a_used_link_is_closed_in_the_ledger_when_its_time_is_over(tmp_pat
         closing = (await work.ledger.history(begun.media_id))[0]
         assert (closing.type, closing.facts["requests"]) == ("media.view_closed", 4)
         assert closing.detail == {"person": work.tenant_id}
+
+
+async def test_a_company_that_leaves_keeps_no_link_of_others_from_being_closed(tmp_path: Path) -> None:
+    """Nor does one whose key is gone: that is said of everybody else's."""
+    clock = TurnableClock(START)
+    async with open_workshop(tmp_path, clock=clock) as work:
+        houses = [work]
+        for name in ("B", "C"):
+            tenant_id = await work.tenants.add(name=name, retention_days=30)
+            houses.append(Workshop(work.ground, Wire(), tenant_id))
+        made = {}
+        for house in houses:
+            made[house.tenant_id] = await house.ready()
+            link = await house.links.make(made[house.tenant_id].media_id, "x", by=house.by())
+            await house.links.use(link.path, by=house.by())
+        clock.turn(timedelta(minutes=6))
+        leaving, keyless, staying = houses
+        await work.requests.of_tenant(leaving.tenant_id)
+        for house in (leaving, keyless):
+            await work.keys.forget_tenant(house.tenant_id)
+        assert await work.links.close_expired() == 1
+        told = await staying.ledger.history(made[staying.tenant_id].media_id)
+        assert told[0].type == "media.view_closed"
 
 
 async def test_two_programs_close_a_link_once(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from vault.identity.people import People
 from vault.identity.tenants import Tenants
 from vault.keys.blobs import Blobs
 from vault.keys.file_provider import FileKeyProvider
+from vault.keys.ring_file import RingFile
 from vault.keys.store import KeyStore
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.epoch_ends import EpochEnds
@@ -100,10 +101,11 @@ class Workshop:
         self.database = WiredDatabase(ground.main, self.wire, "main")
         self.key_database = WiredDatabase(ground.keys, self.wire, "keys")
         self.store = WiredStore(ground.store, self.wire)
-        self.keys = KeyStore(self.key_database, FileKeyProvider.open(ground.root_key), self.clock)
+        self.ledger_keys = LedgerKeys.open(ground.ledger_key)
+        provider = FileKeyProvider(RingFile(ground.root_key))  # as a service: asked by its first use
+        self.keys = KeyStore(self.key_database, provider, self.clock, self.ledger_keys.anchor)
         self.blobs = Blobs(self.keys)
         self.ledger = Ledger(self.database, self.blobs, self.clock)
-        self.ledger_keys = LedgerKeys.open(ground.ledger_key)
         self.checkpoints = Checkpoints(self.database, self.store, self.ledger_keys, self.clock)
         self.tenants = Tenants(self.database, self.keys, self.ledger, self.clock)
         self.people = People(self.database, self.keys, self.blobs, self.ledger, self.clock)
@@ -146,7 +148,7 @@ class Workshop:
         kept = (self.recordings, self.calls, self.custody, self.visitor_links)
         self.keeper = Keeper(self.eraser, self.requests, *kept, self.clock, unjoined_s=3_600)
         self.ends = EpochEnds(self.database, self.ledger)
-        self.receipts = Receipts(self.requests, self.ledger, self.checkpoints, self.ends)
+        self.receipts = Receipts(self.requests, self.ledger, self.checkpoints, self.ends, self.keys.epochs)
 
     async def stop_making(self, media_id: str) -> None:
         """What an erasure stops first."""
@@ -157,10 +159,11 @@ class Workshop:
         """Where events go here."""
         self.heard.append((principal_id, type_, dict(data)))
 
-    async def reborn(self, wire: Wire | None = None) -> Workshop:
+    async def reborn(self, wire: Wire | None = None, *, starts: bool = True) -> Workshop:
         """The next process on the same ground: nothing is remembered but what is durable."""
         after = Workshop(self.ground, wire or Wire(), self.tenant_id)
-        await after.keys.start()
+        if starts:
+            await after.keys.start()
         return after
 
     def by(self, role: Role = Role.ADMIN, *, tenant_id: Id | None = None) -> Principal:

@@ -49,6 +49,17 @@ async def look(life: Life) -> None:
     assert head is None or head.size <= found.leaves
 
 
+async def glance(life: Life, turn: int) -> None:
+    """One recording, and one thing that is erased, each time the next; a look at all is for now and then."""
+    keys = KeyStore(life.ground.keys, FileKeyProvider.open(life.ground.root_key), life.clock)
+    items = [item for name, item in life.items.items() if name not in life.ruined]
+    if items:
+        reader = Reader(life.ground.main, keys, life.ground.store)
+        await _as_the_model_says(life, reader, keys, items[turn % len(items)])
+    if erased := sorted(life.state.erased):
+        await _has_no_key(life, keys, erased[turn % len(erased)])
+
+
 async def _as_the_model_says(life: Life, reader: Reader, keys: KeyStore, item: Item) -> None:
     refused = refusal(life, item)
     told: type[Exception] | None = None

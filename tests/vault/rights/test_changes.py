@@ -1,15 +1,18 @@
 """A rule made shorter for what is there: nothing before its day, cancelled until then, never longer."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, open_workshop
 from vault.clock import TurnableClock
+from vault.db.tables import leaves, retention_changes
 from vault.errors import ConflictError, ForbiddenError, NotFoundError
 from vault.model import (
     HoldGround,
@@ -24,6 +27,7 @@ from vault.model import (
 from vault.rights.changes import Change, ChangeState, Wanted
 from vault.rights.holds import NewHold
 from vault.rights.keeper import RETENTION_EVERY_S
+from vault.rights.replaying import Replay
 from vault.rights.restrictions import NewRestriction
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -137,6 +141,36 @@ async def test_a_change_can_be_cancelled_until_it_applies(timed: Workshop) -> No
         "retention.change_cancelled",
         "retention.change_asked",
     ]
+
+
+@pytest.mark.parametrize("leaf", ["of today", "older"])
+@pytest.mark.parametrize("place", ["button", "company"])
+async def test_what_was_cancelled_is_cancelled_again_in_a_database_that_was_set_back(
+    any_work: Workshop, leaf: str, place: str
+) -> None:
+    """The one that its entry names; an older entry names none, then of several alike the next to apply."""
+    work = any_work
+    button = await work.button()
+    await work.ready((), await work.consented(button=button))
+    await work.custody.rules.unset(R.RECORDING, button_id=button.id, by=work.by())
+    where = button.id if place == "button" else None
+    first, second = [await asked(work, Wanted(R.RECORDING, 10, where)) for _ in range(2)]
+    other = await asked(work, Wanted(R.RECORDING, 11, where))
+    await work.custody.changes.cancel(second.id, by=work.by())
+    async with work.database.write() as connection:
+        newest = select(leaves.c.leaf).order_by(leaves.c.leaf_index.desc()).limit(1)
+        told = json.loads((await connection.execute(newest)).scalar_one())
+        if leaf == "older":
+            del told["change"]
+        waiting = update(retention_changes).values(state=ChangeState.WAITING.value, ended_at=None)
+        await connection.execute(waiting)
+        for _ in range(2 if leaf == "of today" else 1):
+            await Replay(work.requests, work.clock).run(connection, [json.dumps(told)])
+    states = [
+        (await work.custody.changes.get(each.id, by=work.by())).state for each in (first, second, other)
+    ]
+    ended, lasts = ChangeState.CANCELLED, ChangeState.WAITING
+    assert states == ([ended, lasts, lasts] if leaf == "older" else [lasts, ended, lasts])
 
 
 async def test_a_look_that_is_old_is_no_look(any_work: Workshop) -> None:

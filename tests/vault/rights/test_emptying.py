@@ -2,12 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Table, UniqueConstraint, delete, func, select, update
 
 from crypto.receipts import verify_receipt
+from storage.debts import MemoryDebts
 from storage.filesystem import FilesystemStore
+from storage.replicated import ReplicatedStore
+from tests.storage.test_replicated import Place
 from tests.vault.keys.test_turning import turn_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, begin_work, open_ground, open_workshop
@@ -16,11 +20,12 @@ from tests.vault.rights.traces import traces_of
 from vault.db.key_tables import data_keys, tenant_keys
 from vault.db.tables import deletion_requests, erasures, metadata, tenants
 from vault.errors import ConflictError, KeyForgottenError, NotFoundError
+from vault.keys.epochs import EpochState
 from vault.media.capture import Begun
 from vault.model import ErasureReason, HoldGround, Id, Part, uuid_of
 from vault.rights import emptying
 from vault.rights.holds import NewHold
-from vault.rights.tenant_rows import EMPTIED_TABLES, STAYS, rows_of
+from vault.rights.tenant_rows import EMPTIED_TABLES, STAYS, named, rows_of
 
 
 async def furnished(work: Workshop, tenant_id: Id | None = None) -> Begun:
@@ -113,6 +118,22 @@ async def test_each_round_is_bounded_and_the_next_goes_on(
     async with work.database.read() as connection:
         evidence = (await connection.execute(select(erasures.c.evidence))).scalar_one()
     assert evidence["versions"] == objects
+
+
+@pytest.mark.parametrize("table", EMPTIED_TABLES, ids=lambda table: str(table.name))
+async def test_rows_are_deleted_by_an_index_and_never_by_reading_the_table(
+    work: Workshop, table: Table
+) -> None:
+    """A million rows go in thousands of steps: one that reads them all holds everybody up, each time."""
+    names = [tuple("x" for _ in table.primary_key.columns)] * 3
+    statement = delete(table).where(named(table, names))
+    async with work.database.read() as connection:
+        compiled = statement.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+        values = tuple(compiled.params[name] for name in compiled.positiontup or ())
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)).all()
+    steps = [str([*step][3]) for step in plan]
+    assert [step for step in steps if step.startswith(f"SCAN {table.name}")] == []
+    assert any(step.startswith(f"SEARCH {table.name} USING") for step in steps)
 
 
 async def test_a_tenants_end_that_dies_at_any_step_is_finished_by_the_next(tmp_path: Path) -> None:
@@ -219,16 +240,146 @@ async def test_a_tenant_that_came_after_the_copy_is_erased_by_its_keys(
 
 
 async def test_the_receipt_of_a_tenants_end_becomes_final_with_its_epoch(work: Workshop) -> None:
-    """A turn goes on though records were left whose tenant has no key any more."""
+    """Once no copy of the key store opens anything of it."""
     await furnished(work)
     asked = await work.requests.of_tenant(work.tenant_id)
     await work.keeper.turn()
+    assert await ended_epochs(work, asked.id) == {1}
+
+
+async def ended_epochs(work: Workshop, request: str) -> set[Any]:
+    """Turn the epoch; the epochs that a receipt names, which is final then, and are really over."""
     turn = turn_of(work, work.ends)
     await turn.begin()
     for _ in range(2):
-        await turn.carry(grace=timedelta(0))
-    receipt = await work.receipts.of(asked.id, by=work.by())
-    assert verify_receipt(receipt, work.ledger_keys.verifiers).status == "final"
+        standing = await turn.carry(grace=timedelta(0))
+    over = {each.epoch for each in standing if each.state is EpochState.DESTROYED}
+    receipt = await work.receipts.of(request, by=work.by())
+    proven = verify_receipt(receipt, work.ledger_keys.verifiers)
+    assert proven.status == "final"
+    named = {entry.fields["epoch"] for entry in proven.entries if entry.fields["type"] == "object.shredded"}
+    assert named <= over
+    return named
+
+
+async def test_epochs_turn_after_a_restore_of_the_key_store_and_while_an_end_waits(tmp_path: Path) -> None:
+    """What it knows again of a company that left is forgotten at the fence, and holds nobody's turn up."""
+    store = await FilesystemStore.create(tmp_path / "objects", country="FR")
+    async with open_workshop(tmp_path / "vault", store=store) as work:
+        await furnished(work)
+        _, theirs = await another(work)
+        copy = await copied(work, tmp_path / "copy")
+        asked = await work.requests.of_tenant(work.tenant_id)
+        assert await work.keeper.turn() == 0
+        await work.checkpoints.publish_now()
+        async with set_back(work, copy, tmp_path / "back", "keys.db") as back:
+            await fence_of(back).let_through()
+            async with back.key_database.read() as connection:
+                for table in (tenant_keys, data_keys):
+                    of = select(table.c.tenant_id).where(table.c.tenant_id == work.tenant_id)
+                    assert (await connection.execute(of)).all() == []
+            assert await ended_epochs(back, asked.id) == {1}
+            assert await reads(Workshop(back.ground, Wire(), theirs.tenant_id), theirs)
+
+
+async def test_a_kill_behind_the_keys_loses_no_epoch_from_the_receipt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for in one epoch, forgotten in the next: the receipt is not final with the end of the first."""
+    async with open_ground(tmp_path) as ground:
+        work = await begin_work(ground)
+        await furnished(work)
+        asked = await work.requests.of_tenant(work.tenant_id)
+        turn = turn_of(work, work.ends)
+        await turn.begin()
+        for _ in range(2):
+            await turn.carry(grace=timedelta(0))
+
+        async def die(*_: Any) -> None:
+            raise Crash
+
+        with monkeypatch.context() as patched:
+            patched.setattr(emptying.Emptying, "_note", die)
+            with pytest.raises(Crash):
+                await work.keeper.turn()
+        after = await work.reborn()
+        assert await after.keeper.turn() == 0
+        receipt = await after.receipts.of(asked.id, by=after.by())
+        assert verify_receipt(receipt, after.ledger_keys.verifiers).status == "complete"
+        assert await ended_epochs(after, asked.id) == {2}
+
+
+@pytest.mark.usefixtures("quick_child")
+async def test_a_place_that_is_away_keeps_no_other_from_being_emptied(tmp_path: Path) -> None:
+    """One round empties the places that answer, and what went there is counted."""
+    places = {name: Place() for name in ("primary", "lyon")}
+    store = ReplicatedStore(places, MemoryDebts(), single=("spool/",))
+    async with open_workshop(tmp_path, store=store) as work:
+        for _ in range(2):
+            await work.ready()
+        while await store.catch_up.turn("lyon"):
+            pass
+        places["lyon"].is_away = True
+        there = len(await places["primary"].remains("media/"))
+        asked = await work.requests.of_tenant(work.tenant_id)
+        assert await work.keeper.turn() == 1
+        assert there > 4
+        assert await places["primary"].remains("media/") == ()
+        places["lyon"].is_away = False
+        assert await places["lyon"].remains("media/")
+        assert await work.keeper.turn() == 0
+        assert await places["lyon"].remains("media/") == ()
+        await require_gone(work, asked.id, counted=False)
+
+
+async def test_the_name_of_a_company_is_in_no_file_when_its_receipt_is_complete(work: Workshop) -> None:
+    """It is blanked before the log is cleaned."""
+    name = b"Zebulon and Daughters"
+    async with work.database.write() as connection:
+        await connection.execute(update(tenants).values(name=name.decode()))
+    await furnished(work)
+    await work.requests.of_tenant(work.tenant_id)
+    assert await work.keeper.turn() == 0
+    for path in work.ground.folder.glob("*.db*"):
+        assert name not in path.read_bytes(), path
+
+
+def test_a_batch_is_as_small_as_keeps_others_writing() -> None:
+    """It grows while it is quick, and shrinks to a row while it is slow."""
+    pace = emptying._Pace()
+    first = pace.rows
+    pace.took(0.001)
+    assert pace.rows == 2 * first
+    for _ in range(20):
+        pace.took(0.001)
+    assert pace.rows == emptying.ROWS_AT_ONCE
+    for _ in range(20):
+        pace.took(1.0)
+    assert pace.rows == 1
+
+
+def test_whatever_refers_to_rows_that_are_deleted_is_found_by_an_index() -> None:
+    """Else each row that goes is looked for in everybody's, with the one writer waiting."""
+    unindexed = [
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+        for reference in column.foreign_keys
+        if reference.column.table in EMPTIED_TABLES and column.name not in _led(table)
+    ]
+    assert unindexed == []
+
+
+def _led(table: Table) -> set[str]:
+    """The columns with which an index of a whole table, its key or a unique constraint begins."""
+    whole = [index for index in table.indexes if index.dialect_options["sqlite"]["where"] is None]
+    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    groups = [
+        table.primary_key.columns,
+        *(each.columns for each in whole),
+        *(each.columns for each in unique),
+    ]
+    return {next(iter(columns)).name for columns in groups if len(columns)}
 
 
 def test_every_table_is_either_emptied_or_named_with_a_reason() -> None:

@@ -13,6 +13,7 @@ const MARK_CHARS = 6; // enough of it to tell two people apart
 /** @param {string} actor */
 function actorInWords(actor) {
   if (actor === "system") return t("access.system");
+  if (actor === "unnamed") return t("access.unnamed");
   return PSEUDONYM.test(actor) ? t("access.person", { mark: actor.slice(0, MARK_CHARS) }) : actor;
 }
 

@@ -60,6 +60,17 @@ export async function api(method, path, { body, staySignedOut = false, headers =
   throw refusal(answer, parsed);
 }
 
+/**
+ * A file's exact text, as it is to be kept; raises Problem for everything but a success.
+ * @param {string} path
+ */
+export async function text(path) {
+  const answer = await send("GET", path, { headers: { "Accept-Language": language } });
+  if (answer.ok) return answer.text();
+  if (answer.status === 401) goToSignIn("ended");
+  throw refusal(answer, await answer.json().catch(() => ({})));
+}
+
 /** @param {Response} answer @param {Record<string, any>} body */
 const refusal = (answer, body) =>
   new Problem(answer.status, body, Number(answer.headers.get("Retry-After")) || 0);
@@ -107,11 +118,19 @@ export function sentenceOf(caught) {
   return t("problem.other_plain");
 }
 
+let elsewhere = ""; // where this page goes on when nobody is signed in any more
+
+/** Go on there instead of at the sign-in page when a session has ended. @param {string} path  empty: as everywhere */
+export function onceShutOut(path) {
+  elsewhere = path;
+}
+
 /**
  * Leave for the sign-in page, which says why and brings the person back here.
  * @param {"ended" | "signed_out"} why
  */
 export function goToSignIn(why) {
+  if (why === "ended" && elsewhere) return location.replace(elsewhere);
   const query = new URLSearchParams({ why });
   if (why === "ended") query.set("next", location.pathname + location.search);
   location.assign(`/console/login?${query}`);

@@ -3,7 +3,7 @@
 
 import { preferCodecs } from "../shared/rtc.js";
 import { Problem, api } from "./api.js";
-import { DeviceFailure, openDevices } from "./devices.js";
+import { DeviceFailure, openDevices, prefer, preferred } from "./devices.js";
 import { Feed } from "./feed.js";
 import { ScreenShare } from "./share.js";
 import { Wire } from "./wire.js";
@@ -11,7 +11,8 @@ import { Wire } from "./wire.js";
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000]; // between attempts to send again; then the last of them
 const PATIENCE_MS = 4000; // a lift door takes less; a connection that broke does not come back by itself
 const UNWISHED = ["silent", "consent_lost", "setup_timeout", "handshake_failed", "failed", "shutdown", "interrupted"];
-const OVER = [403, 404, 409, 410]; // answers after which there is no call to come back to
+const OUT = [403, 404, 410]; // answers to whoever has no part in the call
+const CONFLICT = 409; // it has ended; or the leg before is still being stored
 
 /**
  * @typedef {import("./feed.js").Leg} Leg
@@ -31,10 +32,11 @@ export class Call extends EventTarget {
   /** @type {MediaStream} what is sent */ stream = new MediaStream();
   /** @type {number} on the page's clock, 0 before the first sound */ liveSince = 0;
   /** @type {number} */ lastedMs = 0;
-  /** @type {string} the loudspeaker that was chosen, if one was */ speaker = "";
+  /** @type {string} the loudspeaker that was chosen, if one was */ speaker = preferred().speaker ?? "";
+  /** @type {import("./devices.js").Facing | ""} of a phone's cameras, once it was turned */ facing = "";
   /** @type {Partial<Record<Kind, string>>} */ chosen = {};
   /** @type {Wire | null} */ #wire = null;
-  /** @type {Wire | null} what is to take its place */ #fresh = null;
+  /** @type {Wire | null} what is to take its place, also between two tries */ #fresh = null;
   #attempt = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #patience;
   #online = () => void this.reconcile();
@@ -96,7 +98,9 @@ export class Call extends EventTarget {
     } catch (caught) {
       if (wire !== this.#wire) wire.close({ tell: false });
       if (this.isOver || wire !== this.#fresh) return;
-      if (caught instanceof Problem && OVER.includes(caught.status)) this.finish("gone");
+      const isOut = await this.#isOut(caught);
+      if (this.isOver || wire !== this.#fresh) return;
+      if (isOut) this.finish("gone");
       else this.#again();
       return;
     }
@@ -105,6 +109,24 @@ export class Call extends EventTarget {
     this.#attempt = 0;
     this.liveSince ||= performance.now();
     this.#turn("live");
+  }
+
+  /**
+   * Whether there is no call to come back to. A conflict alone does not say so: the vault is asked, and a vault that
+   * does not answer is no end.
+   * @param {unknown} caught
+   */
+  async #isOut(caught) {
+    if (!(caught instanceof Problem)) return false;
+    if (caught.status !== CONFLICT) return OUT.includes(caught.status);
+    try {
+      const { body } = await api("GET", `/v1/calls/${this.id}`);
+      if (body.ended_at) return true;
+      await api("GET", `/v1/calls/${this.id}/legs`); // who gave it back, or over, is told of none
+      return false;
+    } catch (asked) {
+      return asked instanceof Problem && OUT.includes(asked.status);
+    }
   }
 
   #newWire() {
@@ -146,6 +168,8 @@ export class Call extends EventTarget {
     const { body } = await api("GET", `/v1/calls/${this.id}/legs`);
     if (this.isOver) return;
     const isThere = body.items.some((/** @type {any} */ leg) => leg.id === this.#wire?.id);
+    const isElsewhere = body.items.some((/** @type {any} */ leg) => leg.mine && leg.kind === "camera");
+    if (!isThere && this.phase === "live" && isElsewhere) return this.finish("elsewhere");
     if (!isThere && this.phase === "live") this.#again(); // the vault was away, and knows of no leg of ours
     const others = body.items.filter((/** @type {any} */ leg) => !leg.mine && leg.state !== "ended");
     const ids = new Set(others.map((/** @type {Leg} */ leg) => leg.id));
@@ -191,9 +215,19 @@ export class Call extends EventTarget {
 
   /** @param {string} legId @param {string} [reason] */
   legEnded(legId, reason = "") {
-    if (legId === this.#wire?.id && this.phase === "live" && UNWISHED.includes(reason)) this.#again();
+    if (legId === this.#wire?.id) this.#ownEnded(reason);
     this.feeds.get(legId)?.close();
     if (this.feeds.delete(legId)) this.changed();
+  }
+
+  /**
+   * The leg that is sent has ended. Where another page of the same person has replaced it, nothing is made anew: the
+   * two would take the call from each other for ever.
+   * @param {string} reason
+   */
+  #ownEnded(reason) {
+    if (reason === "replaced" && !this.#fresh) this.finish("elsewhere");
+    else if (this.phase === "live" && UNWISHED.includes(reason)) this.#again();
   }
 
   /** What became of a colleague who was asked; a call that was handed over is over here. @param {any} told */
@@ -224,7 +258,33 @@ export class Call extends EventTarget {
    */
   async choose(kind, deviceId) {
     if (deviceId) this.chosen[kind] = deviceId;
-    const opened = await openDevices({ [kind]: true }, this.chosen);
+    if (deviceId && kind === "video") this.facing = "";
+    await this.#open(kind);
+    if (deviceId) prefer({ [kind]: deviceId });
+  }
+
+  /**
+   * The other camera of a phone. Most open only one at a time: the one in use is shut first, and is back if the other
+   * does not open.
+   * @throws {DeviceFailure}
+   */
+  async flip() {
+    const { facing, chosen } = this;
+    this.facing = facing === "environment" ? "user" : "environment";
+    this.chosen = { ...chosen, video: "" };
+    await this.#replace("video", null);
+    try {
+      await this.#open("video");
+    } catch (caught) {
+      Object.assign(this, { facing, chosen });
+      await this.#open("video");
+      throw caught;
+    }
+  }
+
+  /** @param {Kind} kind */
+  async #open(kind) {
+    const opened = await openDevices({ [kind]: true }, this.chosen, this.facing);
     const [track] = opened.getTracks();
     if (this.isOver) track.stop();
     else await this.#replace(kind, track);

@@ -1,6 +1,7 @@
 // @ts-check
 /** The call's page while microphone or camera did not open: why, and what can be done. */
 
+import { stepsToAllow } from "./device_help.js";
 import { el } from "./dom.js";
 import { t } from "./words.js";
 
@@ -13,7 +14,7 @@ export function blockedPage(call) {
     { class: "card panel blocked" },
     el("h2", {}, t("call.blocked_title")),
     el("p", {}, t(`blocked.${call.reason}`)),
-    call.reason === "denied" && el("p", { class: "muted" }, t("call.blocked_how")),
+    call.reason === "denied" && stepsToAllow(),
     el(
       "div",
       { class: "ring-buttons" },

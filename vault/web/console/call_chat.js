@@ -8,6 +8,7 @@ import { messageLine } from "./message_list.js";
 import { t } from "./words.js";
 
 const TEXT_CHARS = 2000;
+const AT_ONCE = 200; // messages of one answer
 export const WRITTEN = "written"; // what the desk tells a call when something was written in it
 
 /** @type {import("./call_extras.js").Feature} */
@@ -63,8 +64,9 @@ class Thread {
     try {
       while (this.#again) {
         this.#again = false;
-        const { body } = await api("GET", `${this.path}?after=${this.#last}`);
+        const { body } = await api("GET", `${this.path}?after=${this.#last}&limit=${AT_ONCE}`);
         for (const message of body.items) this.#show(message);
+        this.#again ||= body.items.length === AT_ONCE; // there may be more
       }
     } catch {
       // The call is over, or the next event asks again.

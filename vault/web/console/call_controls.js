@@ -3,8 +3,8 @@
 
 import { icon } from "../shared/icons.js";
 import { openDeviceDialog } from "./call_devices.js";
-import { DeviceFailure } from "./devices.js";
-import { el, note } from "./dom.js";
+import { deviceTrouble } from "./device_help.js";
+import { el } from "./dom.js";
 import { t } from "./words.js";
 
 /** @typedef {ReturnType<typeof control>} Control */
@@ -72,8 +72,7 @@ export class Controls {
       await this.call.turnCamera(!this.call.hasCamera);
       this.trouble.replaceChildren();
     } catch (caught) {
-      const code = caught instanceof DeviceFailure ? caught.code : "unknown";
-      this.trouble.replaceChildren(note("danger", t(`blocked.${code}`)));
+      this.trouble.replaceChildren(deviceTrouble(caught));
     }
   }
 

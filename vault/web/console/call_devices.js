@@ -1,13 +1,25 @@
 // @ts-check
-/** Choosing microphone, camera and loudspeaker during a call. */
+/** Choosing microphone, camera and loudspeaker, during a call and before one. */
 
 import { loudness } from "../shared/loudness.js";
-import { DeviceFailure, listDevices } from "./devices.js";
-import { el, note } from "./dom.js";
+import { deviceTrouble } from "./device_help.js";
+import { listDevices, prefer } from "./devices.js";
+import { el } from "./dom.js";
 import { t } from "./words.js";
 
 const TICK_MS = 100;
 const CAN_DIRECT = "setSinkId" in HTMLMediaElement.prototype; // Safari and phones play where the system says
+
+/**
+ * What devices are chosen for: a call, or the look at oneself before one.
+ * @typedef {object} Chooser
+ * @property {boolean} wantsVideo
+ * @property {MediaStream} stream
+ * @property {Partial<Record<import("./devices.js").Kind, string>>} chosen
+ * @property {string} speaker
+ * @property {(kind: import("./devices.js").Kind, deviceId: string) => Promise<void>} choose
+ * @property {() => void} changed
+ */
 
 /**
  * Open the choice; it closes with its button, with Escape, and when the call ends.
@@ -15,9 +27,7 @@ const CAN_DIRECT = "setSinkId" in HTMLMediaElement.prototype; // Safari and phon
  * @returns {Promise<HTMLDialogElement>}
  */
 export async function openDeviceDialog(call) {
-  const found = await listDevices();
-  const trouble = el("div", { class: "trouble" });
-  const kinds = /** @type {import("./devices.js").Kind[]} */ (call.wantsVideo ? ["audio", "video"] : ["audio"]);
+  const choices = await deviceChoices(call);
   const close = el("button", { type: "submit", class: "primary" }, t("devices.done"));
   const dialog = el(
     "dialog",
@@ -26,15 +36,12 @@ export async function openDeviceDialog(call) {
       "form",
       { method: "dialog" },
       el("h2", { id: "devices-title" }, t("devices.title")),
-      kinds.map((kind) => choice(call, kind, found[kind], trouble)),
-      CAN_DIRECT && found.speaker.length > 0 && loudspeaker(call, found.speaker),
-      trouble,
+      choices.fields,
       el("div", {}, close),
     ),
   );
-  const level = levelOf(call, dialog);
   dialog.addEventListener("close", () => {
-    level.close();
+    choices.close();
     dialog.remove();
   });
   document.body.append(dialog);
@@ -43,14 +50,29 @@ export async function openDeviceDialog(call) {
 }
 
 /**
- * @param {import("./call.js").Call} call
+ * A choice of each kind, the microphone's with its level; `close` ends the listening.
+ * @param {Chooser} chooser
+ * @returns {Promise<{fields: HTMLElement[], close: () => void}>}
+ */
+export async function deviceChoices(chooser) {
+  const found = await listDevices();
+  const trouble = el("div", { class: "trouble" });
+  const kinds = /** @type {import("./devices.js").Kind[]} */ (chooser.wantsVideo ? ["audio", "video"] : ["audio"]);
+  const fields = kinds.map((kind) => choice(chooser, kind, found[kind], trouble));
+  if (CAN_DIRECT && found.speaker.length > 0) fields.push(loudspeaker(chooser, found.speaker));
+  const meter = /** @type {HTMLMeterElement} */ (fields[0].querySelector("meter"));
+  return { fields: [...fields, trouble], close: followLevel(chooser, meter) };
+}
+
+/**
+ * @param {Chooser} chooser
  * @param {import("./devices.js").Kind} kind
  * @param {MediaDeviceInfo[]} devices
  * @param {HTMLElement} trouble
  */
-function choice(call, kind, devices, trouble) {
+function choice(chooser, kind, devices, trouble) {
   const id = `device-${kind}`;
-  const now = call.stream
+  const now = chooser.stream
     .getTracks()
     .find((track) => track.kind === kind)
     ?.getSettings().deviceId;
@@ -60,7 +82,7 @@ function choice(call, kind, devices, trouble) {
     devices.map(({ deviceId, label }, at) =>
       el(
         "option",
-        { value: deviceId, selected: deviceId === (call.chosen[kind] ?? now) },
+        { value: deviceId, selected: deviceId === (chooser.chosen[kind] || now) },
         label || t(`devices.${kind}_unnamed`, { number: at + 1 }),
       ),
     ),
@@ -69,18 +91,17 @@ function choice(call, kind, devices, trouble) {
   select.addEventListener("change", async () => {
     trouble.replaceChildren();
     try {
-      await call.choose(kind, select.value);
+      await chooser.choose(kind, select.value);
     } catch (caught) {
-      const code = caught instanceof DeviceFailure ? caught.code : "unknown";
-      trouble.replaceChildren(note("danger", t(`blocked.${code}`)));
+      trouble.replaceChildren(deviceTrouble(caught));
     }
   });
   const meter = kind === "audio" && el("meter", { min: 0, max: 1, value: 0, "aria-label": t("devices.level") });
   return el("div", { class: "field" }, el("label", { for: id }, t(`devices.${kind}`)), select, meter);
 }
 
-/** @param {import("./call.js").Call} call @param {MediaDeviceInfo[]} devices */
-function loudspeaker(call, devices) {
+/** @param {Chooser} chooser @param {MediaDeviceInfo[]} devices */
+function loudspeaker(chooser, devices) {
   const id = "device-speaker";
   const select = el(
     "select",
@@ -88,29 +109,30 @@ function loudspeaker(call, devices) {
     devices.map(({ deviceId, label }, at) =>
       el(
         "option",
-        { value: deviceId, selected: deviceId === call.speaker },
+        { value: deviceId, selected: deviceId === chooser.speaker },
         label || t("devices.speaker_unnamed", { number: at + 1 }),
       ),
     ),
   );
   select.addEventListener("change", () => {
-    call.speaker = select.value;
-    call.changed();
+    chooser.speaker = select.value;
+    prefer({ speaker: select.value });
+    chooser.changed();
   });
   return el("div", { class: "field" }, el("label", { for: id }, t("devices.speaker")), select);
 }
 
 /**
- * How loud the microphone is, while the choice is open: whichever it is by then.
- * @param {import("./call.js").Call} call
- * @param {HTMLElement} dialog
+ * How loud the microphone is, whichever it is by then.
+ * @param {Chooser} chooser
+ * @param {HTMLMeterElement} meter
+ * @returns {() => void} ends it
  */
-function levelOf(call, dialog) {
-  const meter = /** @type {HTMLMeterElement} */ (dialog.querySelector("meter"));
+function followLevel(chooser, meter) {
   /** @type {MediaStreamTrack | undefined} */ let heard;
   let level = loudness(new MediaStream());
   const timer = setInterval(() => {
-    const [track] = call.stream.getAudioTracks();
+    const [track] = chooser.stream.getAudioTracks();
     if (track !== heard) {
       level.close();
       level = loudness(track ? new MediaStream([track]) : new MediaStream());
@@ -118,10 +140,8 @@ function levelOf(call, dialog) {
     }
     meter.value = level.read();
   }, TICK_MS);
-  return {
-    close: () => {
-      clearInterval(timer);
-      level.close();
-    },
+  return () => {
+    clearInterval(timer);
+    level.close();
   };
 }

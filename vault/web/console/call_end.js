@@ -33,6 +33,7 @@ function kept(item) {
  * @returns {HTMLElement}
  */
 export function callEnd(call, { isRecorded, closed }) {
+  if (call.reason === "elsewhere") return goesOn(closed);
   const place = el("div", { class: "kept-place" }, el("p", { class: "muted" }, t("shell.loading")));
   const why = knows("over", call.reason) ? t(`over.${call.reason}`) : t("over.other");
   const lasted = call.lastedMs && t("over.lasted", { time: spokenDuration(language, call.lastedMs) });
@@ -56,6 +57,22 @@ export function callEnd(call, { isRecorded, closed }) {
     ),
     el("p", {}, el("a", { href: `/console/calls/${call.id}` }, t("dossier.link"))),
     el("div", {}, el("button", { type: "button", class: "secondary", onclick: closed }, t("over.close"))),
+  );
+}
+
+/** The call is in another window of the same person, and can be brought back here. @param {() => void} closed */
+function goesOn(closed) {
+  const back = () => location.reload(); // a page loaded anew at this address joins
+  return el(
+    "div",
+    { class: "call-end" },
+    el("p", {}, t("over.elsewhere")),
+    el(
+      "div",
+      { class: "ring-buttons" },
+      el("button", { type: "button", class: "primary", onclick: back }, t("over.bring_here")),
+      el("button", { type: "button", class: "secondary", onclick: closed }, t("over.close")),
+    ),
   );
 }
 

@@ -5,6 +5,7 @@ import { clock } from "../shared/i18n.js";
 import { icon } from "../shared/icons.js";
 import { api, sentenceOf } from "./api.js";
 import { el, say } from "./dom.js";
+import { pauseWritten } from "./pause_written.js";
 import { t } from "./words.js";
 
 /** What a badge says of each state. @param {string | undefined} state */
@@ -27,12 +28,14 @@ export function recording({ call }) {
   const sign = icon("warning");
   const banner = el("div", { class: "note pause" }, sign, words, time, buttons);
   const reminder = reminderOf(() => turn());
-  const send = async (/** @type {string} */ path) => {
+  const written = pauseWritten(call, () => reflect());
+  const send = async (/** @type {string} */ path, /** @type {(answer: any) => void} */ heed = () => {}) => {
     pause.disabled = stop.disabled = sure.disabled = true;
     trouble = "";
     try {
-      await api("POST", `/v1/calls/${call.id}/${path}`);
-      await call.lookAtRecording();
+      const { body } = await api("POST", `/v1/calls/${call.id}/${path}`);
+      heed(body);
+      await call.lookAtRecording().catch(() => {}); // what was done holds, and is told by an event as well
     } catch (caught) {
       trouble = sentenceOf(caught);
     } finally {
@@ -40,12 +43,17 @@ export function recording({ call }) {
       reflect();
     }
   };
+  const begun = (/** @type {import("./pause_written.js").Pause} */ told) => {
+    if (call.recording?.state === "recording")
+      call.recordingChanged({ state: "paused", pause: { id: told.id, since: told.begun_at } });
+    written.hear(told);
+  };
   const turn = () => {
     const open = call.recording?.pause;
-    return send(open ? `pauses/${open.id}/resume` : "pauses");
+    return open ? send(`pauses/${open.id}/resume`) : send("pauses", begun);
   };
   const unrecord = async () => {
-    await send("unrecorded");
+    await send("unrecorded", ({ state }) => call.recordingChanged({ state, pause: null }));
     ask(false);
   };
   const ask = (/** @type {boolean} */ wanted) => {
@@ -61,7 +69,8 @@ export function recording({ call }) {
     const open = call.recording?.pause;
     const isOn = state === "recording" || state === "paused";
     if (!isOn) isAsked = false;
-    const told = trouble || t(isAsked ? "pause.stop_question" : knownState(state));
+    const owed = written.isOwed() ? ` ${t("pause.unwritten")}` : "";
+    const told = trouble || t(isAsked ? "pause.stop_question" : knownState(state)) + owed;
     if (words.textContent !== told) {
       words.textContent = told;
       say(told);
@@ -81,7 +90,11 @@ export function recording({ call }) {
     else if (call.pauseReminders > reminded) reminder.open();
     reminded = call.pauseReminders;
   };
-  return { banner, reflect, close: () => reminder.remove() };
+  const close = () => {
+    reminder.remove();
+    written.close();
+  };
+  return { banner, reflect, close };
 }
 
 /** @param {string} state */

@@ -37,7 +37,7 @@ export class CallScreen {
       this.trouble,
       this.body,
     );
-    this.stage = new Stage(call, (leg) => this.nameOf(leg));
+    this.stage = new Stage(call, (leg) => this.nameOf(leg), this.trouble);
     this.extras = extrasOf(this);
     this.controls = new Controls(call, this.trouble, this.extras.controls);
     this.strip = callStrip(call, this.visitor);
@@ -143,14 +143,15 @@ export class CallScreen {
     this.stage.close();
     this.extras.close();
     this.strip.element.hidden = true;
-    this.title.textContent = t("over.title", { name: this.visitor });
+    const goesOn = this.call.reason === "elsewhere";
+    this.title.textContent = t(goesOn ? "over.elsewhere_title" : "over.title", { name: this.visitor });
     const closed = () => {
       this.leave();
       this.answers.closed();
     };
     this.body.replaceChildren(callEnd(this.call, { isRecorded: this.isRecorded, closed }));
     if (this.main.classList.contains("in-call")) {
-      say(t("over.said"));
+      say(t(goesOn ? "over.elsewhere" : "over.said"));
     } else {
       location.hash = `#/call/${this.call.id}`; // whoever was on the page behind it sees what was kept
     }

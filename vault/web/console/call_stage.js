@@ -4,6 +4,7 @@
 import { icon } from "../shared/icons.js";
 import { loudness, SPEAKING } from "../shared/loudness.js";
 import { el } from "./dom.js";
+import { StageTools } from "./stage_tools.js";
 import { t } from "./words.js";
 
 const LISTEN_MS = 150; // how often it is asked who speaks
@@ -53,6 +54,11 @@ class Tile {
     this.element.remove();
   }
 
+  /** Whether there is something to be seen. */
+  get moves() {
+    return this.cover.hidden;
+  }
+
   reflect() {
     const { stream, state } = this.feed;
     const tracks = stream.getTracks().length;
@@ -70,8 +76,12 @@ class Tile {
 }
 
 export class Stage {
-  /** @param {import("./call.js").Call} call @param {(leg: import("./feed.js").Leg) => string} nameOf */
-  constructor(call, nameOf) {
+  /**
+   * @param {import("./call.js").Call} call
+   * @param {(leg: import("./feed.js").Leg) => string} nameOf
+   * @param {HTMLElement} trouble  where to say what did not work
+   */
+  constructor(call, nameOf, trouble) {
     this.call = call;
     this.nameOf = nameOf;
     /** @type {Map<string, Tile>} */ this.tiles = new Map();
@@ -90,17 +100,25 @@ export class Stage {
       { type: "button", class: "primary unblock", hidden: true, onclick: sound },
       t("call.hear"),
     );
+    this.tools = new StageTools(call, () => this.picture, trouble);
     this.element = el(
       "div",
       { class: "call-stage" },
       this.main,
+      this.tools.element,
       el("div", { class: "stage-side" }, this.others, this.selfBox),
       this.unblock,
     );
     this.ears = setInterval(() => this.tiles.forEach((tile) => tile.listen()), LISTEN_MS);
   }
 
+  /** @returns {HTMLVideoElement | null} the picture that matters most, while it moves */
+  get picture() {
+    return this.#ranked().find((tile) => tile.moves)?.video ?? null;
+  }
+
   close() {
+    this.tools.close();
     clearInterval(this.ears);
     for (const tile of this.tiles.values()) tile.close();
     this.tiles.clear();
@@ -125,6 +143,8 @@ export class Stage {
     }
     if (this.self.srcObject !== call.stream) this.self.srcObject = call.stream;
     this.selfBox.hidden = !call.hasCamera;
+    this.selfBox.dataset.facing = call.facing;
+    this.tools.reflect();
   }
 
   /** @param {string} sentence  what the empty stage says */
@@ -132,10 +152,15 @@ export class Stage {
     /** @type {HTMLElement} */ (this.empty.firstChild).textContent = sentence;
   }
 
-  #arrange() {
+  /** Screens before faces, the visitor before others. */
+  #ranked() {
     const rank = (/** @type {Tile} */ { feed }) =>
       (feed.leg.kind === "screen" ? 0 : 2) + (feed.leg.role === "visitor" ? 0 : 1);
-    const [first, ...rest] = [...this.tiles.values()].sort((one, other) => rank(one) - rank(other));
+    return [...this.tiles.values()].sort((one, other) => rank(one) - rank(other));
+  }
+
+  #arrange() {
+    const [first, ...rest] = this.#ranked();
     // A picture that moves in the document stops for a moment: only what has to move does.
     put(this.main, [first?.element ?? this.empty]);
     put(

@@ -6,6 +6,7 @@ import { Bell } from "./bell.js";
 import { Call } from "./call.js";
 import { WRITTEN } from "./call_chat.js";
 import { CallScreen } from "./call_screen.js";
+import { DeviceCheck } from "./device_check.js";
 import { byId, el, note, say } from "./dom.js";
 import { Events } from "./events.js";
 import { IncomingCard, goneOfAsk, ringsInWords, visitorName } from "./incoming.js";
@@ -28,6 +29,7 @@ place.append(lostLine, ringing, quietHint, notices);
 const bell = new Bell();
 const presence = new Presence((sentence) => notice("danger", sentence));
 const notifier = new Notifier(presence.element);
+const check = new DeviceCheck(presence.element);
 /** @type {Map<string, IncomingCard>} */
 const cards = new Map();
 /** @type {CallScreen | null} the call one is in, or its last page */
@@ -46,6 +48,7 @@ const isTalking = () => screen !== null && !screen.call.isOver;
 function reflect() {
   bell.ring(cards.size > 0, !isTalking());
   quietHint.hidden = !cards.size || bell.isAudible || isTalking();
+  check.button.hidden = isTalking(); // in a call devices are chosen beside its pictures
   for (const card of cards.values()) card.talking(isTalking());
 }
 
@@ -59,6 +62,7 @@ function ring(card, waitedMs) {
   });
   cards.set(card.call_id, shown);
   ringing.append(shown.element);
+  check.close();
   byId("rung").textContent = ringsInWords(card);
   notifier.ring(card.call_id, card.button_name, () => shown.take.focus());
   reflect();

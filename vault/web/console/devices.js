@@ -16,7 +16,28 @@ const WHY = new Map([
   ["AbortError", "busy"],
 ]);
 
+const KEPT = "callvault.devices"; // in this tab alone, and gone with it
+
 /** @typedef {"audio" | "video"} Kind */
+/** @typedef {"user" | "environment"} Facing  which camera of a phone: the one towards its owner, or away */
+
+/** What was chosen last in this tab. @returns {Partial<Record<Kind | "speaker", string>>} device ids */
+export function preferred() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
+  } catch {
+    return {}; // a browser that keeps nothing: each call begins with the system's own choice
+  }
+}
+
+/** Remember a choice for the calls that follow. @param {Partial<Record<Kind | "speaker", string>>} change */
+export function prefer(change) {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify({ ...preferred(), ...change }));
+  } catch {
+    // As above.
+  }
+}
 
 /** A device that did not open. */
 export class DeviceFailure extends Error {
@@ -28,19 +49,36 @@ export class DeviceFailure extends Error {
 }
 
 /**
+ * What was chosen for this call, else what was chosen last, as long as it is plugged in.
  * @param {{audio?: boolean, video?: boolean}} wish
- * @param {Partial<Record<Kind, string>>} [chosen]  device ids
+ * @param {Partial<Record<Kind, string>>} [chosen]  device ids: these, or none; an empty one leaves it to the browser
+ * @param {Facing | ""} [facing]  for a camera that was not chosen
  * @returns {Promise<MediaStream>}
  * @throws {DeviceFailure}
  */
-export async function openDevices({ audio = false, video = false }, chosen = {}) {
+export async function openDevices(wish, chosen = {}, facing = "") {
+  try {
+    return await capture(wish, { ...preferred(), ...chosen }, facing);
+  } catch (caught) {
+    if (!(caught instanceof DeviceFailure) || caught.code !== "missing") throw caught;
+    return capture(wish, chosen, facing);
+  }
+}
+
+/**
+ * @param {{audio?: boolean, video?: boolean}} wish
+ * @param {Partial<Record<Kind, string>>} ids
+ * @param {Facing | ""} facing
+ */
+async function capture({ audio = false, video = false }, ids, facing) {
   if (!navigator.mediaDevices?.getUserMedia) throw new DeviceFailure("insecure");
   const one = (/** @type {Kind} */ kind, /** @type {MediaTrackConstraints} */ wanted) =>
-    chosen[kind] ? { ...wanted, deviceId: { exact: chosen[kind] } } : wanted;
+    ids[kind] ? { ...wanted, deviceId: { exact: ids[kind] } } : wanted;
+  const camera = facing ? { ...CAMERA, facingMode: facing } : CAMERA;
   try {
     return await navigator.mediaDevices.getUserMedia({
       audio: audio && one("audio", MICROPHONE),
-      video: video && one("video", CAMERA),
+      video: video && one("video", camera),
     });
   } catch (cause) {
     const name = cause instanceof DOMException ? cause.name : "";

@@ -52,6 +52,7 @@ async function start() {
       placedSection("holds", { me: me.id, may }),
       placedSection("restrictions", { me: me.id, may }),
     );
+    if (location.hash) document.getElementById(location.hash.slice(1))?.focus(); // a page leads to one of them
   } catch (caught) {
     root.replaceChildren(
       note("danger", `${t("keeping.failed")} ${sentenceOf(caught)}`, { label: t("shell.retry"), act: start }),

@@ -26,7 +26,7 @@ function nextPage() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "";
   const there = new URL(wanted || "/console", location.origin);
   const ours =
-    there.origin === location.origin && /^\/console(\/recordings\/[a-z0-9_]+)?$/.test(there.pathname);
+    there.origin === location.origin && /^\/console(\/(?!login$)[a-z]+(\/[a-z0-9_]+)?)?$/.test(there.pathname);
   return ours ? there.pathname + there.search : "/console";
 }
 

@@ -2,12 +2,12 @@
 /** The proof of an erasure: how far it is, the receipt to take away, and how anyone verifies it. */
 
 import { api, sentenceOf } from "./api.js";
-import { byId, el, facts, note, say } from "./dom.js";
+import { el, facts, note, say } from "./dom.js";
+import { waits } from "./polling.js";
+import { saveText } from "./save.js";
 import { day, exact, named, t } from "./words.js";
 
-const KEY_FILE = "callvault-ledger-key.txt";
-const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 15_000; // an erasure that takes days is not asked for every second
+export const KEY_FILE = "callvault-ledger-key.txt";
 
 /**
  * @param {{erased_at?: string, deletion_request_id?: string}} known
@@ -36,7 +36,7 @@ export function receiptSection(known, mayRead, told) {
  * @param {{completed: () => void, seen?: (request: any) => void}} told  completed: once, when it was seen to become so
  */
 async function follow(place, id, told) {
-  let waitMs = FIRST_WAIT_MS;
+  const wait = waits();
   let before = "";
   for (;;) {
     try {
@@ -57,17 +57,8 @@ async function follow(place, id, told) {
       place.replaceChildren(note("danger", `${t("receipt.failed")} ${sentenceOf(caught)}`, retry));
       return;
     }
-    await new Promise((later) => setTimeout(later, waitMs));
-    await visible();
+    await wait();
     if (!place.isConnected) return;
-    waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 1.5);
-  }
-}
-
-/** A page in the background asks nothing. */
-async function visible() {
-  while (document.hidden) {
-    await new Promise((shown) => document.addEventListener("visibilitychange", shown, { once: true }));
   }
 }
 
@@ -107,12 +98,12 @@ function progress(request) {
       [t("receipt.number"), el("code", {}, request.id)],
     ]),
     downloads(request),
-    howTo(request),
+    howTo(request.id),
   ];
 }
 
 /** @param {string} name @param {string | undefined} at */
-function step(name, at) {
+export function step(name, at) {
   const when = at ? el("time", { datetime: at }, exact(at)) : t("receipt.waiting");
   return el(
     "li",
@@ -139,25 +130,27 @@ function downloads(request) {
         },
         t("receipt.download"),
       ),
-    el("button", { type: "button", class: "secondary", onclick: downloadKeys }, t("receipt.key")),
+    keyButton(),
   );
 }
 
-/** The keys as the verifier reads them: one on each line. */
-async function downloadKeys() {
-  try {
-    const { body } = await api("GET", "/v1/ledger/key");
-    const file = URL.createObjectURL(new Blob([`${body.keys.join("\n")}\n`], { type: "text/plain" }));
-    el("a", { href: file, download: KEY_FILE }).click();
-    setTimeout(() => URL.revokeObjectURL(file), LONGEST_WAIT_MS); // once the browser has surely read it
-  } catch (caught) {
-    byId("receipt").append(note("danger", sentenceOf(caught)));
-  }
+/** Downloads the ledger's keys as the verifier reads them: one on each line. */
+export function keyButton() {
+  const download = async () => {
+    try {
+      const { body } = await api("GET", "/v1/ledger/key");
+      saveText(`${body.keys.join("\n")}\n`, KEY_FILE);
+    } catch (caught) {
+      button.parentElement?.after(note("danger", sentenceOf(caught)));
+    }
+  };
+  const button = el("button", { type: "button", class: "secondary", onclick: download }, t("receipt.key"));
+  return button;
 }
 
-/** @param {any} request */
-function howTo(request) {
-  const command = `callvault receipt verify receipt-${request.id}.json --key ${KEY_FILE}`;
+/** How anyone verifies a receipt. @param {string} requestId */
+export function howTo(requestId) {
+  const command = `callvault receipt verify receipt-${requestId}.json --key ${KEY_FILE}`;
   return el(
     "div",
     { class: "how" },

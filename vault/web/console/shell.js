@@ -3,6 +3,7 @@
 
 import { Problem, api, goToSignIn, sentenceOf } from "./api.js";
 import { byId, note } from "./dom.js";
+import { showBar } from "./leaving_bar.js";
 
 const YEAR_S = 365 * 24 * 3600;
 
@@ -40,5 +41,7 @@ const { hash, pathname } = location;
 if (pathname !== "/console/login" && new URLSearchParams(hash.slice(1)).has("code"))
   location.replace(`/console/login${hash}`);
 
+const { state, endsAt, waitsFor } = document.getElementById("leaving-bar")?.dataset ?? {};
+if (state) showBar({ state, ends_at: endsAt, waits_for: waitsFor });
 byId("language").addEventListener("click", chooseLanguage);
 document.getElementById("sign-out")?.addEventListener("click", signOut);

@@ -4,10 +4,12 @@
 import { plural, translator } from "../shared/i18n.js";
 import en from "./en.js";
 import enCall from "./en_call.js";
+import enCompany from "./en_company.js";
 import enHistory from "./en_history.js";
 import enKeeping from "./en_keeping.js";
 import fr from "./fr.js";
 import frCall from "./fr_call.js";
+import frCompany from "./fr_company.js";
 import frHistory from "./fr_history.js";
 import frKeeping from "./fr_keeping.js";
 
@@ -16,8 +18,8 @@ export const language = document.documentElement.lang === "en" ? "en" : "fr";
 
 /** @type {Record<import("../shared/i18n.js").Language, Record<string, string>>} */
 const table = {
-  fr: { ...fr, ...frCall, ...frHistory, ...frKeeping },
-  en: { ...en, ...enCall, ...enHistory, ...enKeeping },
+  fr: { ...fr, ...frCall, ...frHistory, ...frKeeping, ...frCompany },
+  en: { ...en, ...enCall, ...enHistory, ...enKeeping, ...enCompany },
 };
 
 /** One sentence, `{name}` filled in. */

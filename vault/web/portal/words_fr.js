@@ -23,7 +23,7 @@ export const FRENCH = {
     "Dès maintenant, plus personne ne peut le consulter. Cela prend en général quelques secondes ; vous pouvez fermer cette page et revenir.",
   "sum.erased": "L’enregistrement est effacé",
   "sum.erased_text":
-    "Sa clé est oubliée, et chaque copie stockée a été supprimée. L’attestation ci-dessous le prouve.",
+    "Sa clé est oubliée, et chaque copie stockée a été supprimée. Le reçu d’effacement ci-dessous le prouve.",
   "sum.gone": "Plus rien de cet appel n’est conservé",
   "sum.gone_text":
     "Les enregistrements, ce qui a été écrit et ce que le site avait dit de vous : clés oubliées, chaque copie stockée supprimée.",
@@ -55,7 +55,7 @@ export const FRENCH = {
   "consent.accepted_gone": "Vous aviez accepté que cet appel soit enregistré.",
   "consent.withdrawn_gone": "Vous avez retiré votre accord.",
   "consent.rule_erase":
-    "La règle de {tenant} : ce qui a été enregistré et écrit est alors effacé aussitôt, et vous recevez une attestation.",
+    "La règle de {tenant} : ce qui a été enregistré et écrit est alors effacé aussitôt, et vous recevez un reçu d’effacement.",
   "consent.rule_keep":
     "La règle de {tenant} : ce qui a été enregistré jusque-là est conservé jusqu’à sa date. Pour qu’il disparaisse, demandez l’effacement.",
   "consent.withdraw": "Retirer mon accord",
@@ -77,7 +77,7 @@ export const FRENCH = {
   "erase.button": "Tout effacer",
   "erase.ask": "Effacer tout ce qui concerne cet appel ?",
   "erase.ask_text":
-    "On ne peut pas revenir en arrière, ni vous ni {tenant}. Vous recevez une attestation vérifiable.",
+    "On ne peut pas revenir en arrière, ni vous ni {tenant}. Vous recevez un reçu d’effacement vérifiable.",
   "erase.yes": "Effacer définitivement",
   "erase.asked": "L’effacement a commencé.",
   "erase.complete": "L’effacement est terminé.",
@@ -87,10 +87,10 @@ export const FRENCH = {
   "erase.reason_other": "Effacement par {tenant}",
   "erase.since": "commencé le {date}",
   "erase.done_on": "terminé le {date}",
-  "erase.receipt": "Télécharger l’attestation",
+  "erase.receipt": "Télécharger le reçu d’effacement",
   "erase.receipt_text": "Une preuve signée. Gardez-la : elle se vérifie sans {tenant}.",
-  "erase.verify": "Vérifier une attestation",
-  "erase.no_receipt": "Il concernait aussi d’autres appels ; demandez l’attestation à {tenant}.",
+  "erase.verify": "Vérifier un reçu d’effacement",
+  "erase.no_receipt": "Il concernait aussi d’autres appels ; demandez le reçu à {tenant}.",
   "cancel": "Annuler",
 
   "dead.title": "Ce lien ne mène nulle part",

@@ -19,6 +19,11 @@ const ICONS = Object.freeze({
   bell: "M6.5 16.5V11a5.5 5.5 0 0 1 11 0v5.5l1.5 1.5H5ZM10 20.5h4",
   warning: "M12 4 2.8 20h18.4ZM12 10v4.5M12 17.2v.1",
   done: "M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17ZM8 12.3l2.8 2.7L16 9.5",
+  flip: "M4 11a8 8 0 0 1 13.7-5L20 8.3M20 4v4.3h-4.3M20 13a8 8 0 0 1-13.7 5L4 15.7M4 20v-4.3h4.3",
+  pip: "M3.5 5h17v14h-17ZM12 12h6v4.5h-6Z",
+  sliders: "M4 8h6.5M15.5 8H20M4 16h3.5M12.5 16H20M13 5.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5ZM10 13.5a2.5 2.5 0 1 1 0 5 2.5 2.5 0 0 1 0-5Z",
+  page: "M4 5h16v14H4ZM7 9.5h10M7 13h6",
+  lock: "M6 11h12v9H6ZM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
 });
 
 /** @typedef {keyof typeof ICONS} IconName */

@@ -4,13 +4,13 @@
 /** @type {import("../shared/i18n.js").Sentences} */
 export const FRENCH = {
   "language": "Langue",
-  "title": "Vérifier une attestation d’effacement",
+  "title": "Vérifier un reçu d’effacement",
   "lead":
-    "Qui a effacé un de vos enregistrements vous a remis une attestation. Cette page vérifie si elle est authentique, et dit en mots simples ce qu’elle prouve.",
+    "Qui a effacé un de vos enregistrements vous a remis un reçu d’effacement. Cette page vérifie s’il est authentique, et dit en mots simples ce qu’il prouve.",
   "private":
     "Tout se passe dans cette page, sur votre appareil. Rien n’est envoyé nulle part ; elle marche sans connexion.",
 
-  "receipt.title": "L’attestation",
+  "receipt.title": "Le reçu",
   "receipt.text": "Le fichier qui vous a été remis, en général receipt-….json. Plusieurs à la fois conviennent.",
   "receipt.choose": "Choisir des fichiers",
   "receipt.drop": "ou déposez-les ici",
@@ -18,12 +18,12 @@ export const FRENCH = {
 
   "keys.title": "Les clés publiques du registre",
   "keys.text":
-    "Elles distinguent une attestation authentique d’une fausse. Prenez-les à un endroit qui ne change pas avec le serveur : votre contrat, un courriel de l’époque, une copie gardée le jour de l’appel. Une par ligne.",
+    "Elles distinguent un reçu authentique d’un faux. Prenez-les à un endroit qui ne change pas avec le serveur : votre contrat, un courriel de l’époque, une copie gardée le jour de l’appel. Une par ligne.",
   "keys.label": "Clés, une par ligne",
   "keys.choose": "Choisir le fichier des clés",
   "keys.why": "Pourquoi cette page ne va-t-elle pas les chercher elle-même ?",
   "keys.why_text":
-    "Parce qu’un serveur qui voudrait vous tromper donnerait une fausse attestation avec la fausse clé qui lui va. Des clés ne prouvent quelque chose que si vous les tenez d’ailleurs, ou d’avant.",
+    "Parce qu’un serveur qui voudrait vous tromper donnerait un faux reçu avec la fausse clé qui lui va. Des clés ne prouvent quelque chose que si vous les tenez d’ailleurs, ou d’avant.",
   "keys.all":
     "Chaque clé donnée doit avoir signé. Un coffre en a deux : donnez les deux, sinon la seconde ne protège de rien.",
   "keys.here": "Voir les clés que ce serveur montre maintenant",
@@ -31,17 +31,17 @@ export const FRENCH = {
 
   "check": "Vérifier",
   "checking": "Vérification…",
-  "need.receipt": "Choisissez d’abord une attestation.",
+  "need.receipt": "Choisissez d’abord un reçu.",
 
   "final.title": "Prouvé : effacé pour de bon",
   "final.text":
     "Tout ce que visait cette demande est effacé, et la clé qui verrouillait les anciennes copies est détruite aussi. Ce qui avait été enregistré ne s’ouvre plus depuis aucune copie des clés.",
   "complete.title": "Prouvé : effacé",
   "complete.text":
-    "Tout ce que visait cette demande est effacé du système en service. La date ci-dessous dit à partir de quand aucune ancienne copie des clés ne l’ouvre plus ; après elle, redemandez l’attestation, et elle le prouvera aussi.",
-  "pending.title": "Authentique, mais pas complète",
+    "Tout ce que visait cette demande est effacé du système en service. La date ci-dessous dit à partir de quand aucune ancienne copie des clés ne l’ouvre plus ; après elle, redemandez le reçu, et il le prouvera aussi.",
+  "pending.title": "Authentique, mais pas complet",
   "pending.text":
-    "Les signatures sont bonnes, mais l’effacement n’était pas terminé quand cette attestation a été écrite. Ce qui est listé ci-dessous est prouvé, et rien de plus. Redemandez-la plus tard.",
+    "Les signatures sont bonnes, mais l’effacement n’était pas terminé quand ce reçu a été écrit. Ce qui est listé ci-dessous est prouvé, et rien de plus. Redemandez-le plus tard.",
   "held.title": "Authentique, mais retenu",
   "held.text":
     "Les signatures sont bonnes. Une partie de cette demande ne doit pas encore être effacée, parce que la loi la retient ; le motif est ci-dessous. L’effacement reprend quand il cesse. D’ici là, personne ne peut la consulter.",
@@ -103,19 +103,19 @@ export const FRENCH = {
   "entries": "Entrées prouvées",
 
   "limits":
-    "Ce qu’une attestation ne peut pas prouver : que personne n’a fait de copie auparavant. Elle prouve ce qui a été consigné, dans un registre qui ne se réécrit pas sans que cela se voie.",
+    "Ce qu’un reçu ne peut pas prouver : que personne n’a fait de copie auparavant. Il prouve ce qui a été consigné, dans un registre qui ne se réécrit pas sans que cela se voie.",
   "keep.title": "Gardez cette page",
   "keep.text":
     "C’est un seul fichier, qui n’a besoin d’aucun serveur. Enregistrée aujourd’hui, elle ne peut plus changer demain. Si vous ne faites pas confiance à ce serveur, prenez le fichier dans les versions publiées du projet, ou vérifiez avec la commande ou le script de la documentation.",
   "keep.save": "Enregistrer cette page",
 
-  "why.receipt_long": "Le fichier dépasse 10 Mo. Aucune attestation n’est aussi grande.",
-  "why.receipt_json": "Ce n’est pas une attestation : pas de JSON en UTF-8 où chaque nom est unique.",
+  "why.receipt_long": "Le fichier dépasse 10 Mo. Aucun reçu n’est aussi grand.",
+  "why.receipt_json": "Ce n’est pas un reçu : pas de JSON en UTF-8 où chaque nom est unique.",
   "why.receipt_version":
-    "Ce n’est pas une attestation de version 1, ou elle a des membres qu’une attestation n’a pas.",
-  "why.receipt_request": "Elle ne nomme pas sa demande.",
-  "why.receipt_status": "Elle n’a pas d’état connu.",
-  "why.receipt_entries": "Elle n’a aucune entrée.",
+    "Ce n’est pas un reçu de version 1, ou il a des membres qu’un reçu n’a pas.",
+  "why.receipt_request": "Il ne nomme pas sa demande.",
+  "why.receipt_status": "Il n’a pas d’état connu.",
+  "why.receipt_entries": "Il n’a aucune entrée.",
   "why.receipt_entry": "Une de ses entrées est mal formée.",
   "why.receipt_leaf": "Une de ses entrées n’a pas sa forme canonique.",
   "why.receipt_two_trees":
@@ -138,11 +138,11 @@ export const FRENCH = {
   "why.note_line": "Une ligne de signature est mal formée.",
   "why.note_no_key": "Aucune clé n’a été donnée.",
   "why.note_unsigned":
-    "Elle n’est pas signée par la clé {key}. Un autre registre, ou une autre clé que la vôtre.",
+    "Il n’est pas signé par la clé {key}. Un autre registre, ou une autre clé que la vôtre.",
   "why.note_signature": "La signature de la clé {key} n’est pas valable : ce qui avait été signé a été changé.",
   "why.note_lines": "Un point de contrôle n’a pas exactement trois lignes.",
   "why.note_malformed": "Le nom, la taille ou la racine d’un point de contrôle est mal formé.",
-  "why.note_other_ledger": "Elle vient du registre {origin}, et aucune des clés données ne porte ce nom.",
+  "why.note_other_ledger": "Il vient du registre {origin}, et aucune des clés données ne porte ce nom.",
   "why.key_none": "Donnez les clés publiques du registre.",
   "why.key_long": "C’est plus que ne font des clés.",
   "why.key_unknown": "Ceci n’est pas une clé de registre : {line}",

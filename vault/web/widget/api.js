@@ -163,10 +163,11 @@ export class VaultApi {
   /**
    * @param {string} callId
    * @param {number} after the place of the last one that is known
+   * @param {number} limit so many at most: as many may mean that there are more
    * @returns {Promise<Message[]>}
    */
-  async messages(callId, after) {
-    const response = await this.#send("GET", `v1/calls/${callId}/messages?after=${after}`);
+  async messages(callId, after, limit) {
+    const response = await this.#send("GET", `v1/calls/${callId}/messages?after=${after}&limit=${limit}`);
     return (await response.json()).items;
   }
 

@@ -9,6 +9,7 @@ import { Loudspeaker } from "./loudspeaker.js";
 import { closeDevices, DEVICE_FAILURES, openDevices } from "./media.js";
 import { BEGINNING } from "./model.js";
 import { OwnDevices } from "./own.js";
+import { Recorded } from "./recorded.js";
 import { Room } from "./room.js";
 import { ScreenShare } from "./share.js";
 import { move } from "./states.js";
@@ -34,10 +35,12 @@ export class Call {
   #events = null;
   /** @type {Thread | null} what is written in the call */
   thread = null;
+  /** @type {Recorded | null} whether it is recorded */
+  recorded = null;
   #loudspeaker = new Loudspeaker((soundBlocked) => this.#update({ soundBlocked }));
   /** The visitor's microphone and camera. */
   own = new OwnDevices(
-    (state) => this.#update(state),
+    (state) => this.#ownChanged(state),
     async (kind, track) => this.#line?.replace(kind, track),
   );
   #share = new ScreenShare((state) => this.#update(state));
@@ -139,22 +142,6 @@ export class Call {
     if (callId) void this.#share.start({ api: this.#api, callId });
   }
 
-  /** Whether the call is recorded, and what becomes of that when the visitor stops it: told before they do. */
-  async lookUpRule() {
-    const { recording } = (await this.#api.call(this.model.callId ?? "").catch(() => null)) ?? {};
-    if (recording) this.#update({ recording: recording.state, onWithdrawal: recording.on_withdrawal });
-  }
-
-  /** Nothing more is recorded, and the call goes on. */
-  async withdraw() {
-    try {
-      const { state, recorded } = await this.#api.withdraw(this.model.callId ?? "");
-      this.#update({ recording: state, onWithdrawal: recorded, withdrawalTrouble: false });
-    } catch {
-      this.#update({ withdrawalTrouble: true });
-    }
-  }
-
   /** The link to the visitor's own page of this call. */
   ownLink() {
     return this.#api.ownLink(this.model.callId ?? "");
@@ -177,9 +164,9 @@ export class Call {
    */
   async #connect(stream, signal) {
     const callId = this.model.callId ?? "";
-    const { video } = this.model;
+    const { canBeSeen } = this.model; // who begins with sound alone may be seen later, over the same connection
     this.#line = new Line(
-      { api: this.#api, callId, stream, video },
+      { api: this.#api, callId, stream, video: canBeSeen },
       {
         health: (health) => this.#update({ health }),
         ended: (reason) => this.#over(reason),
@@ -205,6 +192,7 @@ export class Call {
       (reason) => this.#over(reason),
     );
     this.thread = new Thread(this.#api, callId, (chat) => this.#update({ chat }));
+    this.recorded = new Recorded(this.#api, callId, (state) => this.#update(state));
     this.#events = new EventStream(this.#api, (told) => this.#hear(told));
     void this.#events.run();
   }
@@ -213,10 +201,15 @@ export class Call {
   #hear(told) {
     this.#room?.hear(told);
     this.thread?.hear(told);
+    this.recorded?.hear(told);
     if (told.type === "hello") void this.#line?.verify(); // the vault was away, or we were
-    if (told.type === "hello" && this.model.onWithdrawal) void this.lookUpRule();
-    if (told.type === "call.recording_changed") this.#update({ recording: told.data.state });
     if (told.type === "call.leg_ended") this.#line?.legEnded(told.data.leg_id, told.data.reason);
+  }
+
+  /** Whoever is seen once during a call was: what is kept of it holds their picture. @param {import("./own.js").OwnState} state */
+  #ownChanged(state) {
+    const isSeen = state.cameraOn && Boolean(state.stream?.getVideoTracks().length);
+    this.#update(this.model.state === "live" && isSeen ? { ...state, video: true } : state);
   }
 
   /** @param {import("./room.js").Party} party */
@@ -268,7 +261,7 @@ export class Call {
     this.#room?.close();
     this.thread?.close();
     void this.#line?.close();
-    this.#events = this.#room = this.#line = this.thread = null;
+    this.#events = this.#room = this.#line = this.thread = this.recorded = null;
   }
 
   /**

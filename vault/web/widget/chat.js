@@ -57,7 +57,7 @@ export function chat(model, scene) {
     draw();
     if (isNew && panel.hidden) scene.say(t("chat.arrived", { name: last.name || t("live.somebody") }));
   };
-  return { panel, button, show };
+  return { panel, buttons: [button], show };
 }
 
 /**

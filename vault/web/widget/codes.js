@@ -23,3 +23,6 @@ export const UNWISHED = Object.freeze([
   "shutdown",
   "interrupted",
 ]);
+
+/** Ends of somebody else's leg after which the call goes on: they come back, on another leg, or it rings again. */
+export const GOES_ON = Object.freeze([...UNWISHED, "replaced", "access_ended", "given_back"]);

@@ -1,8 +1,8 @@
 // @ts-check
 /** The panels between the answer and the call: the browser's question, what blocks it, connecting. */
 
+import { stepsToAllow } from "./allowing.js";
 import { h, icon } from "./dom.js";
-import { helpHere } from "./help.js";
 import { mainButton, plainButton, title, waiting } from "./parts.js";
 
 /** @typedef {import("./call.js").Model} Model */
@@ -42,16 +42,13 @@ export function permissionPanel(model, scene) {
 function blockedPanel(model, why, scene) {
   const { t, actions } = scene;
   const missingMicrophone = why === "media_missing" && !model.video;
-  const { steps: keys, lookFor } = helpHere();
-  const steps = keys.map((key, at) => h("li", {}, t(key), ...(at === 0 ? lookFor.map((name) => icon(name)) : [])));
   const node = h(
     "div",
     { class: "panel" },
     h("div", { class: "emblem warn" }, icon("warning")),
     title(t(`permission.${why}_title`)),
     h("p", { class: "lead" }, t(missingMicrophone ? "permission.media_missing_audio" : `permission.${why}`)),
-    why === "media_denied" && h("ol", { class: "steps" }, ...steps),
-    why === "media_denied" && h("p", { class: "aside" }, t("permission.system")),
+    ...(why === "media_denied" ? stepsToAllow(scene) : []),
     h(
       "div",
       { class: "choices" },

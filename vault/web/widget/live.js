@@ -41,7 +41,7 @@ export function livePanel(model, scene) {
   const pickers = pickersOf(scene);
   const extras = extrasOf(model, scene);
   const more = moreOf(extras.items, scene);
-  const controls = controlsOf(model, scene, [...extras.buttons, more.node]);
+  const controls = controlsOf(scene, [...extras.buttons, more.node]);
   const finish = mainButton(t("live.message_end"), scene.actions.hangUp);
   const node = h("div", { class: "panel live" });
   const bar = barOf({ model, node, time, pickers, picture: stage.picture }, scene);

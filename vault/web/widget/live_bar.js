@@ -1,6 +1,7 @@
 // @ts-check
 /** The upper edge of a running call: recorded or not, for how long, and how the panel is shown. */
 
+import { canFloat, float } from "../shared/float.js";
 import { small } from "./controls.js";
 import { h, icon } from "./dom.js";
 import { isRecorded } from "./live_words.js";
@@ -33,7 +34,7 @@ export function barOf({ node, time, pickers, picture }, { t }) {
     size.node.hidden = !party.others.length;
   };
   const draw = () => {
-    pip.hidden = !document.pictureInPictureEnabled || !picture();
+    pip.hidden = !canFloat() || !picture();
   };
   return { node: h("div", { class: "bar" }, badge.node, time, devices, pip, size.node, fold.node), show, draw };
 }
@@ -55,18 +56,6 @@ function turn(panel, name, on, off) {
   };
   const node = small(on[0], on[1], () => set(!panel.classList.contains(name)));
   return { node, set };
-}
-
-/** The picture in a window of its own, over all others; pressed again, back in its place.
- * @param {HTMLVideoElement | null} video
- */
-async function float(video) {
-  try {
-    if (document.pictureInPictureElement) await document.exitPictureInPicture();
-    else await video?.requestPictureInPicture();
-  } catch {
-    // No picture yet, or the browser does not want to: the call itself is not touched.
-  }
 }
 
 /** @param {import("../shared/i18n.js").Translate} t */

@@ -40,7 +40,7 @@ export function wordsOf(model, { t, language }) {
     case "nobody":
       return { title: t("live.nobody"), lead: t(isMessage(model) ? "live.message" : "live.no_message") };
     case "away":
-      return { title: t("live.away", { name: capital }), lead: t("live.away_text") };
+      return { title: t("live.away", { name }), lead: t("live.away_text") };
     default:
       return { title: t("live.title", { tenant: model.notice?.tenant_name ?? "" }), lead: "" };
   }

@@ -12,7 +12,7 @@ import { NOTHING_WRITTEN } from "./thread.js";
  * @property {string | null} callId
  * @property {Notice | null} notice null while the vault has not answered yet
  * @property {boolean} canBeSeen the button takes video
- * @property {boolean} video the visitor wants to be seen
+ * @property {boolean} video the visitor wants to be seen, or was
  * @property {"accepted" | "refused" | null} choice about recording
  * @property {string | null} recording whether the call is recorded, as the vault told last; null: as agreed
  * @property {"erase" | "keep" | null} onWithdrawal what becomes of what was recorded; null: not known
@@ -25,6 +25,7 @@ import { NOTHING_WRITTEN } from "./thread.js";
  * @property {boolean} muted
  * @property {boolean} cameraOn
  * @property {import("./media.js").Facing} facing
+ * @property {string | null} cameraTrouble why the camera did not open during the call
  * @property {import("./line.js").Health} health of the connection
  * @property {import("./room.js").Party} party the other side
  * @property {import("./share.js").Sharing} sharing whether the visitor shows their screen
@@ -56,6 +57,7 @@ export const BEGINNING = Object.freeze({
   muted: false,
   cameraOn: false,
   facing: "user",
+  cameraTrouble: null,
   health: "good",
   party: NOBODY_YET,
   sharing: "off",

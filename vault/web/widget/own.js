@@ -1,7 +1,8 @@
 // @ts-check
 /** The visitor's own microphone and camera during a call: muted, off, another one, the other way round. */
 
-import { closeDevices, openCamera, openMicrophone } from "./media.js";
+import { CallFailure } from "./api.js";
+import { closeDevices, DEVICE_FAILURES, openCamera, openMicrophone } from "./media.js";
 
 /** @typedef {import("./media.js").Facing} Facing */
 /**
@@ -10,11 +11,12 @@ import { closeDevices, openCamera, openMicrophone } from "./media.js";
  * @property {boolean} muted
  * @property {boolean} cameraOn
  * @property {Facing} facing
+ * @property {string | null} cameraTrouble why the camera did not open, where it was asked for last
  */
 
 export class OwnDevices {
   /** @type {OwnState} */
-  state = { stream: null, muted: false, cameraOn: false, facing: "user" };
+  state = { stream: null, muted: false, cameraOn: false, facing: "user", cameraTrouble: null };
   #changed;
   #publish;
   /** @type {string | undefined} */
@@ -35,7 +37,7 @@ export class OwnDevices {
    * @param {boolean} video
    */
   take(stream, video) {
-    this.#update({ stream, cameraOn: video, muted: false, facing: "user" });
+    this.#update({ stream, cameraOn: video, muted: false, facing: "user", cameraTrouble: null });
   }
 
   /**
@@ -64,7 +66,7 @@ export class OwnDevices {
    */
   async switchCamera(on) {
     if (!this.state.stream || on === this.state.cameraOn) return;
-    this.#update({ cameraOn: on });
+    this.#update({ cameraOn: on, cameraTrouble: null });
     if (on) return this.#openCamera();
     this.#shutCamera();
     await this.#publish("video", null);
@@ -115,11 +117,13 @@ export class OwnDevices {
     const turn = (this.#turn += 1);
     try {
       await this.#send(await this.#wanted(), turn);
-    } catch {
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      this.#shutCamera(); // it opened, and cannot be sent: its light goes out
       undo?.();
       const before = undo ? await this.#wanted().catch(() => null) : null;
       if (before) return this.#send(before, turn);
-      if (turn === this.#turn) this.#update({ cameraOn: false });
+      if (turn === this.#turn) this.#update({ cameraOn: false, cameraTrouble: troubleOf(error) });
     }
   }
 
@@ -152,4 +156,10 @@ export class OwnDevices {
     this.state = { ...this.state, ...change };
     this.#changed(this.state);
   }
+}
+
+/** @param {unknown} error */
+function troubleOf(error) {
+  const code = error instanceof CallFailure ? error.code : "";
+  return DEVICE_FAILURES.includes(code) ? code : "media_unknown";
 }

@@ -4,18 +4,22 @@
 import { preferCodecs } from "../shared/rtc.js";
 import { Session } from "./session.js";
 
+const KINDS = /** @type {const} */ (["audio", "video"]);
+
 export class Publisher {
   #api;
   #session;
+  #stream;
 
   /**
    * @param {import("./api.js").VaultApi} api
    * @param {MediaStream} stream
-   * @param {boolean} video whether a picture may be sent, now or once the camera is on again
+   * @param {boolean} video whether a picture may be sent, now or once the camera is on
    * @param {(state: RTCPeerConnectionState) => void} onState
    */
   constructor(api, stream, video, onState) {
     this.#api = api;
+    this.#stream = stream;
     this.#session = new Session(api, onState);
     this.#send("audio", stream.getAudioTracks()[0], stream);
     if (video) this.#send("video", stream.getVideoTracks()[0], stream);
@@ -37,6 +41,14 @@ export class Publisher {
    */
   async start(callId, signal) {
     await this.#session.open(callId, (offer) => this.#api.createLeg(callId, offer, signal), signal);
+    for (const kind of KINDS) await this.#keepUp(kind);
+  }
+
+  /** A device that changed while the connection was made. @param {"audio" | "video"} kind */
+  async #keepUp(kind) {
+    const track = this.#stream.getTracks().find((one) => one.kind === kind) ?? null;
+    const sender = this.#sender(kind);
+    if (sender && sender.track !== track) await sender.replaceTrack(track);
   }
 
   /**
@@ -45,8 +57,13 @@ export class Publisher {
    * @param {MediaStreamTrack | null} track
    */
   async replace(kind, track) {
+    await this.#sender(kind)?.replaceTrack(track);
+  }
+
+  /** @param {"audio" | "video"} kind */
+  #sender(kind) {
     const isKind = (/** @type {RTCRtpTransceiver} */ one) => one.receiver.track.kind === kind;
-    await this.connection.getTransceivers().find(isKind)?.sender.replaceTrack(track);
+    return this.connection.getTransceivers().find(isKind)?.sender;
   }
 
   /** Ends the leg. Safe to call twice, and from `pagehide`. */
@@ -61,7 +78,7 @@ export class Publisher {
 
   /**
    * @param {"audio" | "video"} kind
-   * @param {MediaStreamTrack | undefined} track none: a camera that is off may come on later
+   * @param {MediaStreamTrack | undefined} track none: a camera that is off, or was not asked for, may come on later
    * @param {MediaStream} stream
    */
   #send(kind, track, stream) {

@@ -7,11 +7,11 @@
  * taken     one has taken the call and is about to join
  * talking   somebody is there
  * nobody    no agent can answer; what is said now is a message
- * away      the last one lost the connection and may come back
+ * away      the last one is cut off and may come back, or the call rings again
  */
 
 import { CallFailure } from "./api.js";
-import { GONE, UNWISHED } from "./codes.js";
+import { GOES_ON, GONE } from "./codes.js";
 import { pause } from "./events.js";
 import { Feed } from "./feed.js";
 
@@ -42,7 +42,8 @@ export const NOBODY_YET = Object.freeze({
 
 const UNHEARD = "unheard"; // how somebody left is not known
 const AGAIN_MS = 1500; // between two tries for a feed of a leg that is there
-const BACK_WITHIN_MS = 60_000; // longer than the vault keeps a place: whoever comes back needs a moment more
+const BACK_WITHIN_MS = 60_000; // longer than the vault waits before it rings again, and a new leg takes to stand
+const SETTLED = ["ringing", "taken", "nobody"]; // the vault says what becomes of the call: nobody is waited for
 const HANDOVER_MS = 2500; // whoever transfers a call leaves it an instant before it rings elsewhere
 
 export class Room {
@@ -188,10 +189,10 @@ export class Room {
     seat.feed?.abandon();
     const isLast = ![...this.#seats.values()].some(({ kind }) => kind === "camera");
     if (!isLast || seat.kind === "screen") return this.#update({});
-    const isLost = reason === UNHEARD || UNWISHED.includes(reason); // unheard: the vault or we were away
-    this.#update({ phase: isLost ? "away" : this.party.phase, name: seat.name || this.party.name });
+    const goesOn = reason === UNHEARD || GOES_ON.includes(reason); // unheard: the vault or we were away
+    this.#update({ phase: goesOn ? "away" : this.party.phase, name: seat.name || this.party.name });
     clearTimeout(this.#waiting);
-    this.#waiting = setTimeout(() => this.#over("left"), isLost ? BACK_WITHIN_MS : HANDOVER_MS);
+    this.#waiting = setTimeout(() => this.#over("left"), goesOn ? BACK_WITHIN_MS : HANDOVER_MS);
   }
 
   /** @returns {"talking" | null} */
@@ -201,7 +202,7 @@ export class Room {
 
   /** @param {Partial<Party>} change */
   #update(change) {
-    if (change.phase === "ringing" || change.phase === "taken") clearTimeout(this.#waiting);
+    if (SETTLED.includes(change.phase ?? "")) clearTimeout(this.#waiting);
     const others = [...this.#seats.values()].flatMap(({ id, kind, name, feed, ready }) =>
       ready && feed ? [{ id, kind, name, stream: feed.stream }] : [],
     );

@@ -58,7 +58,7 @@ export function sharing(model, scene) {
     now = next;
     draw();
   };
-  return { banner, button, items: [item], show };
+  return { banner, buttons: [button], items: [item], show };
 }
 
 /**

@@ -59,6 +59,7 @@ export const ENGLISH = {
   "permission.media_busy_title": "In use elsewhere",
   "permission.media_busy":
     "Another application is using the microphone or camera. Close it, then try again.",
+  "permission.media_unknown": "The camera did not open. Try again.",
   "permission.audio_only": "Continue with sound only",
 
   "connecting.title": "Connecting to {tenant}…",
@@ -78,7 +79,7 @@ export const ENGLISH = {
   "live.no_message":
     "The call is not recorded: a message would not be kept. Hang up and call again a little later.",
   "live.message_end": "End the message",
-  "live.away": "{name} lost the connection",
+  "live.away": "The connection with {name} is interrupted",
   "live.away_text": "Stay on the line: we keep your call open.",
   "live.screen": "Screen of {name}",
   "live.hear": "Tap to hear",
@@ -101,6 +102,7 @@ export const ENGLISH = {
   "live.unmute": "Turn the microphone on",
   "live.camera_off": "Turn the camera off",
   "live.camera_on": "Turn the camera on",
+  "live.camera_question": "{name} will see you, and your picture will be recorded like the rest of the call.",
   "live.hang_up": "Hang up",
   "live.microphone": "Microphone",
   "live.camera": "Camera",

@@ -62,6 +62,7 @@ export const FRENCH = {
   "permission.media_busy_title": "Déjà utilisé ailleurs",
   "permission.media_busy":
     "Une autre application se sert du micro ou de la caméra. Fermez-la, puis réessayez.",
+  "permission.media_unknown": "La caméra ne s’est pas ouverte. Réessayez.",
   "permission.audio_only": "Continuer avec le son seulement",
 
   "connecting.title": "Connexion à {tenant}…",
@@ -82,7 +83,7 @@ export const FRENCH = {
   "live.no_message":
     "L’appel n’est pas enregistré : un message ne serait pas gardé. Raccrochez et rappelez un peu plus tard.",
   "live.message_end": "Terminer le message",
-  "live.away": "{name} a perdu la connexion",
+  "live.away": "La communication avec {name} est interrompue",
   "live.away_text": "Restez en ligne : nous gardons votre appel ouvert.",
   "live.screen": "Écran de {name}",
   "live.hear": "Touchez pour entendre",
@@ -104,7 +105,8 @@ export const FRENCH = {
   "live.mute": "Couper le micro",
   "live.unmute": "Rétablir le micro",
   "live.camera_off": "Couper la caméra",
-  "live.camera_on": "Rallumer la caméra",
+  "live.camera_on": "Allumer la caméra",
+  "live.camera_question": "{name} vous verra, et votre image sera enregistrée comme le reste de l’appel.",
   "live.hang_up": "Raccrocher",
   "live.microphone": "Micro",
   "live.camera": "Caméra",

@@ -78,7 +78,7 @@ export const LIVE = `
 }
 .met .self.no-picture { inline-size: auto; aspect-ratio: auto; border-radius: 999px; background: rgb(0 0 0 / 62%); box-shadow: none; }
 .met .self .tag { inset: auto auto 4px 4px; gap: 5px; padding: 0 7px; font-size: 12px; }
-.met .self.no-picture .tag { padding: 2px 10px; gap: 8px; font-size: 14px; }
+.met .self.no-picture .tag { max-inline-size: none; padding: 2px 10px; gap: 8px; font-size: 14px; }
 .stage.several { gap: 4px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .several .others { display: contents; }
 .several .self, .several .self.no-picture {
@@ -107,6 +107,7 @@ export const LIVE = `
   font-size: 14px; background: var(--cv-sunken);
 }
 .share .icon { inline-size: 20px; block-size: 20px; color: var(--cv-brand-text); }
+.share .allow { grid-column: 1 / -1; display: grid; gap: 8px; }
 .share.on { background: var(--cv-brand-soft); box-shadow: inset 0 0 0 1.5px var(--cv-brand); }
 .share-buttons { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: 8px; }
 .share-buttons > * { flex: 1 1 auto; min-block-size: 44px; padding-block: 8px; }

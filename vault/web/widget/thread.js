@@ -23,6 +23,8 @@ export const NOTHING_WRITTEN = Object.freeze({
   drafts: Object.freeze([]),
 });
 
+const AT_ONCE = 200; // messages of one answer
+
 export class Thread {
   /** @type {Written} */
   written = NOTHING_WRITTEN;
@@ -88,14 +90,20 @@ export class Thread {
     try {
       while (this.#again && !this.#closed) {
         this.#again = false;
-        const found = await this.#api.messages(this.#callId, this.written.messages.at(-1)?.n ?? 0);
+        const found = await this.#api.messages(this.#callId, this.#last, AT_ONCE);
         this.#update({ there: true, messages: [...this.written.messages, ...found] });
+        this.#again ||= found.length === AT_ONCE; // there may be more
       }
     } catch (error) {
       if (error instanceof CallFailure && GONE.includes(error.code)) this.#update({ there: false });
     } finally {
       this.#reading = false;
     }
+  }
+
+  /** The place of the last message that is known. */
+  get #last() {
+    return this.written.messages.at(-1)?.n ?? 0;
   }
 
   /** @param {Draft} draft */

@@ -3,14 +3,14 @@
 
 /** @typedef {"chromium" | "firefox" | "safari" | "ios" | "ios_app" | "android"} Kind */
 
-/** @type {Readonly<Record<Kind, readonly string[]>>} */
+/** Names of sentences; widget and console have them in their own tables. @type {Readonly<Record<Kind, readonly string[]>>} */
 const STEPS = Object.freeze({
-  chromium: ["permission.chromium_1", "permission.step_2", "permission.step_3"],
-  firefox: ["permission.firefox_1", "permission.firefox_2", "permission.step_3"],
-  safari: ["permission.safari_1", "permission.step_2", "permission.step_3"],
-  ios: ["permission.ios_1", "permission.step_2", "permission.step_3"],
-  ios_app: ["permission.ios_app_1", "permission.step_2", "permission.step_3"],
-  android: ["permission.android_1", "permission.step_2", "permission.step_3"],
+  chromium: ["chromium_1", "step_2", "step_3"],
+  firefox: ["firefox_1", "firefox_2", "step_3"],
+  safari: ["safari_1", "step_2", "step_3"],
+  ios: ["ios_1", "step_2", "step_3"],
+  ios_app: ["ios_app_1", "step_2", "step_3"],
+  android: ["android_1", "step_2", "step_3"],
 });
 
 /**
@@ -29,7 +29,8 @@ export function kindOf({ userAgent, maxTouchPoints }) {
   return "chromium"; // Chrome, Edge, and what is made of them
 }
 
-/** The pictures to look for in the first step. @type {Readonly<Record<Kind, readonly import("./dom.js").IconName[]>>} */
+/** @typedef {"sliders" | "lock" | "cameraOff" | "micOff" | "page"} Picture */
+/** The pictures to look for in the first step. @type {Readonly<Record<Kind, readonly Picture[]>>} */
 const LOOK_FOR = Object.freeze({
   chromium: ["sliders", "lock", "cameraOff"],
   firefox: ["micOff", "cameraOff"],
@@ -39,7 +40,7 @@ const LOOK_FOR = Object.freeze({
   android: ["sliders", "lock"],
 });
 
-/** @returns {{steps: readonly string[], lookFor: readonly import("./dom.js").IconName[]}} sentences in their order */
+/** @returns {{steps: readonly string[], lookFor: readonly Picture[]}} sentences in their order */
 export function helpHere() {
   const kind = kindOf(navigator);
   return { steps: STEPS[kind], lookFor: LOOK_FOR[kind] };
