@@ -2,8 +2,8 @@
 
     CALLVAULT_TEST_SEED=… pytest tests/vault/rights/test_lifetimes.py
 
-Hypothesis draws the order and prints it. Some thousand steps look at one thing each, and at everything now and
-then; in `make soak` ten thousand do, and as many look at everything each time.
+Hypothesis draws the order and prints it. Some thousand steps look at one thing each, and at everything now
+and then; in `make soak` ten thousand do, and as many look at everything each time.
 """
 
 from __future__ import annotations
