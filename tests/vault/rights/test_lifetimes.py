@@ -238,7 +238,7 @@ def test_whatever_happens_what_is_kept_plays_and_what_is_erased_is_gone(
     """Two tenants, crashes at any step, holds, restrictions, epochs, backups and restores, in any order."""
     Lifetimes.counted.update(dict.fromkeys(COUNTED, 0))
     lives = rounds(4, 300)
-    live(Lifetimes, lives=lives, steps=STEPS)
+    live(Lifetimes, lives=lives, steps=STEPS, otherwise=rounds(1_128, 0))
     assert Lifetimes.counted["steps"] >= lives * 2
 
 
