@@ -28,7 +28,7 @@ from vault.errors import LedgerBrokenError, NotFoundError
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.ring_file import RingFile
 from vault.media.places import media_prefix
-from vault.model import ErasureReason, RestrictionGround, RestrictionSubject
+from vault.model import ErasureReason, ErasureState, RestrictionGround, RestrictionSubject
 from vault.rights.restrictions import NewRestriction
 from vault.settings.keeping import DEFAULT_HOLDER
 
@@ -220,7 +220,7 @@ async def test_a_recording_whose_key_the_backup_lacks_is_found(
 async def test_a_key_of_something_erased_is_found_whatever_the_fence_thinks(
     work: Workshop, place: MemoryStore, tmp_path: Path
 ) -> None:
-    """Looked for leaf by leaf: here the main database's list of erasures was lost, its ledger was not."""
+    """Looked for leaf by leaf: here the row says that it was only asked for, the ledger that it is shredded."""
     begun = await work.ready()
     await work.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=work.by())
     async with work.key_database.read() as connection:
@@ -230,7 +230,7 @@ async def test_a_key_of_something_erased_is_found_whatever_the_fence_thinks(
     async with work.key_database.write() as connection:
         await connection.execute(insert(data_keys).values(record))
     async with work.database.write() as connection:
-        await connection.execute(delete(erasures))
+        await connection.execute(update(erasures).values(state=ErasureState.REQUESTED.value))
     await backed_up(work, place)
     (finding,) = (await drilled(work, place, tmp_path)).findings
     assert begun.media_id in finding
