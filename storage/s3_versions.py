@@ -100,9 +100,20 @@ def _delete(client: S3Client, bucket: str, one: Remainder) -> None:
             else:
                 client.delete_object(Bucket=bucket, Key=one.key, VersionId=one.id)
     except RefusedError as cause:
+        if _is_done(cause):
+            return
         if one.kind == "version" and is_locked(client, bucket):
             raise RetainedError(f"{one.key} is kept by the bucket's object lock") from cause
         raise
+
+
+def _is_done(refusal: RefusedError) -> bool:
+    """Tell whether the service says that there is no such bucket; the next listing shows what is true.
+
+    OpenStack Swift says so of a bucket that it listed a moment ago: the version is deleted, then it tries to
+    restore an older one, takes that of a neighbour whose key begins alike, and does not find it.
+    """
+    return isinstance(refusal.__cause__, ClientError) and code_of(refusal.__cause__) == "NoSuchBucket"
 
 
 def is_locked(client: S3Client, bucket: str) -> bool:

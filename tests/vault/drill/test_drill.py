@@ -220,7 +220,7 @@ async def test_a_recording_whose_key_the_backup_lacks_is_found(
 async def test_a_key_of_something_erased_is_found_whatever_the_fence_thinks(
     work: Workshop, place: MemoryStore, tmp_path: Path
 ) -> None:
-    """Looked for leaf by leaf: here the row says that it was only asked for, the ledger that it is shredded."""
+    """Looked for leaf by leaf: here the row says that it was asked for, the ledger that it is shredded."""
     begun = await work.ready()
     await work.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=work.by())
     async with work.key_database.read() as connection:
