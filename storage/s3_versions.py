@@ -60,14 +60,26 @@ def _versions(client: S3Client, bucket: str, prefix: str, *, is_prefix: bool) ->
 
 
 def remaining(client: S3Client, bucket: str, where: str) -> tuple[str, ...]:
-    """Return what there is in words, at most `REMAINS_MAX` lines. Blocks."""
+    """Return what there is in words, at most `REMAINS_MAX` lines; see `ObjectStore.remains`. Blocks."""
     words: list[str] = []
     with translated(f"cannot look for {where or 'anything'}"):
         for one in remainders(client, bucket, where):
             words.append(f"{one.kind} {one.key}")
             if len(words) >= REMAINS_MAX:
                 break
+        if not words and where and not where.endswith("/") and _is_served(client, bucket, where):
+            words.append(f"object {where}")
     return tuple(words)
+
+
+def _is_served(client: S3Client, bucket: str, key: str) -> bool:
+    """Ask for an object that no listing shows."""
+    try:
+        with translated(f"cannot look for {key}"):
+            client.head_object(Bucket=bucket, Key=key)
+    except AbsentError:
+        return False
+    return True
 
 
 def erase(client: S3Client, bucket: str, key: ObjectKey) -> Erasure:

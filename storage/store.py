@@ -260,7 +260,8 @@ class ObjectStore(Protocol):
         """Return what exists of a key, or under a prefix: one line each, kind and key; empty when gone.
 
         The word after the kind is the key itself, fit for `erase`, of finished and unfinished objects alike.
-        Looks at versions, markers and unfinished uploads. Lists at most `REMAINS_MAX` lines.
+        Looks at versions, markers and unfinished uploads; of one key also by asking for the object itself,
+        for what a listing hides may be served all the same. Lists at most `REMAINS_MAX` lines.
         """
         ...
 

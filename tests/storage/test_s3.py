@@ -113,6 +113,25 @@ async def test_each_version_is_told(ceph_http: Service, make_bucket: Bucket) -> 
         await store.aclose()
 
 
+async def test_what_no_listing_shows_and_is_served_all_the_same_remains(
+    ceph_http: Service, make_bucket: Bucket
+) -> None:
+    """Absence is asked for by the name, too: an index of a bucket may have lost an object."""
+    store = await opened(ceph_http, make_bucket(ceph_http))
+    await store.put(KEY, b"small")
+
+    def lose(parsed: dict[str, object], **_: object) -> None:
+        parsed.pop("Versions", None)
+
+    store._client.meta.events.register("after-call.s3.ListObjectVersions", lose)
+    assert await store.remains("") == ()
+    assert await store.remains(KEY) == (f"object {KEY}",)
+    store._client.meta.events.unregister("after-call.s3.ListObjectVersions", lose)
+    await store.erase(KEY)
+    assert await store.remains(KEY) == ()
+    await store.aclose()
+
+
 async def test_checksums_can_be_switched_on(moto_http: Service, make_bucket: Bucket) -> None:
     """With when_supported, small and multipart puts work where the service knows checksums."""
     store = await opened(moto_http, make_bucket(moto_http), checksums="when_supported")

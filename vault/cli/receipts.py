@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
 GROUP: Final = options.group("receipt", "Deletion receipts.")
 SHREDDED: Final = "object.shredded"
-SHOWN: Final = ("kind", "object", "live_erased_at", "irrecoverable_by", "assurance", "reason", "method")
+SHOWN: Final = (
+    "kind",
+    "object",
+    "requested_at",
+    "key_forgotten_at",
+    "objects_deleted_at",
+    "live_erased_at",
+    "irrecoverable_by",
+    "assurance",
+    "reason",
+    "method",
+)
 
 
 @GROUP.command("verify")

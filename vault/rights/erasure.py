@@ -10,7 +10,8 @@ Each step is durable before the next and may be repeated, so a crash anywhere is
    of the main database.
 3. Every version of every object, spool and derived parts included, is deleted; so is each volume with it that
    a company that leaves was to take along.
-4. Absence is verified by listing. What personal rows hold is deleted; the main database's log is truncated.
+4. Absence is verified at every place, by listing and by asking for each object by its name. What personal
+   rows hold is deleted; the main database's log is truncated.
 5. One transaction: the ledger's ``object.shredded``, the row *erased*, the erasure *complete*. Whoever has
    that entry and its proof has all that a complete receipt says, so it comes last.
 """
@@ -28,7 +29,7 @@ from storage.errors import StorageError
 from storage.store import ObjectKey, ObjectStore
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
-from vault.db.tables import calls, deletion_requests, erasures, invitations, media
+from vault.db.tables import calls, deletion_requests, erasures, invitations, media, parts
 from vault.errors import DependencyError, NotFoundError
 from vault.keys.records import KeyRecord
 from vault.keys.store import KeyStore
@@ -54,6 +55,10 @@ from vault.rights.tenant_rows import TENANT
 log = structlog.get_logger(__name__)
 
 WITH_IT: Final = "with_it"  # whose keys went along; in the entry their UUIDs alone, with commas
+_MOMENTS: Final = {  # of a stage in the receipt
+    ErasureState.KEY_FORGOTTEN: "key_forgotten_at",
+    ErasureState.OBJECTS_DELETED: "objects_deleted_at",
+}
 METHOD: Final = "NIST SP 800-88r2 cryptographic erase and object deletion"
 
 
@@ -165,7 +170,8 @@ class Eraser:
         deleted = dict.fromkeys(("versions", "markers", "uploads"), 0)
         failed: list[StorageError] = []
         for prefix in _folders(row):
-            for key in sorted(await self._found(prefix, failed)):
+            found = await self._found(prefix, failed)
+            for key in sorted(found):
                 try:
                     gone = await self._store.erase(key)
                 except StorageError as error:
@@ -174,8 +180,9 @@ class Eraser:
                 deleted["versions"] += gone.versions_deleted
                 deleted["markers"] += gone.markers_deleted
                 deleted["uploads"] += gone.uploads_aborted
-            if await self._found(prefix, failed) and not failed:
-                raise DependencyError("the store still lists what was deleted; it is asked again")
+            left = await self._found(prefix, failed) or await self._served(row, prefix, found, failed)
+            if left and not failed:
+                raise DependencyError("the store still has what was deleted; it is asked again")
         if failed:
             places = sorted({place for error in failed for place in error.places})
             log.warning("erasure.store_waits", object=row.object_id, places=places)
@@ -193,6 +200,21 @@ class Eraser:
         except StorageError as error:
             failed.append(error)
         return found
+
+    async def _served(
+        self, row: Row[Any], prefix: str, found: set[ObjectKey], failed: list[StorageError]
+    ) -> set[ObjectKey]:
+        """Ask for each object by its name, of those that were found and those that rows know of."""
+        query = select(parts.c.object_key).where(parts.c.media_id == row.object_id)
+        async with self._database.read() as connection:
+            named = {ObjectKey(key) for key in (await connection.execute(query)).scalars()}
+        left: set[ObjectKey] = set()
+        for key in sorted(found | {key for key in named if key.startswith(prefix)}):
+            try:
+                left |= {_key_of(line) for line in await self._store.remains(key)}
+            except StorageError as error:
+                failed.append(error)
+        return left
 
     async def _add_evidence(self, row: Row[Any], deleted: dict[str, int]) -> None:
         async with self._database.write() as connection:
@@ -240,9 +262,9 @@ class Eraser:
             of_request = deletion_requests.c.id == row.request_id
             request = await connection.execute(select(deletion_requests).where(of_request).with_for_update())
             await _mark_erased(connection, row, now)
-            reason, objects = request.one().reason, await _asked_for(connection, row)
+            asked, objects = request.one(), await _asked_for(connection, row)
             worth = await self._keys.assurance(row.evidence.get("epoch"))
-            shredded = self._shredded(row, reason, objects, worth, now)
+            shredded = self._shredded(row, asked, objects, worth, now)
             index = await self._ledger.append(connection, shredded)
             await connection.execute(
                 update(erasures)
@@ -257,7 +279,7 @@ class Eraser:
             if left.first() is None:
                 await connection.execute(update(deletion_requests).where(of_request).values(completed_at=now))
 
-    def _shredded(self, row: Row[Any], reason: str, objects: int, worth: str, now: datetime) -> Entry:
+    def _shredded(self, row: Row[Any], asked: Row[Any], objects: int, worth: str, now: datetime) -> Entry:
         return Entry(
             EntryType.OBJECT_SHREDDED,
             tenant_id=row.tenant_id,
@@ -269,7 +291,8 @@ class Eraser:
                 "kind": row.kind,
                 "request": row.request_id,
                 "objects": objects,  # so that a receipt from which an entry was taken out is no complete one
-                "reason": reason,
+                "reason": asked.reason,
+                "requested_at": to_text(asked.requested_at),
                 "method": METHOD,
                 "assurance": worth,
                 "live_erased_at": to_text(now),
@@ -278,13 +301,12 @@ class Eraser:
         )
 
     async def _moved(self, row: Row[Any], now: ErasureState, to: ErasureState) -> ErasureState:
+        """Note a stage and the moment it was reached, which goes into the receipt."""
         require_move(ERASURE_MOVES, now, to)
+        here = and_(erasures.c.object_id == row.object_id, erasures.c.state == now.value)
         async with self._database.write() as connection:
-            await connection.execute(
-                update(erasures)
-                .where(erasures.c.object_id == row.object_id, erasures.c.state == now.value)
-                .values(state=to.value)
-            )
+            told = {**await _evidence(connection, row.object_id), _MOMENTS[to]: to_text(self._clock.now())}
+            await connection.execute(update(erasures).where(here).values(state=to.value, evidence=told))
         return to
 
     async def _locked(self, connection: AsyncConnection, object_id: str) -> Row[Any]:

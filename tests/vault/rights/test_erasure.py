@@ -14,13 +14,15 @@ from storage.memory import MemoryStore
 from storage.store import Erasure, ObjectKey, StoredObject
 from tests.vault.media.workshop import Workshop, open_workshop, scene
 from tests.vault.rights.traces import left_of, receipt_of, shredded, states, traces_of, watched
-from vault.clock import from_text
+from vault.clock import from_text, to_text
 from vault.db.tables import links, parts
 from vault.errors import DependencyError, ErasedError, KeyForgottenError, LinkDeadError, NotFoundError
 from vault.media.finish import Finish
 from vault.media.places import part_key
 from vault.model import ErasureReason, MediaState, Part
 from vault.rights.erasure import METHOD, key_evidence
+
+STAGES = ("requested_at", "key_forgotten_at", "objects_deleted_at", "live_erased_at")
 
 
 async def test_an_erasure_leaves_no_object_no_key_and_no_byte(any_work: Workshop) -> None:
@@ -60,6 +62,9 @@ async def test_the_receipt_says_what_was_destroyed_and_verifies_offline(any_work
     assert told["key_commitment"] == record.commitment.hex()
     assert (told["method"], told["assurance"], told["reason"]) == (METHOD, "software", "legal")
     assert told["versions"] == 4
+    stages = [str(told[name]) for name in STAGES]
+    assert stages == sorted(stages)
+    assert stages[0] == to_text(request.requested_at)
     gone, for_good = (from_text(str(told[name])) for name in ("live_erased_at", "irrecoverable_by"))
     assert for_good - gone == timedelta(days=7)
     assert isinstance(gone, datetime)
@@ -182,30 +187,36 @@ async def test_a_finish_of_another_program_cannot_publish_what_is_being_erased(w
 
 
 class StubbornStore(MemoryStore):
-    """A store that goes wrong on command: away, or keeping what it was told to erase."""
+    """A store that goes wrong on command: away, or keeping what it was told to erase, and hiding that."""
 
     def __init__(self) -> None:
         super().__init__(country="FR")
         self.away = False
         self.keeps = False
+        self.hides = False
 
     async def erase(self, key: ObjectKey) -> Erasure:
         """Erase, or not."""
         if self.away:
             raise UnavailableError("away")
-        return Erasure(versions_deleted=1) if self.keeps else await super().erase(key)
+        return Erasure(versions_deleted=1) if self.keeps or self.hides else await super().erase(key)
 
     async def list(self, prefix: str = "") -> AsyncIterator[StoredObject]:
         """List, or not."""
         if self.away:
             raise UnavailableError("away")
         async for stored in super().list(prefix):
-            yield stored
+            if not self.hides:
+                yield stored
+
+    async def remains(self, where: str) -> tuple[str, ...]:
+        """Say what is there; who hides it says so only of an object whose name one knows."""
+        return () if self.hides and where.endswith("/") else await super().remains(where)
 
 
-@pytest.mark.parametrize("fault", ["away", "keeps"])
+@pytest.mark.parametrize("fault", ["away", "keeps", "hides"])
 async def test_a_store_that_does_not_obey_keeps_the_erasure_pending(tmp_path: Path, fault: str) -> None:
-    """The key is gone at once; complete is not said until a listing shows nothing."""
+    """The key is gone at once; complete is not said until no listing shows, and no name gets, anything."""
     store = StubbornStore()
     async with open_workshop(tmp_path, store=store) as work:
         begun = await work.ready()

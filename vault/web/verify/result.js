@@ -113,6 +113,9 @@ function erased(fields, scene) {
   return [
     named(fields, scene),
     facts([
+      [t("requested_at"), moment(fields.requested_at, scene)],
+      [t("key_forgotten_at"), moment(fields.key_forgotten_at, scene)],
+      [t("objects_deleted_at"), moment(fields.objects_deleted_at, scene)],
       [t("erased_at"), moment(fields.live_erased_at, scene)],
       [t("irrecoverable_by"), moment(fields.irrecoverable_by, scene)],
       [t("method"), isOurs ? `${t("method_plain")} (${fields.method})` : plain(fields.method)],
