@@ -413,6 +413,7 @@ async def _ringing(rooms: Rooms) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
     """Run the jobs while the block runs; the recordings under way are finished before it ends."""
+    believed = rooms.custody.sentry.now
     jobs = {
         "checkpoints": lambda: rooms.checkpoints.run(rooms.settings.ledger.checkpoint_s),
         "finisher": rooms.finisher.run,
@@ -422,11 +423,11 @@ async def _jobs(rooms: Rooms) -> AsyncIterator[None]:
         "keeper": rooms.keeper.run,
         "leaver": rooms.leaver.run,
         "control": rooms.control.run,
-        "backups": rooms.backups.run,
+        "backups": lambda: rooms.backups.run(believed),
         "key provider": rooms.key_watch.run,
         "recovery": rooms.keys.recovering.run,
         "indexing": rooms.indexing.run,
-        "turn": rooms.turn.run,
+        "turn": lambda: rooms.turn.run(believed),
         "links": lambda: _close_links(rooms.links),
         "load": rooms.load.run,
         "quality": rooms.qualities.run,

@@ -1,8 +1,12 @@
 """Time, as the rooms ask for it: wall time in UTC and a monotonic second."""
 
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+# Gives the time, or None while the clock on the wall is not believed: what is thrown away by time asks first.
+Believed = Callable[[], Awaitable[datetime | None]]
 
 
 class Clock(Protocol):

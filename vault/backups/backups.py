@@ -18,7 +18,7 @@ import structlog
 from crypto.keys import DataKey
 from vault.backups.dump import Head, Kind
 from vault.backups.shelf import Backup, Place, Shelf, Subject
-from vault.clock import Clock
+from vault.clock import Believed, Clock
 from vault.db.engine import Database
 from vault.errors import DependencyError, NotFoundError, TamperedError, VaultError
 
@@ -81,12 +81,19 @@ class Backups:
         """Give a kind's places, in the order of the settings; none where it has none."""
         return self._shelves.get(kind, ())
 
-    async def run(self) -> None:
-        """Make what is due and throw away what is old, until cancelled; a fault is tried again."""
+    async def run(self, believed: Believed) -> None:
+        """Keep up at every place, until cancelled; a fault is tried again."""
         while True:
-            shelves = [(kind, shelf) for kind in Kind for shelf in self.shelves(kind)]
-            kept_up = [await self._kept_up(kind, shelf) for kind, shelf in shelves]
-            await asyncio.sleep(LOOK_EVERY_S if all(kept_up) else AGAIN_S)
+            is_done = await self.keep_up(by_time=await _is_believed(believed))
+            await asyncio.sleep(LOOK_EVERY_S if is_done else AGAIN_S)
+
+    async def keep_up(self, *, by_time: bool) -> bool:
+        """Make what is due and throw away what is old; False where a place has to be asked again.
+
+        Without ``by_time`` nothing is thrown away: it may be old by a jump of the clock alone.
+        """
+        shelves = [(kind, shelf) for kind in Kind for shelf in self.shelves(kind)]
+        return all([await self._kept_up(kind, shelf, by_time=by_time) for kind, shelf in shelves])
 
     async def create(self, kind: Kind) -> Sequence[Backup]:
         """Make a backup at each place of a kind and read it back; what does not open is removed again.
@@ -159,11 +166,6 @@ class Backups:
         """
         return await self._good(since, make=False, afresh=True)
 
-    async def prune(self, kind: Kind) -> int:
-        """Erase at each place what is older than its time, never the newest there; tells how many."""
-        keep = self._rules.keep[kind]
-        return sum([await shelf.prune(await shelf.all(), keep) for shelf in self.shelves(kind)])
-
     async def _good(self, since: datetime, *, make: bool, afresh: bool) -> int:
         domains = set()
         for shelf in self.shelves(Kind.KEYS):
@@ -179,13 +181,14 @@ class Backups:
                 domains.add(shelf.domain)
         return len(domains)
 
-    async def _kept_up(self, kind: Kind, shelf: Shelf) -> bool:
+    async def _kept_up(self, kind: Kind, shelf: Shelf, *, by_time: bool) -> bool:
         try:
             made = await shelf.all()
             now = self._clock.now()
             if self._rules.every and (not made or now - made[-1].made_at >= self._rules.every):
                 made = [*made, await shelf.create()]
-            await shelf.prune(made, self._rules.keep[kind])
+            if by_time:
+                await shelf.prune(made, self._rules.keep[kind])
         except VaultError as error:
             _warn(kind, shelf, error)
             return False
@@ -198,6 +201,14 @@ class Backups:
 
     def _shelf(self, backup: Backup) -> Shelf:
         return next(each for each in self.shelves(backup.kind) if each.place == backup.place)
+
+
+async def _is_believed(believed: Believed) -> bool:
+    """Ask; where the database does not answer, nobody knows."""
+    try:
+        return await believed() is not None
+    except VaultError:
+        return False
 
 
 def _warn(kind: Kind, shelf: Shelf, error: VaultError) -> None:

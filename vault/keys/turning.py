@@ -33,7 +33,7 @@ import structlog
 from sqlalchemy import Row, and_, or_, select
 
 from crypto.keys import TenantKey
-from vault.clock import Clock
+from vault.clock import Believed, Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys
 from vault.errors import DependencyError, KeyProviderError, TamperedError, VaultError
@@ -117,12 +117,15 @@ class Turn:
         self.broken: tuple[str, ...] = ()  # objects whose record does not open; they hold the turn up
         self.copies_lacking = 0  # good backups that the end of an epoch waits for, as of the last look
 
-    async def run(self) -> None:
-        """Turn when it is time and carry on what was begun, until cancelled; a fault is tried again."""
+    async def run(self, believed: Believed) -> None:
+        """Turn when it is time and carry on what was begun, until cancelled; a fault is tried again.
+
+        While the clock is not believed no key is destroyed: its grace may be a jump of the clock.
+        """
         while True:
             try:
                 await self.begin_when_due()
-                await self.carry()
+                await self.carry(by_time=await believed() is not None)
             except VaultError as error:
                 log.warning("keys.turn_waits", error=type(error).__name__)
             await asyncio.sleep(LOOK_EVERY_S)
@@ -168,16 +171,18 @@ class Turn:
         log.info("keys.turn_begun", holder=holder, epoch=number)
         return number
 
-    async def carry(self, *, grace: timedelta | None = None) -> Sequence[Standing]:
+    async def carry(self, *, grace: timedelta | None = None, by_time: bool = True) -> Sequence[Standing]:
         """Do what can be done now for every epoch that is not current; tell how they all stand.
 
+        Without ``by_time`` no grace is over and no end is told, however late the clock says it is.
         Raises at the end what made one of them wait, as KeyProviderError.
         """
         away: list[VaultError] = []
         await self._leave_ended(away)
         await self._move(away)
-        await self._end_all(self._rules.grace if grace is None else grace, away)
-        await self._close(away)
+        if by_time or grace == timedelta(0):
+            await self._end_all(self._rules.grace if grace is None else grace, away)
+        await self._close(away, by_time=by_time)
         if away:
             raise away[0]
         return await self._epochs.all()
@@ -324,7 +329,7 @@ class Turn:
             )
         return max(0, least - copies)
 
-    async def _close(self, away: list[VaultError]) -> None:
+    async def _close(self, away: list[VaultError], *, by_time: bool) -> None:
         """Tell the ends that are not told; now and then see that those which are have come to stay.
 
         The older ones first, and none before those that its own end speaks of.
@@ -339,7 +344,7 @@ class Turn:
                 before = {one.epoch for one in standing if one.holder == each.holder}
                 before = {epoch for epoch in before if epoch < each.epoch} | each.told_after
                 with _noted(each, away):
-                    await self._look_at(each, ended, may_tell=before <= ended)
+                    await self._look_at(each, ended, may_tell=by_time and before <= ended)
         if looks_again:
             self._look_again_at_s = self._clock.monotonic() + LOOK_AGAIN_EVERY_S
 

@@ -28,13 +28,16 @@ from vault.keys.store import KeyStore
 from vault.model import new_id
 
 RULES = BackupRules(timedelta(days=1), {Kind.MAIN: timedelta(days=35), Kind.KEYS: timedelta(days=7)})
+RARE = BackupRules(timedelta(0), RULES.keep)  # none is made by time
 KEY = DataKey.generate()
 
 
-def backups_of(work: Workshop, *stores: ObjectStore, key: DataKey = KEY) -> Backups:
+def backups_of(
+    work: Workshop, *stores: ObjectStore, key: DataKey = KEY, rules: BackupRules = RULES
+) -> Backups:
     """Backups of a workshop's databases, both in the same stores."""
     databases: dict[Kind, Database] = {Kind.MAIN: work.database, Kind.KEYS: work.key_database}
-    return Backups(BackupParts(databases, dict.fromkeys(Kind, placed(*stores)), key, work.clock), RULES)
+    return Backups(BackupParts(databases, dict.fromkeys(Kind, placed(*stores)), key, work.clock), rules)
 
 
 @asynccontextmanager
@@ -131,15 +134,37 @@ async def test_old_backups_go_in_time_and_the_newest_stays(tmp_path: Path) -> No
     """Keys for days, the rest for weeks; a vault that could not make one for long keeps its last."""
     clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
     async with open_workshop(tmp_path, clock=clock) as work:
-        backups = backups_of(work, MemoryStore(country="FR"))
+        place = MemoryStore(country="FR")
+        backups, rare = backups_of(work, place), backups_of(work, place, rules=RARE)
+
+        async def counts() -> list[int]:
+            return [len((await backups.look(kind)).backups) for kind in (Kind.KEYS, Kind.MAIN)]
+
         for _ in range(3):
-            for kind in Kind:
-                await backups.create(kind)
+            assert await backups.keep_up(by_time=True)
             clock.turn(timedelta(days=5))
-        assert [await backups.prune(kind) for kind in (Kind.KEYS, Kind.MAIN)] == [2, 0]
+        assert await rare.keep_up(by_time=True)
+        assert await counts() == [1, 3]
         clock.turn(timedelta(days=100))
-        assert [await backups.prune(kind) for kind in (Kind.KEYS, Kind.MAIN)] == [0, 2]
-        assert [len((await backups.look(kind)).backups) for kind in Kind] == [1, 1]
+        assert await rare.keep_up(by_time=True)
+        assert await counts() == [1, 1]
+
+
+async def test_nothing_is_thrown_away_by_a_clock_that_jumped(tmp_path: Path) -> None:
+    """Years ahead in a moment every backup is old; they stay until somebody says what time it is."""
+    clock = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC))
+    async with open_workshop(tmp_path, clock=clock) as work:
+        backups, sentry = backups_of(work, MemoryStore(country="FR")), work.custody.sentry
+        assert await sentry.now()
+        for _ in range(2):
+            await backups.create(Kind.KEYS)
+        clock.jump(timedelta(days=4000))
+        assert await sentry.now() is None
+        assert await backups.keep_up(by_time=await sentry.now() is not None)
+        assert len((await backups.look(Kind.KEYS)).backups) == 3
+        await sentry.resume()
+        assert await backups.keep_up(by_time=await sentry.now() is not None)
+        assert len((await backups.look(Kind.KEYS)).backups) == 1
 
 
 @pytest.fixture
@@ -200,14 +225,8 @@ async def test_a_place_that_is_away_keeps_no_other_from_its_backups(work: Worksh
         await backups.create(Kind.KEYS)
     found = await backups.look(Kind.KEYS)
     assert ([each.place for each in found.backups], found.away) == (["lyon"], ["primary"])
-    running = asyncio.create_task(backups.run(), name="backups")
-    try:
-        async with asyncio.timeout(60):
-            while not (await backups.look(Kind.MAIN)).backups:  # noqa: ASYNC110  # a store has no event
-                await asyncio.sleep(0.05)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+    assert not await backups.keep_up(by_time=True)
+    assert (await backups.look(Kind.MAIN)).backups
 
 
 async def test_the_newest_backup_that_opens_is_restored_from_whatever_place_has_it(

@@ -309,6 +309,23 @@ async def test_epochs_turn_by_themselves_when_their_days_are_over(tmp_path: Path
             await turn.begin()
 
 
+async def test_no_key_ends_by_a_clock_that_is_not_believed(tmp_path: Path) -> None:
+    """The grace after which a restore is not wanted any more is over only where time really went by."""
+    clock, told = TurnableClock(datetime(2026, 11, 29, tzinfo=UTC)), Told()
+    async with open_workshop(tmp_path, clock=clock) as work:
+        assert await work.custody.sentry.now()
+        await some_keys(work)
+        turn = turn_of(work, told)
+        await turn.begin()
+        await turn.carry()
+        clock.jump(4000 * DAY)
+        assert await work.custody.sentry.now() is None
+        await turn.carry(by_time=False)
+        assert (await states(work), told.ends) == ([EpochState.RETIRED, EpochState.CURRENT], [])
+        await turn.carry(by_time=True)
+        assert told.ends == [1]
+
+
 async def test_a_record_that_nobody_can_open_holds_the_turn_up_and_is_named(work: Workshop) -> None:
     """It may be all that is left of a recording: the old epoch's key stays until somebody decides."""
     made, told = await some_keys(work), Told()
