@@ -189,7 +189,7 @@ def turn(
             is_believed = await rooms.custody.sentry.now() is not None
             await rooms.turn.carry(grace=timedelta(0) if at_once else None, by_time=is_believed)
             if not is_believed:
-                note("the clock jumped, so nothing ends by time: set it right, then callvault retention resume")
+                note("the clock jumped, so nothing ends by time: set it right, callvault retention resume")
         except KeyProviderError as error:
             away.append(str(error))
         for broken in rooms.turn.broken:
