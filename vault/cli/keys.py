@@ -83,6 +83,23 @@ def recover(copy: Copy, *, config: options.Config = None) -> None:
     note(f"The key ring is at {keys.key_file} again.")
 
 
+@GROUP.command("rotate")
+def rotate(*, config: options.Config = None) -> None:
+    """Give the key ring another key, and print its new recovery sheet, to standard error.
+
+    For a sheet that was seen, or lost. A server that runs goes on. Copies that were made before open with
+    the old sheet still, until the epochs whose keys they hold are over: make a copy, then turn.
+    """
+    from vault.cli.output import note
+    from vault.cli.rooms import settings_of
+
+    ring = _ring(settings_of(config))
+    ring.rotate()
+    note(_text_of(ring))
+    note("Old copies and the old sheet open what they hold until its epochs end. Make a new copy, then run:")
+    note("callvault keys turn --at-once")
+
+
 @GROUP.command("passphrase")
 def passphrase(*, config: options.Config = None, new: NewPassphrase = None, remove: Remove = False) -> None:
     """Put the key ring under another passphrase, or none. Then write it to ``keys.passphrase``.

@@ -11,7 +11,10 @@ MAX_BYTES: Final = 1024 * 1024  # a key ring of ten years of weekly epochs is un
 
 
 def read_private(path: Path) -> bytes:
-    """Read a secret file; raises ConfigurationError where it is missing, too open or someone else's."""
+    """Read a secret file; raises ConfigurationError where it is missing, too open or someone else's.
+
+    Whoever may write into its folder can lay another one in its place.
+    """
     try:
         # Without O_NONBLOCK a named pipe at this place would hold the start for ever.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -30,7 +33,15 @@ def read_private(path: Path) -> bytes:
             raise ConfigurationError(
                 f"the key file {path} belongs to another user; run: chown it to this one"
             )
+        _require_own(path.parent)
         return file.read(MAX_BYTES)
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse a folder in which others may replace files; in one with the sticky bit they may not."""
+    found = folder.stat()
+    if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+        raise ConfigurationError(f"others may replace files in {folder}; run: chmod 700 {folder}")
 
 
 def write_private(path: Path, secret: bytes) -> None:

@@ -100,6 +100,21 @@ class RingFile:
             _write_sealed(self.path, ring, key, _lock(key, passphrase))
         self._passphrase = passphrase
 
+    def rotate(self) -> None:
+        """Seal the ring under a new ring key, opened as before: what the old sheet opens is old copies.
+
+        Who uses the ring goes on: the lock stands in the file, and is looked up at each reading.
+        """
+        with _alone(self.path):
+            ring, ring_key = self.read(), RingKey.generate()
+            _write_sealed(self.path, ring, ring_key, _lock(ring_key, self._passphrase_of_lock()))
+
+    def _passphrase_of_lock(self) -> str | None:
+        """Give the passphrase where the ring is under one: it may be set, and the ring not be under it."""
+        found = _parsed(self.path)
+        is_under_one = found["v"] != 1 and found["opens"]["with"] == "argon2id"
+        return self._passphrase if is_under_one else None
+
     def copy_to(self, path: Path) -> None:
         """Write a copy that the sheet alone opens."""
         _require_free(path)

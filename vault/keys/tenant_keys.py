@@ -1,5 +1,6 @@
 """Tenant keys: one per tenant and epoch, wrapped by the epoch's key at the provider, kept for minutes."""
 
+from collections import OrderedDict
 from typing import Final
 
 from sqlalchemy import insert, select
@@ -17,6 +18,7 @@ from vault.model import uuid_of
 # A key disabled at its provider is obeyed within five minutes: a data key may be unwrapped under a tenant key
 # that was about to leave the cache, and then stays for as long again.
 CACHE_S: Final = 150.0
+CACHE_MAX: Final = 1_000  # tenants times epochs under way
 
 
 class TenantKeys:
@@ -26,7 +28,7 @@ class TenantKeys:
         self._database = database
         self._holders = holders
         self._clock = clock
-        self._cached: dict[tuple[str, int], tuple[TenantKey, float]] = {}
+        self._cached: OrderedDict[tuple[str, int], tuple[TenantKey, float]] = OrderedDict()
         self._drops = 0
 
     async def get(
@@ -48,8 +50,16 @@ class TenantKeys:
         context = _context(tenant_id, epoch)
         key = await self._holders.unwrap(epoch, wrapped, context=context, hurried=hurried)
         if drops == self._drops:  # something was dropped while we asked: do not keep what may be it
-            self._cached[tenant_id, epoch] = (key, self._clock.monotonic() + CACHE_S)
+            self._keep((tenant_id, epoch), key)
         return key
+
+    def _keep(self, name: tuple[str, int], key: TenantKey) -> None:
+        """Keep a key for its time, and no more than there may be: the oldest go, and all that are over."""
+        now = self._clock.monotonic()
+        self._cached[name] = (key, now + CACHE_S)
+        self._cached.move_to_end(name)
+        while len(self._cached) > CACHE_MAX or next(iter(self._cached.values()))[1] <= now:
+            self._cached.popitem(last=False)
 
     async def open_any(self, epoch: int) -> bool:
         """Have the provider open a tenant's key of an epoch, whichever; False where there is none."""

@@ -44,6 +44,16 @@ def test_a_sheet_is_printed_with_a_new_ring_and_only_then(config: Path, cli: Cli
     assert sheet_in(cli("keys", "sheet", "-c", config).err) == sheet_in(first.err)
 
 
+def test_a_sheet_that_was_seen_gives_way_to_another(config: Path, cli: Cli) -> None:
+    """The new one is printed at once, and what has to be done so that the old one is worth nothing."""
+    seen = sheet_in(cli("keys", "init", "-c", config).err)
+    ended = cli("keys", "rotate", "-c", config)
+    assert ended.code == 0
+    assert "callvault keys turn --at-once" in ended.err
+    assert sheet_in(ended.err) != seen
+    assert sheet_in(cli("keys", "sheet", "-c", config).err) == sheet_in(ended.err)
+
+
 def slipped(sheet: str) -> str:
     """A sheet with one letter wrong in its first line."""
     return sheet[:3] + ("1" if sheet[3] == "0" else "0") + sheet[4:]

@@ -1,6 +1,7 @@
 """Secret files: whose, how open, what kind, and whole or not at all."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,18 @@ def test_a_file_others_may_touch_is_refused(tmp_path: Path, mode: int) -> None:
 
 
 @pytest.mark.timeout(10)
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_in_which_others_may_replace_it_is_refused(tmp_path: Path, mode: int) -> None:
+    """The file's own mode helps nothing then; the sticky bit does, as in /tmp."""
+    folder = tmp_path / "keys"
+    write_private(folder / "root.key", b"secret")
+    folder.chmod(mode)
+    with pytest.raises(ConfigurationError, match="chmod 700"):
+        read_private(folder / "root.key")
+    folder.chmod(mode | stat.S_ISVTX)
+    assert read_private(folder / "root.key") == b"secret"
+
+
 @pytest.mark.parametrize("kind", ["missing", "folder", "link", "pipe", "link to nowhere"])
 def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
     """A link may point anywhere, a pipe would hold the start for ever."""

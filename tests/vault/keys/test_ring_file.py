@@ -129,3 +129,33 @@ def test_a_ring_of_the_first_form_gets_its_key_with_a_passphrase(tmp_path: Path)
     assert ring.has_ring_key()
     assert RingFile(ring.path, WORDS).read() == {1: bytes(range(32))}
     assert b"AAECAwQF" not in read_private(ring.path)
+
+
+@pytest.mark.parametrize("passphrase", [WORDS, None])
+def test_another_ring_key_leaves_the_old_sheet_with_old_copies_alone(
+    tmp_path: Path, passphrase: str | None
+) -> None:
+    """The ring opens as before, also for who has it open already; a new copy opens with the new sheet."""
+    ring = RingFile.create(tmp_path / "root.key", passphrase)
+    ring.write(RING)
+    running, old_sheet = RingFile(ring.path, passphrase), ring.ring_key()
+    assert running.read() == RING
+    ring.copy_to(tmp_path / "old.copy")
+    ring.rotate()
+    ring.copy_to(tmp_path / "new.copy")
+    assert running.read() == RingFile(ring.path, passphrase).read() == RING
+    running.write({2: RING[2]})
+    assert ring.read() == {2: RING[2]}
+    assert ring.ring_key().reveal() != old_sheet.reveal()
+    with pytest.raises(ConfigurationError, match="does not open"):
+        RingFile.recover(tmp_path / "again.key", tmp_path / "new.copy", old_sheet, None)
+    for copy, sheet in (("old.copy", old_sheet), ("new.copy", ring.ring_key())):
+        again = RingFile.recover(tmp_path / f"{copy}.key", tmp_path / copy, sheet, None)
+        assert again.read() == RING
+
+
+def test_a_ring_without_a_passphrase_does_not_get_the_one_that_is_set(tmp_path: Path) -> None:
+    """A setting that was written down before the ring was put under it changes nothing."""
+    RingFile.create(tmp_path / "root.key").write(RING)
+    RingFile(tmp_path / "root.key", WORDS).rotate()
+    assert RingFile(tmp_path / "root.key").read() == RING

@@ -16,7 +16,7 @@ from vault.db.key_tables import data_keys, tenant_keys
 from vault.errors import KeyForgottenError, KeyProviderError, TamperedError, VaultError
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.store import CACHE_KEYS, KeyStore
-from vault.keys.tenant_keys import CACHE_S
+from vault.keys.tenant_keys import CACHE_MAX, CACHE_S
 from vault.model import Id, new_id, uuid_of
 
 
@@ -274,6 +274,20 @@ async def test_the_cache_holds_a_thousand_keys_and_no_more(work: Workshop) -> No
     for number in range(CACHE_KEYS + 10):
         work.keys._remember(work.tenant_id, f"rec_{number:032x}", 1, key, 1)
     assert len(work.keys._data_keys) == CACHE_KEYS
+
+
+async def test_the_cache_of_tenants_keys_is_bounded_and_keeps_none_whose_time_is_over(tmp_path: Path) -> None:
+    """A key lies in memory for minutes, whether anybody asks for it again or not."""
+    clock = TurnableClock(datetime(2026, 11, 23, tzinfo=UTC))
+    async with open_workshop(tmp_path, clock=clock) as work:
+        tenants = work.keys._tenant_keys
+        key = await work.keys.tenant_key(work.tenant_id, 1, create=True)
+        for number in range(CACHE_MAX + 10):
+            tenants._keep((f"ten_{number:032x}", 1), key)
+        assert len(tenants._cached) == CACHE_MAX
+        clock.turn(timedelta(seconds=CACHE_S))
+        tenants._keep((work.tenant_id, 1), key)
+        assert len(tenants._cached) == 1
 
 
 async def test_a_store_without_its_first_epoch_says_what_to_do(tmp_path: Path) -> None:
