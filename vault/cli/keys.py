@@ -219,6 +219,28 @@ def turn(
         raise CommandError(*dict.fromkeys(away), code=Exit.UNREACHABLE)
 
 
+@GROUP.command("gone")
+def gone(
+    epoch: Annotated[int, typer.Argument(help="The epoch that waits for its end.")],
+    *,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Declare that somebody else destroyed the key of a retired epoch: its holder does not have it any more.
+
+    Later ends do not wait for it then, and receipts become final. They say what that is worth: your word
+    (``declared``). Refused while the holder has the key, or nothing shows that the holder is yours.
+    """
+    from vault.cli.output import show
+    from vault.cli.rooms import in_rooms
+
+    async def act(rooms: "Rooms") -> list[dict[str, Any]]:
+        await rooms.keys.ending.declare(epoch)
+        return await _told(rooms, await rooms.turn.carry())
+
+    show(in_rooms(config, act), as_json=as_json, columns=TOLD)
+
+
 async def _told(rooms: "Rooms", epochs: "Sequence[Standing]") -> list[dict[str, Any]]:
     """Tell of epochs as a table does, and in words of those whose end waits for backups."""
     from vault.cli.output import note

@@ -7,7 +7,7 @@ A ring of another deployment, a wrong name, mount or region has another's key un
 2. The key that is to end must open what was wrapped under it, where it can be used at all.
 3. The intent is written down, then the provider is told. A key that is gone after that was destroyed by us,
    whatever crash came between. One that is gone without it, and whose end nobody told, proves nothing: its
-   epoch stays retired, and receipts wait.
+   epoch stays retired, and receipts wait, until an operator gives their word for it.
 
 No transaction is open while the provider is asked: one that does not answer keeps nobody from making keys.
 """
@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vault.clock import Clock, to_text
 from vault.db.engine import Database
 from vault.db.key_tables import epochs, recovery_keys, tenant_keys
-from vault.errors import KeyProviderError
+from vault.errors import ConflictError, KeyProviderError, NotFoundError
 from vault.keys.epochs import CLOSED, EpochState
 from vault.keys.holders import Holders
 from vault.keys.probes import opens_probe
@@ -29,6 +29,7 @@ from vault.keys.provider import Destruction, EpochKeyState
 from vault.keys.tenant_keys import TenantKeys
 
 OUT_OF_USE: Final = frozenset({EpochKeyState.ENDING, EpochKeyState.GONE})
+DECLARED: Final = "declared"  # what a destruction is worth that nobody here saw
 INTENT: Final = "destruction_asked"  # of the evidence: when we first, or anew, told the provider to
 
 
@@ -59,6 +60,25 @@ class Ending:
             await self._destroy(row, state)
         elif told_at is not None:  # a key store from before its end
             await self._forget(row, Destruction(told_at, {}))
+
+    async def declare(self, epoch: int) -> None:
+        """Take an operator's word that somebody else destroyed the key of an epoch that waits for its end.
+
+        It is worth no more than that word, and says so. Raises NotFoundError for an epoch that never was,
+        ConflictError where it does not wait, or its holder has the key yet, KeyProviderError where nothing
+        shows that this holder is ours.
+        """
+        row = await self._row(epoch)
+        if row.state != EpochState.RETIRED.value:
+            raise ConflictError(f"epoch {epoch} is {row.state}: only one that has retired waits for its end")
+        state = await self._holders.state(row.epoch, made=row.evidence)
+        if state is not EpochKeyState.GONE:
+            raise ConflictError(
+                f"the holder has the key of epoch {epoch} ({state.value}); it is ended in time"
+            )
+        await self._require_ours(row, state)
+        evidence = {"provider": self._holders.named(row.holder).name, "assurance": DECLARED}
+        await self._forget(row, Destruction(self._clock.now(), evidence))
 
     async def require(self, epoch: int, *, told_at: datetime | None = None) -> None:
         """Raise KeyProviderError where ``destroy`` would refuse; asks the holder, and changes nothing."""
@@ -137,7 +157,10 @@ class Ending:
 
     async def _row(self, epoch: int) -> Row[Any]:
         async with self._database.read() as connection:
-            return (await connection.execute(select(epochs).where(epochs.c.epoch == epoch))).one()
+            row = (await connection.execute(select(epochs).where(epochs.c.epoch == epoch))).one_or_none()
+        if row is None:
+            raise NotFoundError(f"there is no epoch {epoch}")
+        return row
 
 
 async def _evidence(connection: AsyncConnection, epoch: int) -> dict[str, str]:

@@ -24,7 +24,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import data_keys
 from vault.errors import DependencyError, KeyForgottenError, KeyProviderError, TamperedError
-from vault.keys.ending import Ending
+from vault.keys.ending import DECLARED, Ending
 from vault.keys.epochs import Epochs, Spent, is_open
 from vault.keys.forgetting import (
     epochs_of,
@@ -60,7 +60,7 @@ IDS_AT_ONCE: Final = 500  # names in one statement
 AGAIN_S: Final = 0.2
 TRACE_TRIES: Final = 50
 CACHE_KEYS: Final = 1_000  # a page of recordings and the calls that run
-WORTH: Final = ("software", "kms", "hsm")  # from the least
+WORTH: Final = (DECLARED, "software", "kms", "hsm")  # from the least
 WORSE: Final = tuple(EpochKeyState)  # from usable to gone
 LOST: Final = frozenset({EpochKeyState.ENDING, EpochKeyState.GONE})  # nothing sealed to it would ever open
 
@@ -103,7 +103,7 @@ class KeyStore:
         self._forgets = 0
 
     async def assurance(self, epoch: int | None) -> str:
-        """What forgetting a key of an epoch is worth: ``software``, ``kms`` or ``hsm``; with none, the usual.
+        """What forgetting a key of an epoch is worth: one of ``WORTH``; with none, the usual.
 
         The least of what holds for the epochs whose ends its own end speaks of.
         """

@@ -81,5 +81,6 @@ def _entry(ended: Standing, at: datetime) -> Entry:
             "provider": ended.provider,
             "effective_at": to_text(at),
             "evidence_sha256": hashlib.sha256(answered.encode("ascii")).hexdigest(),
+            **{name: str(ended.evidence[name]) for name in ("assurance",) if name in ended.evidence},
         },
     )

@@ -12,8 +12,8 @@ from tests.vault.keys.test_turning import Copied, Told, some_keys, states, turn_
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop
 from vault.db.key_tables import epochs, tenant_keys
-from vault.errors import KeyProviderError
-from vault.keys.ending import INTENT
+from vault.errors import ConflictError, KeyProviderError, NotFoundError
+from vault.keys.ending import DECLARED, INTENT
 from vault.keys.epochs import EpochState
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.probes import PROBE
@@ -203,4 +203,39 @@ async def test_a_provider_that_does_not_answer_keeps_nobody_from_making_keys(any
     keys = KeyStore(any_work.key_database, provider, any_work.clock)
     with pytest.raises(KeyProviderError, match="made not to answer"):
         await turn_of(any_work, told, keys=keys).carry(grace=NOW)
+    assert await states(any_work) == AS_IT_WAS
+
+
+async def test_a_key_that_somebody_else_destroyed_ends_by_an_operators_word_alone(any_work: Workshop) -> None:
+    """Not before its holder has it no more; then later ends wait no longer, and say what that is worth."""
+    told, ring = await retired(any_work), RingFile(any_work.ground.root_key)
+    turn, ending = turn_of(any_work, told), any_work.keys.ending
+    for epoch in (1, 2):
+        with pytest.raises(ConflictError):
+            await ending.declare(epoch)
+    with pytest.raises(NotFoundError):
+        await ending.declare(9)
+    ring.change(lambda keys: keys.pop(1))
+    with pytest.raises(KeyProviderError):
+        await turn.carry(grace=NOW)
+    await ending.declare(1)
+    assert (await evidence_of(any_work, 1))["assurance"] == DECLARED
+    await turn.carry()
+    await turn.begin()
+    await turn.carry(grace=NOW)
+    assert told.ends == [1, 2]
+    assert [await any_work.keys.assurance(epoch) for epoch in (1, 2)] == [DECLARED, DECLARED]
+    with pytest.raises(ConflictError):
+        await ending.declare(1)
+
+
+async def test_nobodys_word_counts_in_the_ring_of_another_deployment(
+    any_work: Workshop, tmp_path: Path
+) -> None:
+    """It has no key of that epoch either, and that says nothing about ours."""
+    await retired(any_work)
+    other = await others(tmp_path, 2)
+    keys = KeyStore(any_work.key_database, other, any_work.clock, any_work.ledger_keys.anchor)
+    with pytest.raises(KeyProviderError):
+        await keys.ending.declare(1)
     assert await states(any_work) == AS_IT_WAS

@@ -147,6 +147,7 @@ function ended(fields, scene) {
     facts([
       [t("provider"), known("provider", fields.provider, t)],
       [t("effective_at"), moment(fields.effective_at, scene)],
+      [t("assurance"), known("assurance", fields.assurance, t)],
     ]),
   ];
 }

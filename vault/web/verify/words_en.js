@@ -74,6 +74,7 @@ export const ENGLISH = {
   "reason.legal": "required by law",
   "reason.other": "another reason",
   "assurance": "Keys kept in",
+  "assurance.declared": "nobody knows: the operator gives their word that the key is gone",
   "assurance.software": "a file (a disk may keep old blocks)",
   "assurance.kms": "a key service",
   "assurance.hsm": "a hardware security module",

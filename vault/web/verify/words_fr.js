@@ -76,6 +76,7 @@ export const FRENCH = {
   "reason.legal": "la loi l’exige",
   "reason.other": "une autre raison",
   "assurance": "Clés gardées dans",
+  "assurance.declared": "on ne sait pas : l’exploitant donne sa parole que la clé n’existe plus",
   "assurance.software": "un fichier (un disque peut garder d’anciens blocs)",
   "assurance.kms": "un service de clés",
   "assurance.hsm": "un module matériel de sécurité",
