@@ -9,11 +9,11 @@ from typing import Any
 
 import av
 import numpy as np
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.end_to_end.fake_devices import AGENT, NEAR_HZ, VISITOR
+from tests.end_to_end.fake_devices import AGENT, NEAR_HZ, VISITOR, Look
 from tests.end_to_end.journey import WAIT_MS, require
-from tests.end_to_end.two_browsers import Talk
+from tests.end_to_end.two_browsers import COLOURS, Talk
 
 NOTE = "Sends a picture of the boiler"
 PLACES = (0.06, 0.44, 0.56, 0.94)  # across a picture of two: the halves of the one, and of the other
@@ -62,6 +62,76 @@ def tell_one_story(talk: Talk) -> str:
     types = {event["type"] for event in told["events"]}
     require(f"the events tell of it: {types}", ok={"consent_given", "paused", "resumed"} <= types)
     return f"{{'sides': {len(gaps)}, 'events': {len(told['events'])}}}"
+
+
+def play_together(talk: Talk) -> str:
+    """From the agent's page: the visitor alone before they joined, then both, decoded and in time."""
+    told = talk.api("GET", f"/v1/calls/{call_of(talk)}/manifest").json()
+    begins = {side["role"] == "visitor": side["offset_ms"] / 1000 for side in told["recordings"]}
+    ends = [(side["offset_ms"] + side["duration_ms"]) / 1000 for side in told["recordings"]]
+    answered = next(side["recording"] for side in told["recordings"] if side["role"] != "visitor")
+    require(f"the agent joined later than the visitor: {begins}", ok=begins[False] > begins[True] + 0.4)
+    page = talk.agent
+    page.goto(f"{talk.program.base}/console/recordings/{answered}")
+    page.get_by_label("Purpose").select_option("quality", timeout=WAIT_MS)
+    page.get_by_role("button", name="Open the recording").click()
+    page.get_by_role("button", name="Play the other side along").click(timeout=WAIT_MS)
+    page.locator(".companion").wait_for(timeout=WAIT_MS)
+    _go(page, begins[False] / 2, max(ends))
+    _in_time(page, begins[False], at_s=begins[False] / 2)
+    _shows(page, OTHERS, VISITOR)
+    expect(page.locator(".screen .side-away")).to_have_text("Not there yet")
+    both_s = (begins[False] + min(ends)) / 2
+    _go(page, both_s, max(ends))
+    _in_time(page, begins[False], at_s=both_s)
+    _shows(page, OTHERS, VISITOR)
+    _shows(page, OPENED, AGENT)
+    page.get_by_role("button", name="Play", exact=True).click()
+    apart_s = _in_time(page, begins[False], at_s=None)
+    page.get_by_role("button", name="Close the access").click()
+    return f"{{'apart_ms': {apart_s * 1000:.0f}}}"
+
+
+OPENED = "() => document.querySelector('.screen video')"
+OTHERS = "() => document.querySelector('.companion video')"
+NEAR_S = 0.1
+
+
+def _go(page: Page, at_s: float, whole_s: float) -> None:
+    """Press the timeline of the call at a moment."""
+    timeline = page.get_by_role("slider", name="Position in the call")
+    box = timeline.bounding_box()
+    assert box is not None
+    timeline.click(position={"x": box["width"] * at_s / whole_s, "y": box["height"] / 2})
+
+
+def _in_time(page: Page, later_s: float, *, at_s: float | None) -> float:
+    """Wait until both sides are at a moment, or both run, as far apart as they were in the call."""
+    found = page.wait_for_function(
+        f"""([later, at, near]) => {{
+  const [mine, theirs] = [({OPENED})(), ({OTHERS})()];
+  if (mine.seeking || theirs.seeking || theirs.readyState < 2) return false;
+  if (at === null && (mine.paused || theirs.paused)) return false;
+  const apart = Math.abs(theirs.currentTime - mine.currentTime - later);
+  const isThere = at === null || Math.abs(theirs.currentTime - at) < near;
+  const isAway = at !== null && at < later && mine.currentTime === 0 && mine.paused;
+  return isThere && (isAway || apart < near) && {{ apart }};
+}}""",
+        arg=[later_s, at_s, NEAR_S],
+        timeout=WAIT_MS,
+    )
+    return float(found.evaluate("(told) => told.apart"))
+
+
+def _shows(page: Page, element: str, look: Look) -> None:
+    """Its decoded picture is this person's."""
+    seen: Any = None
+    for _ in range(20):
+        seen = page.evaluate(f"({COLOURS})({element})")
+        if seen and look.is_seen(*seen):
+            return
+        page.wait_for_timeout(100)
+    require(f"the {look.name} is seen in their recording: {seen}", ok=False)
 
 
 def export_the_sound(talk: Talk) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.end_to_end.fake_devices import AGENT, VISITOR, is_what_was_shown
 from tests.end_to_end.folders import files_below
+from tests.end_to_end.in_the_call import play_together
 from tests.end_to_end.program import running_program
 from tests.end_to_end.two_browsers import talking
 
@@ -13,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def test_visitor_and_agent_see_and_hear_each_other_and_both_are_recorded(tmp_path: Path) -> None:
-    """Ring, take, talk, hang up: decoded picture and tone at both ends, and one recording of each side."""
+    """Ring, take, talk, hang up: both perceive each other, each side is kept, both are played together."""
     with running_program(tmp_path / "vault") as program, talking(program, tmp_path) as talk:
         talk.agent_is_there()
         talk.visitor_calls()
@@ -26,6 +27,7 @@ def test_visitor_and_agent_see_and_hear_each_other_and_both_are_recorded(tmp_pat
         kept = [talk.decoded(item["id"]) for item in items]
         assert sum(is_what_was_shown(seen, VISITOR) for seen in kept) == 1, kept
         assert sum(is_what_was_shown(seen, AGENT) for seen in kept) == 1, kept
+        play_together(talk)
 
 
 def test_a_call_that_may_not_be_recorded_is_a_call_all_the_same(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ def whole_call(call_id: str, items: list[dict[str, Any]]) -> dict[str, Any]:
         offset_ms = round((_moment(item["started_at"]) - zero).total_seconds() * 1_000)
         gap = {"kind": "all", "from_ms": offset_ms + 4_000, "to_ms": offset_ms + 5_000, "cause": "pause"}
         ends.append(offset_ms + item["duration_ms"])
-        told.append({"recording": item["id"], "state": "ready", "offset_ms": offset_ms, "gaps": [gap]})
+        who = item.get("participant", "visitor" if item["leg_role"] == "visitor" else "agent-1")
+        side = {"recording": item["id"], "state": "ready", "participant": who}
+        told.append({**side, "offset_ms": offset_ms, "gaps": [gap]})
     moments = (("consent_given", -900, None), ("joined", 2_000, "agent-1"), ("paused", 6_000, None))
     return {
         "v": 1,

@@ -4,6 +4,7 @@
 import { clock, spokenDuration } from "../shared/i18n.js";
 import { api } from "./api.js";
 import { el } from "./dom.js";
+import { sideInWords } from "./sides.js";
 import { language, named, t } from "./words.js";
 
 const SHOWN = 200; // of one call; who wants them all has the manifest
@@ -47,19 +48,29 @@ export class CallTimeline {
     }));
   }
 
-  /** Lay a waveform where its recording lies. @param {HTMLElement} wave @param {string} id @param {number} lengthMs */
-  place(wave, id, lengthMs) {
-    const offsetMs = this.offsetMs(id);
-    if (offsetMs === null) return;
-    wave.style.marginLeft = `${(offsetMs / this.totalMs) * 100}%`;
-    wave.style.width = `${(lengthMs / this.totalMs) * 100}%`;
+  /**
+   * How a side is called among several; agents are told apart by their number.
+   * @param {any} item
+   */
+  nameOf(item) {
+    const people = new Set([...this.sides.values()].map((side) => side.participant ?? ""));
+    const agents = [...people].filter((participant) => participant.startsWith("agent"));
+    const number = /** @type {string | undefined} */ (this.sides.get(item.id)?.participant)?.split("-")[1];
+    if (agents.length < 2 || !number) return sideInWords(item);
+    return t(item.leg_kind === "screen" ? "side.screen_numbered" : "moment.agent", { number });
   }
 
-  /** One mark for each moment, under the waveforms; the list says the same to whoever does not see it. */
-  marks() {
+  /**
+   * One mark for each moment, under the waveforms; the list says the same to whoever does not see it.
+   * @param {number} totalMs  of the timeline they are on
+   * @param {(atMs: number) => void} go
+   */
+  marks(totalMs, go) {
     const marks = this.#inside().map((event) => {
-      const mark = el("span", { class: `call-mark call-mark-${event.type}`, title: inWords(event) });
-      mark.style.left = `${(event.at_ms / this.totalMs) * 100}%`;
+      const title = `${clock(event.at_ms)} ${inWords(event)}`;
+      const onclick = () => go(event.at_ms);
+      const mark = el("span", { class: `call-mark call-mark-${event.type}`, title, onclick });
+      mark.style.left = `${(event.at_ms / totalMs) * 100}%`;
       return mark;
     });
     return el("div", { class: "call-marks", "aria-hidden": "true" }, marks);

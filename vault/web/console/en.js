@@ -127,8 +127,18 @@ export default {
 
   "together.play": "Play the other side along",
   "together.playing": "All sides of the call play together.",
-  "together.wave": "Position in the call, {side}",
+  "together.position": "Position in the call",
+  "together.hint": "Arrow keys move by 5 seconds, Page keys by 30; the space bar plays and pauses.",
   "together.side": "Side played along: {side}",
+  "together.start": "Play",
+  "together.pause": "Pause",
+  "together.there": "here now",
+  "together.before": "Not there yet",
+  "together.after": "No longer there",
+  "together.failed": "Cannot be played",
+  "together.mute": "Mute: {side}",
+  "together.speed": "Speed",
+  "together.full": "Full screen",
 
   "moment.title": "What happened",
   "moment.none": "Nothing is noted of this call.",
@@ -176,6 +186,7 @@ export default {
   "side.agent": "Agent",
   "side.screen_visitor": "Visitor’s screen",
   "side.screen_agent": "Agent’s screen",
+  "side.screen_numbered": "Screen of agent {number}",
 
   "role.visitor": "Visitor",
   "role.agent": "Agent",

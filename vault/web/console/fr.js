@@ -127,8 +127,18 @@ export default {
 
   "together.play": "Lire l’autre côté en même temps",
   "together.playing": "Tous les côtés de l’appel sont lus ensemble.",
-  "together.wave": "Position dans l’appel, {side}",
+  "together.position": "Position dans l’appel",
+  "together.hint": "Les flèches avancent de 5 secondes, les touches Page de 30 ; la barre d’espace lit et met en pause.",
   "together.side": "Côté lu en même temps : {side}",
+  "together.start": "Lire",
+  "together.pause": "Pause",
+  "together.there": "est là",
+  "together.before": "Pas encore là",
+  "together.after": "N’est plus là",
+  "together.failed": "Lecture impossible",
+  "together.mute": "Couper le son : {side}",
+  "together.speed": "Vitesse",
+  "together.full": "Plein écran",
 
   "moment.title": "Ce qui s’est passé",
   "moment.none": "Rien n’est noté de cet appel.",
@@ -176,6 +186,7 @@ export default {
   "side.agent": "Agent",
   "side.screen_visitor": "Écran du visiteur",
   "side.screen_agent": "Écran de l’agent",
+  "side.screen_numbered": "Écran de l’agent {number}",
 
   "role.visitor": "Visiteur",
   "role.agent": "Agent",

@@ -2,7 +2,8 @@
 /** Playing one recording through a link that dies: native controls, the waveform, the time left. */
 
 import { api, sentenceOf, Problem } from "./api.js";
-import { Companion, waveTrack } from "./companion.js";
+import { CallPlayer } from "./call_player.js";
+import { otherSide } from "./companion.js";
 import { el, note, say } from "./dom.js";
 import { LinkClock } from "./link.js";
 import { sideInWords } from "./sides.js";
@@ -37,14 +38,17 @@ export class Player {
       ended: () => this.#ended(),
     });
     this.bar = this.#makeBar();
-    /** @type {Companion[]} */ this.companions = [];
+    /** @type {CallPlayer | null} */ this.whole = null;
+    /** @type {ReturnType<typeof otherSide>[]} */ this.companions = [];
     /** @type {{sides: any[], link: (item: any) => Promise<Access>}} */
     this.others = { sides: [], link: () => Promise.reject(new Error("no other side is offered")) };
     this.isTogether = false;
     /** @type {import("./call_timeline.js").CallTimeline | null} */ this.call = null;
     this.screens = el("div", { class: "screens" }, this.screen);
     this.element = el("div", { class: "player card" }, this.screens, this.bar);
+    this.element.addEventListener("keydown", (event) => this.whole?.key(event));
     this.resumeAtMs = 0;
+    this.resumeCallS = 0; // and of the whole call
   }
 
   #makeMedia() {
@@ -106,9 +110,20 @@ export class Player {
 
   /** @param {number} atMs */
   seek(atMs) {
+    if (this.whole) return this.whole.seekIn(this.media, atMs / 1000);
     const lastMs =
       (Number.isFinite(this.media.duration) ? this.media.duration * 1000 : this.item.duration_ms) || 0;
     this.media.currentTime = Math.min(Math.max(0, atMs), lastMs) / 1000;
+  }
+
+  /**
+   * Go to a moment of the call: while one side plays alone, as near to it as that side goes.
+   * @param {number} atMs  on the call's clock
+   * @param {number} fromMs  when this side began on it
+   */
+  seekCall(atMs, fromMs) {
+    if (this.whole) this.whole.clock.seek(atMs / 1000);
+    else this.seek(atMs - fromMs);
   }
 
   /** @param {Gap[]} gaps */
@@ -132,7 +147,7 @@ export class Player {
         await this.#together();
         button.remove();
         say(t("together.playing"));
-        this.media.focus({ preventScroll: true });
+        this.whole?.playButton.focus({ preventScroll: true });
       } catch (caught) {
         button.disabled = false;
         this.bar.prepend(note("danger", sentenceOf(caught)));
@@ -141,55 +156,68 @@ export class Player {
     this.bar.querySelector(".steps")?.append(button);
   }
 
-  /** Each side is opened by a link of its own. */
+  /** Each side is opened by a link of its own; the call is at the moment this side was at. */
   async #together() {
-    for (const side of this.others.sides) this.#addSide(side, await this.others.link(side));
+    const name = (/** @type {any} */ item) => this.call?.nameOf(item) ?? sideInWords(item);
+    try {
+      for (const item of this.others.sides)
+        this.companions.push(otherSide(item, name(item), await this.others.link(item)));
+    } catch (caught) {
+      this.#dropSides();
+      throw caught;
+    }
+    const { item, media, wave, screen } = this;
+    const sides = [{ item, name: name(item), media, wave, element: screen }, ...this.companions];
+    const wasPlaying = !this.media.paused;
+    const atMs = this.media.currentTime * 1000;
+    this.screens.append(...this.companions.map((side) => side.element));
+    const whole = new CallPlayer(sides, this.call, { fullScreen: () => this.#fullScreen() });
+    this.whole = whole;
+    for (const side of this.companions) side.wave.markGaps(this.call?.gapsOf(side.item.id) ?? []);
+    this.media.removeAttribute("controls"); // its own would be another clock than the call's
+    this.bar.prepend(whole.element, whole.transport);
+    this.element.classList.add("is-whole");
     this.isTogether = true;
+    if (this.resumeCallS) whole.clock.seek(this.resumeCallS);
+    else whole.seekIn(this.media, atMs / 1000);
+    this.resumeCallS = 0;
+    if (wasPlaying) whole.clock.play();
   }
 
-  /** @param {any} side @param {Access} access */
-  #addSide(side, access) {
-    const mine = sideInWords(this.item); // next to another one, this side needs its name too
-    if (!this.screen.querySelector(".side-name")) this.screen.append(el("p", { class: "side-name" }, mine));
-    if (!this.wave.element.closest(".wave-track")) this.bar.prepend(waveTrack(this.wave.element, mine));
-    const [mineMs, theirsMs] = [this.call?.offsetMs(this.item.id), this.call?.offsetMs(side.id)];
-    const laterMs =
-      typeof mineMs === "number" && typeof theirsMs === "number"
-        ? theirsMs - mineMs
-        : Date.parse(side.started_at) - Date.parse(this.item.started_at);
-    const times = { laterMs, mainMs: this.item.duration_ms };
-    const companion = new Companion(this.media, side, times, access);
-    this.companions.push(companion);
-    this.screens.append(companion.element);
-    this.bar.querySelector(".steps")?.before(companion.track);
-    if (this.call) this.#onTheCallsClock(companion, side, this.call);
-  }
-
-  /**
-   * Lay both waveforms where they lie in the call, with the gaps of the other side and what happened.
-   * @param {Companion} companion
-   * @param {any} side
-   * @param {import("./call_timeline.js").CallTimeline} call
-   */
-  #onTheCallsClock(companion, side, call) {
-    call.place(this.wave.element, this.item.id, this.item.duration_ms);
-    call.place(companion.wave.element, side.id, side.duration_ms);
-    companion.wave.markGaps(call.gapsOf(side.id));
-    this.bar.querySelector(".call-marks")?.remove();
-    this.bar.querySelector(".steps")?.before(call.marks());
+  #fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.element.requestFullscreen().catch(() => {});
   }
 
   /** The sides have links of their own: where this one's ends, theirs are given back. */
   #dropSides() {
-    for (const companion of this.companions.splice(0)) {
-      companion.stop();
-      api("DELETE", `/v1/links/${companion.access.id}`).catch(() => {}); // it dies by itself all the same
+    this.#part();
+    for (const side of this.companions.splice(0)) {
+      side.media.pause();
+      side.media.removeAttribute("src");
+      side.media.load();
+      side.wave.destroy();
+      side.element.remove();
+      api("DELETE", `/v1/links/${side.access.id}`).catch(() => {}); // it dies by itself all the same
     }
+  }
+
+  /** This side alone again, with its own controls. */
+  #part() {
+    if (!this.whole) return;
+    this.resumeCallS = this.whole.clock.nowS;
+    this.whole.stop();
+    this.whole = null;
+    this.media.playbackRate = 1;
+    this.media.setAttribute("controls", "");
+    this.wave.setInCall(false);
+    this.bar.prepend(this.wave.element);
+    this.element.classList.remove("is-whole");
   }
 
   /** A new link for the same purpose; the place and the playing go on. */
   async renew() {
-    const playing = !this.media.paused && !this.media.ended;
+    const playing = this.whole ? this.whole.clock.isPlaying : !this.media.paused && !this.media.ended;
     this.resumeAtMs = Math.max(this.resumeAtMs, this.media.currentTime * 1000);
     try {
       this.access = await this.answers.renew();
@@ -203,11 +231,20 @@ export class Player {
     this.#uncover();
     this.#load();
     this.resumeAtMs = 0;
-    if (this.isTogether)
-      this.#together().catch((caught) => this.bar.prepend(note("danger", sentenceOf(caught))));
-    if (playing) this.media.play().catch(() => {});
+    if (this.isTogether) await this.#togetherAgain(playing);
+    else if (playing) this.media.play().catch(() => {});
     this.clock.start(this.access.left_ms);
     say(t("link.renewed"));
+  }
+
+  /** @param {boolean} playing */
+  async #togetherAgain(playing) {
+    try {
+      await this.#together();
+      if (playing) this.whole?.clock.play();
+    } catch (caught) {
+      this.bar.prepend(note("danger", sentenceOf(caught)));
+    }
   }
 
   /** Give the right back before its time. */

@@ -109,7 +109,7 @@ async function offerSides(player, purpose) {
   const call = await timeline();
   if (others.length) player.offerSides(others, (side) => link(purpose, `/v1/media/${side.id}`), call);
   const fromMs = call?.offsetMs(id);
-  if (call && typeof fromMs === "number") showMoments(call, (atMs) => player.seek(atMs - fromMs));
+  if (call && typeof fromMs === "number") showMoments(call, (atMs) => player.seekCall(atMs, fromMs));
 }
 
 /** The call on one clock, read once. */

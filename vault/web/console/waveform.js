@@ -10,6 +10,7 @@ const ARROW_S = 5;
 const PAGE_S = 30;
 const LOUDEST = 255; // peaks are bytes
 const HEIGHT_PX = 72;
+const LANE_PX = 48; // as one of several sides
 
 /** A slider over a media element, drawn from peaks the server computed: the media itself is never read for it. */
 export class Waveform {
@@ -21,6 +22,7 @@ export class Waveform {
     this.media = media;
     this.durationMs = durationMs;
     /** @type {WaveSurfer | null} */ this.surfer = null;
+    this.isInCall = false;
     this.canvas = el("div", { class: "wave-canvas" });
     this.marks = el("div", { class: "wave-marks", "aria-hidden": "true" });
     this.element = el(
@@ -59,14 +61,12 @@ export class Waveform {
       media: this.media,
       peaks: [wave.peaks.map((/** @type {number} */ peak) => peak / LOUDEST)],
       duration: (wave.duration_ms || this.durationMs) / 1000,
-      height: HEIGHT_PX,
       barWidth: 2,
       barGap: 1,
       barRadius: 1,
       barMinHeight: 1,
-      cursorWidth: 2,
       normalize: true,
-      dragToSeek: true,
+      ...this.#manners(),
       // Its stylesheet is inline, inside its own shadow root: the page's nonce lets in just that one.
       cspNonce: /** @type {HTMLElement | null} */ (document.querySelector("script[nonce]"))?.nonce ?? "",
       ...colours(),
@@ -84,6 +84,29 @@ export class Waveform {
         return mark;
       }),
     );
+  }
+
+  /**
+   * As one side of a call it only shows: the call's own timeline is what one moves along.
+   * @param {boolean} isInCall
+   */
+  setInCall(isInCall) {
+    this.isInCall = isInCall;
+    if (isInCall) for (const name of ["role", "tabindex", "title"]) this.element.removeAttribute(name);
+    else {
+      this.element.setAttribute("role", "slider");
+      this.element.setAttribute("tabindex", "0");
+      this.element.style.removeProperty("margin-left");
+      this.element.style.removeProperty("width");
+    }
+    this.element.hidden = !isInCall && !this.surfer; // without peaks its line still tells from when to when
+    this.surfer?.setOptions(this.#manners());
+  }
+
+  #manners() {
+    return this.isInCall
+      ? { height: LANE_PX, interact: false, dragToSeek: false, cursorWidth: 0 }
+      : { height: HEIGHT_PX, interact: true, dragToSeek: true, cursorWidth: 2 };
   }
 
   destroy() {
