@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
+from tests.end_to_end.sides import heard_and_seen
 from tests.servers.ports import free_port
 from tests.vault.calls.studio import HERE, SOUND_ONLY, Studio, open_studio
 from tests.webrtc.legs import eventually
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 VISITOR = PublisherPlan(tone_hz=440)
 AGENT = PublisherPlan(width=160, height=96, fps=15, bit_rate=150_000, tone_hz=660)
+COLLEAGUE = PublisherPlan(width=192, height=108, fps=15, bit_rate=150_000, tone_hz=880)
+THREE = (replace(VISITOR, fps=15, bit_rate=150_000), AGENT, COLLEAGUE)
 ONE_KEYFRAME = 3_000  # pictures: more than are sent
 
 
@@ -120,6 +123,40 @@ async def test_each_sees_and_hears_the_other_and_both_are_recorded(work: Worksho
     assert len(studio.ended) == 2
     for media_id in studio.ended:
         assert await work.finish.finish(media_id) is MediaState.READY
+
+
+async def test_of_three_each_sees_and_hears_the_right_ones_and_three_are_recorded(work: Workshop) -> None:
+    """Six feeds, told apart by size and tone when decoded; so are the three files in the end."""
+    async with open_studio(work) as studio, AsyncExitStack() as stack:
+        call = await work.consented()
+        people = [work.visitor(call), await studio.agent(call), await studio.agent(call, name="Ben")]
+        plans = dict(zip((who.id for who in people), THREE, strict=True))
+        shown: dict[str, Id] = {}
+        for who in people:
+            publisher = await stack.enter_async_context(Publisher(plans[who.id]))
+            shown[who.id] = (await studio.live(call, publisher, by=who)).leg_id
+        watching = [
+            (plans[of.id], await stack.enter_async_context(studio.watching(call, shown[of.id], who)))
+            for who, of in itertools.permutations(people, 2)
+        ]
+        assert studio.feeds.live == 6
+        for plan, (_, spectator) in watching:
+            await spectator.has(video=10, audio=61)
+            frame = spectator.frames["video"][-1][1]
+            assert (frame.width, frame.height) == (plan.width, plan.height)
+            assert abs(spectator.tone_hz() - plan.tone_hz) < 5
+        captures = {who.id: studio.stage.floor.legs[shown[who.id]].capture for who in people}
+        await studio.legs.hang_up(call.id, shown[people[0].id], by=people[0])
+        assert await studio.over(call) == "hangup"
+    assert sorted(studio.ended) == sorted(await recordings(work, call))
+    assert len(studio.ended) == 3
+    for who_id, capture in captures.items():
+        assert capture is not None
+        assert capture.begun is not None
+        assert await work.finish.finish(capture.begun.media_id) is MediaState.READY
+        size, tone_hz, pictures = heard_and_seen(await work.plain(capture.begun))
+        assert (size, pictures > 10) == ((plans[who_id].width, plans[who_id].height), True)
+        assert abs(tone_hz - plans[who_id].tone_hz) < 5
 
 
 @pytest.mark.parametrize("case", ["refused", "a button that does not record"])
