@@ -1,6 +1,7 @@
 """Which codec of an m-line we take, and what the answer says about it.
 
-One codec per m-line, so it cannot change in mid-call. VP8 before H.264: its picture size may change.
+One codec per m-line, so it cannot change in mid-call. VP8 before H.264: its picture size may change. Of
+several profiles of H.264 the one that everybody can decode: who joins later has to take it as well.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ PREFERENCE: Final = {"audio": (Codec.OPUS,), "video": (Codec.VP8, Codec.H264)}
 RTCP_LOOKALIKES: Final = range(64, 96)
 MAX_PAYLOAD_TYPE: Final = 127
 DEFAULT_H264_PROFILE: Final = "42e01f"  # constrained baseline 3.1, what WebRTC takes for granted
+# What bits of a profile's first two bytes have to be: said as baseline, as main and as extended profile.
+CONSTRAINED_BASELINE: Final = ((0xFF4F, 0x4240), (0xFF8F, 0x4D80), (0xFFCF, 0x58C0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,20 @@ def choose(section: Section, side: Side, only: Codec | None = None) -> Choice | 
             maps[int(match[1])] = (match[2].upper(), match[3], match[4])
     formats = _format_parameters(section)
     for codec in PREFERENCE[section.kind] if only is None else (only,):
-        for payload_type in types:
-            known = KNOWN.get(maps.get(payload_type, ("", "", None)))
-            if known is codec and _is_usable(codec, formats.get(payload_type, {})):
-                return Choice(
-                    codec,
-                    payload_type,
-                    _resend_type(payload_type, maps, formats) if side.resends else None,
-                    _answered_parameters(codec, formats.get(payload_type, {})),
-                    _answered_feedback(section, payload_type, side),
-                )
+        usable = [
+            each
+            for each in types
+            if KNOWN.get(maps.get(each, ("", "", None))) is codec and _is_usable(codec, formats.get(each, {}))
+        ]
+        if usable:
+            payload_type = min(usable, key=lambda each: not _is_common(codec, formats.get(each, {})))
+            return Choice(
+                codec,
+                payload_type,
+                _resend_type(payload_type, maps, formats) if side.resends else None,
+                _answered_parameters(codec, formats.get(payload_type, {})),
+                _answered_feedback(section, payload_type, side),
+            )
     return None
 
 
@@ -95,6 +102,14 @@ def _is_usable(codec: Codec, parameters: dict[str, str]) -> bool:
         return True
     profile = parameters.get("profile-level-id", DEFAULT_H264_PROFILE)
     return parameters.get("packetization-mode") == "1" and PROFILE.fullmatch(profile) is not None
+
+
+def _is_common(codec: Codec, parameters: dict[str, str]) -> bool:
+    """Constrained baseline, which every browser can decode (RFC 7742, 6.2); profiles by RFC 6184, 8.1."""
+    if codec is not Codec.H264:
+        return True
+    profile = int(parameters.get("profile-level-id", DEFAULT_H264_PROFILE)[:4], 16)
+    return any(profile & mask == value for mask, value in CONSTRAINED_BASELINE)
 
 
 def _resend_type(

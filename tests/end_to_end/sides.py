@@ -43,9 +43,9 @@ class Side:
             assert response.status == 201, (response.status, body)
             return body, response.headers["Location"]
 
-    async def joins(self, call: OpenedCall) -> None:
+    async def joins(self, call: OpenedCall, query: str = "") -> None:
         """Publish a leg."""
-        answer, place = await self.post(f"/v1/calls/{call.id}/legs", await self.publisher.offer())
+        answer, place = await self.post(f"/v1/calls/{call.id}/legs{query}", await self.publisher.offer())
         self.leg_id = place.rsplit("/", 1)[1]
         await self.publisher.accept(answer)
         await self.publisher.connected()

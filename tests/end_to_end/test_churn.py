@@ -7,17 +7,18 @@ import asyncio
 import math
 import os
 import random
-import sqlite3
 import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 import psutil
 import pytest
 
+from tests.end_to_end import incidents
 from tests.end_to_end.campaign import (
     copied_databases,
     require_nothing_stuck,
@@ -25,6 +26,7 @@ from tests.end_to_end.campaign import (
     seeded,
     signed_in,
     started,
+    under_way,
     verify_ledger,
     visitors,
 )
@@ -34,17 +36,11 @@ from tests.end_to_end.visitor import Agent
 from tests.servers.first import go_first
 from tests.servers.ports import free_port
 from tests.webrtc.light import light_ends
-from tests.webrtc.publisher import Publisher, PublisherPlan
+from tests.webrtc.publisher import PublisherPlan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(9000)]
 PLAN = PublisherPlan(width=160, height=96, fps=10, bit_rate=60_000)
 MOST_GROWN_BYTES = 48 * 1024 * 1024  # over the state after the first calls, however many follow
-UNDER_WAY = (
-    ("media", "state IN ('capturing','finishing','erasing')"),
-    ("calls", "state = 'live'"),
-    ("erasures", "state <> 'complete'"),
-    ("deletion_requests", "completed_at IS NULL"),
-)
 MOST_MORE_FILES = 8  # pools of threads and of connections breathe
 
 
@@ -89,10 +85,13 @@ class Churn:
     program: Program
     http: aiohttp.ClientSession
     admin: Agent
+    colleague: incidents.Colleague
     dice: random.Random
     talk_s: float  # the longest that two talk before something happens
     calls: int = 0
     erased: int = 0
+    deck: list[incidents.Incident] = field(default_factory=list)
+    happened: Counter[str] = field(default_factory=Counter)
 
     async def seat(self, agent: Agent, until: Callable[[], bool]) -> None:
         """One agent's day: one call after another, begun at a moment of its own."""
@@ -102,27 +101,24 @@ class Churn:
                 choice = "refused" if self.dice.random() < 0.2 else "accepted"
                 pair = await paired(stack, self.program, self.http, agent, PLAN, choice=choice)
                 await asyncio.sleep(self.dice.uniform(0.5, self.talk_s))
-                await self.happens(stack, pair)
+                await self.happens(stack, agent, pair)
             self.calls += 1
 
-    async def happens(self, stack: AsyncExitStack, pair: Pair) -> None:
-        """The visitor comes back, a viewer leaves or dies; then all hang up, or are lost."""
-        what = self.dice.choice(["rejoin", "viewer leaves", "viewer dies", "nothing", "lost"])
-        if what == "rejoin":
-            pair.visitor.publisher = await stack.enter_async_context(Publisher(PLAN))
-            await pair.visitor.joins(pair.call)
-        elif what == "viewer leaves":
-            await pair.visitor.spectator.pc.close()
-        elif what == "viewer dies":
-            ice = pair.agent.spectator.pc.getTransceivers()[0].receiver.transport.transport
-            for protocol in ice._connection._protocols:
-                protocol.transport.abort()
-        await asyncio.sleep(self.dice.uniform(0.2, 1.0))
-        if what == "lost":
-            await pair.visitor.vanishes()
-            await pair.agent.hangs_up(pair.call)
-        else:
+    def deal(self) -> incidents.Incident:
+        """What happens next: each thing once before any comes again."""
+        if not self.deck:
+            everything = (*incidents.BEFORE_THE_END, *incidents.ENDS)
+            self.deck = self.dice.sample(everything, len(everything))
+        return self.deck.pop()
+
+    async def happens(self, stack: AsyncExitStack, agent: Agent, pair: Pair) -> None:
+        """One thing happens; then all have hung up, or are lost."""
+        what = self.deal()
+        await what(incidents.Scene(stack, self.program, agent, pair, self.colleague, PLAN))
+        if what in incidents.BEFORE_THE_END:
+            await asyncio.sleep(self.dice.uniform(0.2, 1.0))
             await pair.hangs_up()
+        self.happened[what.__name__] += 1
 
     async def erasures(self, until: Callable[[], bool]) -> None:
         """What is ready is erased, most of it: a vault does not only grow."""
@@ -165,10 +161,13 @@ async def house(folder: Path, *, talk_s: float) -> AsyncIterator[tuple[Churn, in
         started(folder, settings=settings) as program,
         visitors() as http,
         signed_in(program) as admin,
+        AsyncExitStack() as stack,
     ):
         for pid in (program.process.pid, os.getpid()):
             go_first(pid)  # an hour beside others shows leaks too, where neither waits for a processor
-        yield Churn(program, http, admin, seeded(), talk_s), metrics_port
+        agent = await hired(stack, program, admin, 0)
+        colleague = await incidents.Colleague.at_work(stack, program, agent, PLAN)
+        yield Churn(program, http, admin, colleague, seeded(), talk_s), metrics_port
 
 
 # The stock peer's own timers fall over a transport that was cut under it: the caller's affair, not ours.
@@ -184,7 +183,9 @@ async def test_calls_that_come_and_go_leave_nothing_behind(
         house(tmp_path / "vault", talk_s=rounds(3, 120)) as (churn, metrics_port),
     ):
         stack.enter_context(light_ends())  # what is shown to nobody is not decoded, nor kept
-        agents = [await hired(stack, churn.program, churn.admin, number) for number in range(rounds(3, 20))]
+        agents = [
+            await hired(stack, churn.program, churn.admin, number) for number in range(1, rounds(4, 21))
+        ]
 
         async def at_rest(most_tasks: float = math.inf) -> Held:
             """Wait until all is over, an hour's queue too; what is just answered ends, a leak does not."""
@@ -203,7 +204,7 @@ async def test_calls_that_come_and_go_leave_nothing_behind(
         await churn.for_seconds(seconds, agents)
         after = await at_rest(before.own_tasks + 3)
         assert _is_quiet(tmp_path / "vault", after)
-        say(f"{churn.calls} calls, {churn.erased} erased; {before} then {after}")
+        say(f"{churn.calls} calls, {churn.erased} erased, {dict(churn.happened)}; {before} then {after}")
         assert churn.calls >= warm + len(agents)
         assert after.memory_bytes - before.memory_bytes < MOST_GROWN_BYTES
         assert after.files <= before.files + MOST_MORE_FILES
@@ -218,10 +219,4 @@ def _is_quiet(folder: Path, held: Held) -> bool:
     if held.legs or held.feeds:
         return False
     with copied_databases(folder) as (main, _):
-        return not any(_count(main, table, where) for table, where in UNDER_WAY)
-
-
-def _count(database: sqlite3.Connection, table: str, where: str) -> int:
-    """How many rows."""
-    found: tuple[int] = database.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()  # noqa: S608  # our own words
-    return found[0]
+        return not under_way(main)

@@ -74,3 +74,18 @@ def test_in_an_outage_nothing_passes_and_after_it_everything() -> None:
             assert sent(client, service) == []
         assert sent(client, service) == list(range(COUNT))
         assert proxy.clients == 1
+
+
+def test_a_narrow_line_carries_its_rate_and_loses_what_its_queue_does_not_hold() -> None:
+    """Of a burst as much gets through as the queue holds, in order, and as slowly as the line is."""
+    with through(Weather(rate_bps=80_000, queue_s=0.1)) as (proxy, client, service):
+        begun_s = time.monotonic()
+        for number in range(COUNT):
+            client.send(number.to_bytes(2, "big") + bytes(98))
+        came: list[int] = []
+        while len(came) + proxy.counts["full"] < COUNT:
+            data = service.recv(200)
+            came += [int.from_bytes(data[:2], "big")] if len(data) == 100 else []
+        assert came == sorted(came)
+        assert proxy.counts["full"] > COUNT / 4
+        assert len(came) <= 15 + (time.monotonic() - begun_s) * 100  # 80 kb/s are 100 of these a second

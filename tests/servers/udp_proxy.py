@@ -25,7 +25,8 @@ BUFFER_BYTES: Final = 1024 * 1024  # the weather loses datagrams, not the proxy
 class Weather:
     """What happens to a datagram on its way, in each direction. Shares are from 0 to 1.
 
-    Delay alone keeps the order, as a queue does; the share that is reordered jumps the queue.
+    Delay alone keeps the order, as a queue does; the share that is reordered jumps the queue. With a rate,
+    each direction carries so many bits a second, and what would wait longer than ``queue_s`` is lost.
     """
 
     lost: float = 0.0
@@ -33,6 +34,8 @@ class Weather:
     jitter_s: float = 0.0
     reordered: float = 0.0
     doubled: float = 0.0
+    rate_bps: float = 0.0
+    queue_s: float = 0.3
 
 
 CLEAR: Final = Weather()
@@ -43,6 +46,17 @@ class _Way:
 
     def __init__(self) -> None:
         self.free_s = 0.0
+        self._sent_s = 0.0  # when the line has carried what it has taken
+
+    def carried_s(self, now_s: float, size_bytes: int, weather: Weather) -> float | None:
+        """When the line has carried a datagram that comes in now; None where its queue is full."""
+        if not weather.rate_bps:
+            return now_s
+        begins_s = max(self._sent_s, now_s)
+        if begins_s - now_s > weather.queue_s:
+            return None
+        self._sent_s = begins_s + 8 * size_bytes / weather.rate_bps
+        return self._sent_s
 
     def due_s(self, now_s: float, delay_s: float, *, jumps: bool) -> float:
         """When a datagram that comes in now goes out."""
@@ -120,8 +134,12 @@ class UdpProxy:
             self.counts["lost"] += 1
             return
         loop = asyncio.get_running_loop()
+        carried_s = way.carried_s(loop.time(), len(data), weather)
+        if carried_s is None:
+            self.counts["full"] += 1
+            return
         jumps = chance() < weather.reordered
-        due_s = way.due_s(loop.time(), weather.delay_s + chance() * weather.jitter_s, jumps=jumps)
+        due_s = way.due_s(carried_s, weather.delay_s + chance() * weather.jitter_s, jumps=jumps)
         self.counts["reordered"] += jumps
         self.counts["passed"] += 1
         loop.call_at(due_s, send, data)

@@ -131,6 +131,7 @@ class Publisher:
         self.audio: ClipTrack | None = None
         self.video: ClipTrack | None = None
         self.keyframe_requests = 0
+        self._answer: Clip | None = None
         if plan.audio:
             self.audio = ClipTrack(plan.audio_media(), count=plan.audio_frames, delay_s=plan.audio_delay_s)
             self.connection.addTrack(self.audio)
@@ -142,6 +143,14 @@ class Publisher:
 
     def _count_keyframe_request(self) -> None:
         self.keyframe_requests += 1
+        if self._answer is not None and self.video is not None:
+            self.video.show(self._answer, None)
+
+    def answer_keyframe_requests(self, clip: Clip) -> None:
+        """Send this picture from its beginning, now and at once whenever a keyframe is asked for."""
+        self._answer = clip
+        if self.video is not None:
+            self.video.show(clip, None)
 
     def _prefer(self, codec: str) -> None:
         capabilities = RTCRtpSender.getCapabilities("video").codecs

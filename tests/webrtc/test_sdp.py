@@ -18,7 +18,6 @@ from webrtc.limits import OfferLimits
 from webrtc.offer import (
     OUR_SIDE_RECEIVES,
     OUR_SIDE_SENDS,
-    AcceptedMedia,
     DtlsRole,
     Fingerprint,
     Offer,
@@ -73,17 +72,30 @@ def test_the_offers_of_real_agents_pass(name: str, video: Codec, role: DtlsRole)
     assert picture.rtx_sources
 
 
+ONLY_H264 = "\r\n".join(
+    line for line in CHROMIUM.split("\r\n") if "VP8/90000" not in line and "VP9" not in line
+)
+
+
 def test_h264_is_taken_where_vp8_is_not_offered() -> None:
     """Only with packetization mode 1, and the answer repeats the profile."""
-    only = "\r\n".join(
-        line for line in CHROMIUM.split("\r\n") if "VP8/90000" not in line and "VP9" not in line
-    )
-    picture = read_offer(only, LIMITS).accepted[1]
+    picture = read_offer(ONLY_H264, LIMITS).accepted[1]
     assert picture.codec is Codec.H264
     assert "packetization-mode=1" in picture.format_parameters
     assert (
-        refusal(only.replace("packetization-mode=1", "packetization-mode=0")) is OfferFault.UNSUPPORTED_CODEC
+        refusal(ONLY_H264.replace("packetization-mode=1", "packetization-mode=0"))
+        is OfferFault.UNSUPPORTED_CODEC
     )
+
+
+@pytest.mark.parametrize("profile", ["42e01f", "42c01f", "4d801f", "58c01f"])
+def test_of_h264s_profiles_the_one_that_everybody_can_decode_is_taken(profile: str) -> None:
+    """Constrained baseline, by whichever name and however late it is offered: whoever comes later has it."""
+    only = ONLY_H264.replace("profile-level-id=42e01f", f"profile-level-id={profile}")
+    assert only.index("profile-level-id=42001f") < only.index(f"profile-level-id={profile}")
+    assert f"profile-level-id={profile}" in read_offer(only, LIMITS).accepted[1].format_parameters
+    without = ONLY_H264.replace("profile-level-id=42e01f", "profile-level-id=640c1f")
+    assert "profile-level-id=42001f" in read_offer(without, LIMITS).accepted[1].format_parameters
 
 
 @pytest.mark.parametrize(
@@ -185,19 +197,26 @@ def test_an_offer_of_refused_kinds_only_is_refused() -> None:
         assert refused.value.code is OfferFault.KIND_REFUSED
 
 
-def test_who_cannot_take_the_calls_picture_still_speaks_and_listens() -> None:
-    """A browser without H.264 in a call of H.264: port 0 for the picture; with nothing else, a refusal."""
-    codecs = {MediaKind.VIDEO: Codec.H264}
-    offer = read_offer(OFFERS["firefox"].replace("H264/90000", "H266/90000"), LIMITS, codecs=codecs)
-    assert [type(each) for each in offer.media] == [AcceptedMedia, RefusedMedia]
-    assert [each.codec for each in offer.accepted] == [Codec.OPUS]
-    with pytest.raises(OfferRefusedError, match=r"H\.264") as refused:
-        read_offer(
-            OFFERS["firefox"].replace("H264/90000", "H266/90000"),
-            LIMITS,
-            kinds=frozenset({MediaKind.VIDEO}),
-            codecs=codecs,
-        )
+@pytest.mark.parametrize(
+    ("offer", "codec", "named"),
+    [
+        (OFFERS["firefox"].replace("H264/90000", "H266/90000"), Codec.H264, r"H\.264"),
+        (OFFERS["ffmpeg"], Codec.VP8, "VP8"),
+    ],
+    ids=["a browser without H.264", "a program without VP8"],
+)
+def test_who_cannot_take_the_calls_picture_still_speaks_and_listens(
+    offer: str, codec: Codec, named: str
+) -> None:
+    """Port 0 for the picture of a call in the other codec; with nothing else, a refusal that names it."""
+    codecs = {MediaKind.VIDEO: codec}
+    read = read_offer(offer, LIMITS, codecs=codecs)
+    assert {each.kind: type(each) for each in read.media if isinstance(each, RefusedMedia)} == {
+        "video": RefusedMedia
+    }
+    assert [each.codec for each in read.accepted] == [Codec.OPUS]
+    with pytest.raises(OfferRefusedError, match=named) as refused:
+        read_offer(offer, LIMITS, kinds=frozenset({MediaKind.VIDEO}), codecs=codecs)
     assert refused.value.code is OfferFault.UNSUPPORTED_CODEC
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, unpack_remb_fci
 
+from tests.servers.ports import free_port
+from tests.servers.udp_proxy import UdpProxy, Weather, udp_proxy
 from tests.webrtc.legs import LOOPBACK, Memory, eventually, joined
-from tests.webrtc.publisher import PublisherPlan
+from tests.webrtc.publisher import ClipTrack, Publisher, PublisherPlan
 from tests.webrtc.spectator import Spectator
 from webrtc.errors import OfferFault, OfferRefusedError
 from webrtc.lifecycle import CloseReason, PeerState
@@ -19,7 +24,11 @@ from webrtc.viewer import Viewer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiortc.rtp import AnyRtcpPacket
+
     from webrtc.peer import Peer
+
+NARROW_BPS = 300_000
 
 
 @contextlib.asynccontextmanager
@@ -149,3 +158,55 @@ async def test_a_viewer_that_leaves_is_forgotten() -> None:
         sent = stats.packets
         await eventually(lambda: leg.peer.stats().tracks[0].packets > 0)
         assert stats.packets == sent
+
+
+def obey(publisher: Publisher, light: PublisherPlan) -> None:
+    """Let a sender that is told of a narrow line send the light picture from then on."""
+    (sender,) = (each for each in publisher.connection.getSenders() if each.track is publisher.video)
+    take = sender._handle_rtcp_packet
+
+    async def noting(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            told_bps = unpack_remb_fci(packet.fci)[0]
+            if told_bps <= NARROW_BPS and publisher.video is not None and light is not publisher.plan:
+                publisher.plan = light
+                publisher.video.show(light.video_media(), None)
+        await take(packet)
+
+    sender._handle_rtcp_packet = noting  # type: ignore[method-assign]
+
+
+async def test_a_viewer_on_a_narrow_line_makes_the_sender_send_what_the_line_carries() -> None:
+    """What it measures reaches the sender, whatever a viewer with room says; then the line loses nothing."""
+    heavy = PublisherPlan(width=640, height=360, bit_rate=4 * NARROW_BPS)
+    light = PublisherPlan(width=160, height=96, fps=15, bit_rate=NARROW_BPS // 4)
+    light.video_media()
+    async with (
+        joined(heavy) as (leg, publisher),
+        watching(leg.peer) as (_, at_ease, _),
+        Spectator() as spectator,
+    ):
+        viewer = Viewer(leg.peer, limits=PeerLimits(), ice=LOOPBACK, on_closed=lambda _: None)
+        answer = await viewer.answer(await spectator.offer())
+        (port,) = set(re.findall(r" 127\.0\.0\.1 (\d+) typ host", answer))
+        listen = free_port(socket.SOCK_DGRAM)
+        with udp_proxy(("127.0.0.1", listen), ("127.0.0.1", int(port))) as proxy:
+            await spectator.accept(answer.replace(f" {port} ", f" {listen} "))
+            await spectator.has(video=10)
+            proxy.weather = Weather(rate_bps=NARROW_BPS)
+            obey(publisher, light)
+            await eventually(lambda: publisher.plan is light, timeout_s=40)
+            assert publisher.video is not None
+            await nothing_is_lost(proxy, publisher.video, 2 * light.fps)
+        await eventually(lambda: at_ease.frames["video"][-1][1].width == light.width)
+        await viewer.close()
+
+
+async def nothing_is_lost(proxy: UdpProxy, track: ClipTrack, pictures: int) -> None:
+    """Wait until so many pictures were sent without a loss on the line."""
+    lost, sent = proxy.counts["full"], track.sent
+    async with asyncio.timeout(40):
+        while track.sent < sent + pictures:
+            await asyncio.sleep(0.05)
+            if proxy.counts["full"] > lost:
+                lost, sent = proxy.counts["full"], track.sent

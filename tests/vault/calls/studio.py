@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from tests.webrtc.spectator import Spectator
@@ -21,16 +23,18 @@ from vault.calls.recorder import Recorder
 from vault.calls.stage import Stage
 from vault.calls.tellings import Tellings
 from vault.calls.withdrawals import Withdrawals
+from vault.media.capture import Capture
 from vault.model import LegKind, Role
 from vault.policy import Principal
 from vault.settings import LimitSettings, MediaSettings, RecordingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from tests.vault.media.workshop import Workshop
     from vault.calls.calls import CallView, OpenedCall
     from vault.model import Id
+    from webrtc.frames import EncodedFrame
 
 SOUND_ONLY = PublisherPlan(video=None)
 HERE = "127.0.0.1"
@@ -174,6 +178,22 @@ class Studio:
 
     async def _is_over(self, call: OpenedCall) -> bool:
         return not self.legs.live and (await self.rows(call))[0] == "ended"
+
+
+@contextmanager
+def arrivals() -> Iterator[list[float]]:
+    """When the last packet came of each frame that a capture takes, on this process's monotonic clock."""
+    found: list[float] = []
+    take = Capture.frame
+
+    def noting(capture: Capture, track_id: int, frame: EncodedFrame) -> None:
+        before = capture.counts.frames
+        take(capture, track_id, frame)
+        found.extend([frame.arrival_s] * (capture.counts.frames - before))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Capture, "frame", noting)
+        yield found
 
 
 def insisting(answer: str, offer: str) -> str:

@@ -2,20 +2,23 @@
 
 While a window is closed the publisher sends coded tones, another one each tenth of a second, and pictures
 with numbers of their own. The finished file is decoded: neither may be in it, and both must be where they
-were sent with the window open.
+were sent with the window open. So it is for the visitor, the agent and a shared screen that has sound.
 """
+
+from __future__ import annotations
 
 import asyncio
 import fractions
 import functools
 import io
 import math
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 
-from tests.vault.calls.studio import open_studio, until
-from tests.vault.media.workshop import Workshop
+from tests.vault.calls.studio import Studio, open_studio, until
 from tests.webrtc.media import (
     AUDIO_CLOCK_HZ,
     OPUS_FRAME_SAMPLES,
@@ -27,7 +30,13 @@ from tests.webrtc.media import (
     read_number,
 )
 from tests.webrtc.publisher import Publisher, PublisherPlan
-from vault.model import MediaState, Role
+from vault.model import LegKind, MediaState, Role
+
+if TYPE_CHECKING:
+    from tests.vault.media.workshop import Workshop
+    from vault.calls.calls import OpenedCall
+    from vault.media.capture import Capture
+    from vault.model import Id
 
 CODES_HZ = tuple(range(1_500, 4_500, 300))  # one after the other, a tenth of a second each
 CODE_S = 0.1
@@ -117,12 +126,18 @@ def seen(media: bytes) -> set[int]:
         return {read_number(frame) for frame in container.decode(video=0)}
 
 
-async def talk(work: Workshop, *, marked_in_the_open: bool) -> bytes:
-    """A call with closed windows, all of them full of marks; what is played of it."""
-    call = await work.consented()
-    by = work.by(Role.SERVICE)
-    async with open_studio(work) as studio, Publisher(PLAN) as publisher:
-        leg_id = (await studio.live(call, publisher)).leg_id
+class Side:
+    """One who sends in the call, and what is captured of it."""
+
+    def __init__(self, leg_id: Id, publisher: Publisher, capture: Capture) -> None:
+        self.leg_id = leg_id
+        self.publisher = publisher
+        self.capture = capture
+
+    @classmethod
+    async def of(cls, studio: Studio, call: OpenedCall, publisher: Publisher, **more: Any) -> Side:
+        """Join; returns when it is being recorded."""
+        leg_id = (await studio.live(call, publisher, **more)).leg_id
         capture = studio.stage.floor.legs[leg_id].capture
         assert capture is not None
 
@@ -130,35 +145,59 @@ async def talk(work: Workshop, *, marked_in_the_open: bool) -> bytes:
             return capture.begun is not None
 
         await until(has_begun)
-        for number in range(WINDOWS):
-            await asyncio.sleep(0.6)
-            pause = await studio.pauses.begin(call.id, by=by)
-            await asyncio.sleep(SLACK_S)
-            mark(publisher)
-            await asyncio.sleep(0.4 + 0.3 * number)
-            unmark(publisher)
-            await studio.pauses.resume(call.id, pause.id, by=by)
+        return cls(leg_id, publisher, capture)
+
+
+async def windows(studio: Studio, call: OpenedCall, sides: list[Side]) -> None:
+    """Pause and resume; everybody sends marks while nothing may be captured."""
+    by = studio.work.by(Role.SERVICE)
+    for number in range(WINDOWS):
+        await asyncio.sleep(0.6)
+        pause = await studio.pauses.begin(call.id, by=by)
+        await asyncio.sleep(SLACK_S)
+        for side in sides:
+            mark(side.publisher)
+        await asyncio.sleep(0.4 + 0.3 * number)
+        for side in sides:
+            unmark(side.publisher)
+        await studio.pauses.resume(call.id, pause.id, by=by)
+
+
+async def talk(work: Workshop, *, marked_in_the_open: bool) -> list[bytes]:
+    """A call with closed windows full of marks: what is played of visitor, agent and shared screen."""
+    call = await work.consented()
+    async with open_studio(work) as studio, AsyncExitStack() as stack:
+        ada = await studio.agent(call)
+        who: list[dict[str, Any]] = [{}, {"by": ada}, {"by": ada, "kind": LegKind.SCREEN}]
+        sides = [
+            await Side.of(studio, call, await stack.enter_async_context(Publisher(PLAN)), **each)
+            for each in who
+        ]
+        await windows(studio, call, sides)
         await asyncio.sleep(1.2)
         if marked_in_the_open:
-            mark(publisher)
+            for side in sides:
+                mark(side.publisher)
             await asyncio.sleep(1.0)
-        await studio.legs.hang_up(call.id, leg_id, by=work.visitor(call))
+        await studio.legs.hang_up(call.id, sides[0].leg_id, by=work.visitor(call))
         await studio.over(call)
-    assert capture.begun is not None
-    assert await work.finish.finish(capture.begun.media_id) is MediaState.READY
-    return await work.plain(capture.begun)
+    begun = [side.capture.begun for side in sides]
+    assert [each is not None and await work.finish.finish(each.media_id) for each in begun] == (
+        [MediaState.READY] * len(who)
+    )
+    return [await work.plain(each) for each in begun if each is not None]
 
 
 async def test_what_is_said_and_shown_in_a_closed_window_is_not_played(work: Workshop) -> None:
-    """Neither a coded tone nor a marked picture; what was said outside is all there."""
-    media = await asyncio.wait_for(talk(work, marked_in_the_open=False), 60)
-    assert heard(media) == {TONE_HZ}
-    assert {number for number in seen(media) if number >= FIRST_MARK} == set()
-    assert len(seen(media)) > PLAN.fps
+    """Of nobody: neither a coded tone nor a marked picture; what was said outside is all there."""
+    for media in await asyncio.wait_for(talk(work, marked_in_the_open=False), 60):
+        assert heard(media) == {TONE_HZ}
+        assert {number for number in seen(media) if number >= FIRST_MARK} == set()
+        assert len(seen(media)) > PLAN.fps
 
 
 async def test_the_same_marks_are_found_where_the_window_was_open(work: Workshop) -> None:
     """The ear and the eye of the test above are no deaf and blind ones."""
-    media = await asyncio.wait_for(talk(work, marked_in_the_open=True), 60)
-    assert len(heard(media)) > len(CODES_HZ) // 2
-    assert len({number for number in seen(media) if number >= FIRST_MARK}) > PLAN.fps // 2
+    for media in await asyncio.wait_for(talk(work, marked_in_the_open=True), 60):
+        assert len(heard(media)) > len(CODES_HZ) // 2
+        assert len({number for number in seen(media) if number >= FIRST_MARK}) > PLAN.fps // 2

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
+from tests.end_to_end.sides import heard_and_seen
 from tests.servers.ports import free_port
 from tests.vault.calls.studio import HERE, SOUND_ONLY, Studio, open_studio
 from tests.webrtc.legs import eventually
+from tests.webrtc.media import video_clip
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from tests.webrtc.spectator import Spectator
 from vault.db.tables import legs, media
@@ -28,17 +30,26 @@ from vault.errors import (
 )
 from vault.model import ConsentChoice, LegKind, MediaState, Role, new_id
 from vault.settings import LimitSettings
+from webrtc.forward import Forwarder
 from webrtc.frames import Codec, MediaKind
+from webrtc.keyframes import starts_keyframe
 from webrtc.udpsocket import REST_S, TALK_REST_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.vault.media.workshop import Workshop
     from vault.calls.calls import OpenedCall
     from vault.model import Id
     from vault.policy import Principal
+    from webrtc.frames import TrackInfo
+    from webrtc.rtp import RtpPacket
 
 VISITOR = PublisherPlan(tone_hz=440)
 AGENT = PublisherPlan(width=160, height=96, fps=15, bit_rate=150_000, tone_hz=660)
+COLLEAGUE = PublisherPlan(width=192, height=108, fps=15, bit_rate=150_000, tone_hz=880)
+THREE = (replace(VISITOR, fps=15, bit_rate=150_000), AGENT, COLLEAGUE)
+ONE_KEYFRAME = 3_000  # pictures: more than are sent
 
 
 class Talk:
@@ -112,6 +123,40 @@ async def test_each_sees_and_hears_the_other_and_both_are_recorded(work: Worksho
     assert len(studio.ended) == 2
     for media_id in studio.ended:
         assert await work.finish.finish(media_id) is MediaState.READY
+
+
+async def test_of_three_each_sees_and_hears_the_right_ones_and_three_are_recorded(work: Workshop) -> None:
+    """Six feeds, told apart by size and tone when decoded; so are the three files in the end."""
+    async with open_studio(work) as studio, AsyncExitStack() as stack:
+        call = await work.consented()
+        people = [work.visitor(call), await studio.agent(call), await studio.agent(call, name="Ben")]
+        plans = dict(zip((who.id for who in people), THREE, strict=True))
+        shown: dict[str, Id] = {}
+        for who in people:
+            publisher = await stack.enter_async_context(Publisher(plans[who.id]))
+            shown[who.id] = (await studio.live(call, publisher, by=who)).leg_id
+        watching = [
+            (plans[of.id], await stack.enter_async_context(studio.watching(call, shown[of.id], who)))
+            for who, of in itertools.permutations(people, 2)
+        ]
+        assert studio.feeds.live == 6
+        for plan, (_, spectator) in watching:
+            await spectator.has(video=10, audio=61)
+            frame = spectator.frames["video"][-1][1]
+            assert (frame.width, frame.height) == (plan.width, plan.height)
+            assert abs(spectator.tone_hz() - plan.tone_hz) < 5
+        captures = {who.id: studio.stage.floor.legs[shown[who.id]].capture for who in people}
+        await studio.legs.hang_up(call.id, shown[people[0].id], by=people[0])
+        assert await studio.over(call) == "hangup"
+    assert sorted(studio.ended) == sorted(await recordings(work, call))
+    assert len(studio.ended) == 3
+    for who_id, capture in captures.items():
+        assert capture is not None
+        assert capture.begun is not None
+        assert await work.finish.finish(capture.begun.media_id) is MediaState.READY
+        size, tone_hz, pictures = heard_and_seen(await work.plain(capture.begun))
+        assert (size, pictures > 10) == ((plans[who_id].width, plans[who_id].height), True)
+        assert abs(tone_hz - plans[who_id].tone_hz) < 5
 
 
 @pytest.mark.parametrize("case", ["refused", "a button that does not record"])
@@ -228,15 +273,50 @@ async def test_a_screen_is_a_leg_of_its_own(work: Workshop) -> None:
         assert len(studio.ended) == 1
 
 
+@contextmanager
+def forwarded() -> Iterator[list[tuple[bool, bool]]]:
+    """Of each packet of a picture that a viewer is sent: does it begin a keyframe, and end a picture."""
+    found: list[tuple[bool, bool]] = []
+    send = Forwarder.packet
+
+    def noting(to: Forwarder, info: TrackInfo, packet: RtpPacket, now_s: float) -> None:
+        before = to.counts.packets
+        send(to, info, packet, now_s)
+        if info.kind is MediaKind.VIDEO and to.counts.packets > before:
+            found.append((starts_keyframe(info.codec, packet.payload), bool(packet.marker)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Forwarder, "packet", noting)
+        yield found
+
+
 async def test_a_late_viewer_sees_a_picture_within_a_second(work: Workshop) -> None:
-    """The sender's own keyframes are a minute apart; the one that is asked for comes at once."""
+    """The sender shows a keyframe only when asked, and so the first picture seen is the one asked for.
+
+    The second is one of the sender's pictures: whoever is late sees less than a second's worth of them pass.
+    """
+    plan = replace(AGENT, keyframe_every=ONE_KEYFRAME)
+    clip = video_clip("vp8", width=160, height=96, fps=15, seconds=40, keyframe_every=ONE_KEYFRAME)
     async with open_studio(work) as studio, AsyncExitStack() as stack:
-        talk = await talking(studio, stack, plans=(replace(VISITOR, keyframe_every=3_000), SOUND_ONLY))
+        talk = await talking(studio, stack, plans=(plan, SOUND_ONLY))
         publisher = talk.publishers["visitor"]
-        await eventually(lambda: publisher.video is not None and publisher.video.sent > 40)
+        track = publisher.video
+        assert track is not None
+        publisher.answer_keyframe_requests(clip)
+        begun = track.sent
+        await eventually(lambda: track.sent > begun + 20)
         asked = publisher.keyframe_requests
-        await stack.enter_async_context(studio.watching(talk.call, talk.legs["visitor"], talk.agent))
-        await eventually(lambda: publisher.keyframe_requests > asked + 1, timeout_s=3)
+        watching = studio.watching(talk.call, talk.legs["visitor"], talk.agent)
+        with forwarded() as sent:
+            _, spectator = await stack.enter_async_context(watching)
+            await spectator.has(video=5)
+        assert publisher.keyframe_requests > asked
+        pictures = [ends for _, ends in sent]
+        first = next(number for number, (is_key, _) in enumerate(sent) if is_key)
+        assert sum(pictures[:first]) < plan.fps
+        assert spectator.numbers[0] == 0  # whole, or what follows could not be decoded to its number
+        assert all(after in {0, before + 1} for before, after in itertools.pairwise(spectator.numbers))
+        assert sum(is_key for is_key, _ in sent) <= publisher.keyframe_requests - asked
 
 
 async def test_who_is_not_in_the_call_finds_nothing(work: Workshop) -> None:

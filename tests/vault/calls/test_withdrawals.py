@@ -1,6 +1,7 @@
 """Recording that is stopped for good: by the visitor, during the call and after it, and by an agent."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.vault.calls.desk import open_desk
-from tests.vault.calls.studio import SOUND_ONLY, open_studio, until
+from tests.vault.calls.studio import SOUND_ONLY, arrivals, open_studio, until
 from tests.vault.calls.test_pauses import AwayEngine, frames_of, is_captured, take_away, told
 from tests.vault.media.workshop import Workshop
 from tests.webrtc.publisher import Publisher, PublisherPlan
@@ -48,7 +49,10 @@ async def writer_busy(work: Workshop) -> AsyncIterator[None]:
 
 
 async def test_a_withdrawal_stops_every_leg_and_erases_what_was_captured(any_work: Workshop) -> None:
-    """The call goes on; what comes later is not captured, nothing begins again, the receipt is complete."""
+    """The call goes on; what comes later is not captured, nothing begins again, the receipt is complete.
+
+    Between the request and the stop nothing waits, so not even what comes while it is written is captured.
+    """
     work = any_work
     call = await work.consented()
     visitor = work.visitor(call)
@@ -64,13 +68,15 @@ async def test_a_withdrawal_stops_every_leg_and_erases_what_was_captured(any_wor
             (await studio.live(call, agent, by=ada)).leg_id,
         ]
         await begun(work, 2)
-        stopped = await studio.withdrawals.withdraw(call.id, by=visitor)
-        assert (stopped.state, stopped.rule) == (RecordingState.WITHDRAWN, StopRule.ERASE)
-        assert await media_states(work) == ["erasing", "erasing"]
-        taken = [await frames_of(studio, leg_id) for leg_id in legs]
-        shared = (await studio.live(call, screen, by=ada, kind=LegKind.SCREEN)).leg_id
-        await asyncio.sleep(0.5)
-        assert [await frames_of(studio, leg_id) for leg_id in legs] == taken
+        with arrivals() as captured:
+            await until(lambda: _has(captured, 20))
+            asked_s = time.monotonic()
+            stopped = await studio.withdrawals.withdraw(call.id, by=visitor)
+            assert (stopped.state, stopped.rule) == (RecordingState.WITHDRAWN, StopRule.ERASE)
+            assert await media_states(work) == ["erasing", "erasing"]
+            shared = (await studio.live(call, screen, by=ada, kind=LegKind.SCREEN)).leg_id
+            await asyncio.sleep(0.5)
+        assert max(captured) <= asked_s
         assert studio.stage.floor.legs[shared].capture is None
         assert (await studio.rows(call))[0] == "live"
         assert await studio.withdrawals.withdraw(call.id, by=visitor) == stopped
@@ -85,6 +91,10 @@ async def test_a_withdrawal_stops_every_leg_and_erases_what_was_captured(any_wor
     assert "consent.withdrawn" in await told(work, call)
     (request,) = await work.requests.list(by=work.by())
     assert (request.reason, request.complete, len(request.items)) == ("consent_withdrawn", True, 2)
+
+
+async def _has(captured: list[float], count: int) -> bool:
+    return len(captured) >= count
 
 
 async def _no_second_consent(work: Workshop, call: OpenedCall) -> None:

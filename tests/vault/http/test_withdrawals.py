@@ -1,11 +1,12 @@
 """Stopping a recording for good over HTTP, and the company's rule for it."""
 
 import asyncio
+import time
 
 import pytest
 from sqlalchemy import select, update
 
-from tests.vault.calls.studio import until
+from tests.vault.calls.studio import arrivals, until
 from tests.vault.http.house import House
 from tests.vault.http.recordings import a_call, publishing, visitor_headers
 from tests.vault.http.test_asks import heard
@@ -19,6 +20,8 @@ from vault.media.recordings import LegToRecord
 from vault.model import Id, RecordingState, RingState, Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+PROMISE_S = 0.2
+TRIES = 3  # of which one is enough: that another program had the processor meanwhile is nobody's delay
 
 
 async def test_a_visitor_takes_consent_back_as_the_companys_rule_says(shared_house: House) -> None:
@@ -40,6 +43,38 @@ async def test_a_visitor_takes_consent_back_as_the_companys_rule_says(shared_hou
     assert shown["recording"] == {"state": "withdrawn", "pause": None, "on_withdrawal": "erase"}
     _, told, _ = await house.ask("GET", "/v1/tenant", role=Role.AUDITOR)
     assert told["on_withdrawal"] == "keep"
+
+
+async def stops_after_s(house: House) -> float:
+    """How long after the visitor's request the last packet came that was captured; others write meanwhile."""
+    call = await a_call(house)
+    with arrivals() as captured:
+        async with publishing(house, call, PublisherPlan(video=None)) as publisher:
+
+            async def is_captured() -> bool:
+                return len(captured) > 20
+
+            await until(is_captured)
+            async with house.rooms.database.write():
+                asked_s = time.monotonic()
+                path = f"/v1/calls/{call.id}/consents/withdrawal"
+                asking = asyncio.create_task(house.ask("POST", path, headers=visitor_headers(house, call)))
+                await asyncio.sleep(4 * PROMISE_S)
+                assert not asking.done()
+            assert (await asking)[0] == 200
+            assert publisher.audio is not None
+            assert publisher.audio.sent > len(captured)
+    return max(captured) - asked_s
+
+
+async def test_capture_stops_within_200_ms_of_the_request_though_it_cannot_be_written_yet(
+    shared_house: House,
+) -> None:
+    """P11, by the arrival of what was captured: from the click's request, not from its answer."""
+    took_s: list[float] = []
+    while min(took_s, default=1.0) > PROMISE_S and len(took_s) < TRIES:
+        took_s.append(await stops_after_s(shared_house))
+    assert min(took_s) <= PROMISE_S, took_s
 
 
 async def test_a_call_is_taken_as_one_without_a_recording(shared_house: House) -> None:
