@@ -114,8 +114,8 @@ class Qualities:
         line.summary.add(sample)
         for watcher in self._watchers:
             watcher(sample)
-        if line.told.news(sample.troubles()):
-            self._tell(leg, sample, line.told)
+        if line.told.news(sample.troubles()) or line.told.troubles:  # while it lasts, its numbers go on
+            self._tell(line, sample)
 
     def _judge(self, line: _Line, counted: Counted, now_s: float, jitter_s: float) -> Sample:
         """What happened since the last sample; how the others' legs reach this participant is among it."""
@@ -135,7 +135,8 @@ class Qualities:
             received_lost=max((each.fraction_lost for each in watched), default=None),
         )
 
-    def _tell(self, leg: LiveLeg, sample: Sample, told: Told) -> None:
+    def _tell(self, line: _Line, sample: Sample) -> None:
+        leg = line.leg
         people = {other.by.id: other for other in self._floor.legs_of(leg.call.id) if not other.is_visitors}
         for person_id in people:
             self._events.tell(
@@ -146,8 +147,9 @@ class Qualities:
                     "leg_id": leg.id,
                     "role": leg.by.role.value,
                     "mine": leg.by.id == person_id,
-                    "troubles": told.worst_first,
+                    "troubles": line.told.worst_first,
                     **numbers_of(sample),
+                    "still_s": round(line.summary.still_s),
                 },
             )
 
@@ -175,6 +177,8 @@ def counted_of(tracks: Sequence[TrackStats]) -> Counted:
         picture_lost=sum(track.lost_packets for track in picture),
         pictures=sum(track.frames for track in picture),
         payload_bytes=sum(track.payload_bytes for track in tracks),
+        vanished=sum(track.vanished for track in picture),
+        is_followed=any(track.is_followed for track in picture),
     )
 
 
@@ -205,6 +209,7 @@ def row_of(leg: LiveLeg, summary: Summary) -> dict[str, object]:
     for column, name in (
         ("missed", "missed"),
         ("sound_lost", "sound_lost"),
+        ("picture_lost", "picture_lost"),
         ("received_lost", "received_lost"),
     ):
         row[f"mean_{column}_permille"] = scaled(summary.mean(name), 1_000)
