@@ -23,6 +23,7 @@ from webrtc.frames import Codec
 from webrtc.stats import TrackStats
 
 SAMPLE_S: Final = 2.0  # long enough for a share of 100 packets of sound, short enough to be news
+AGAIN: Final = 3  # samples, and the numbers of a trouble that lasts are told anew: seldom, as events are kept
 QUALITY: Final = "call.quality"
 log = structlog.get_logger(__name__)
 Watcher = Callable[[Sample], None]
@@ -47,6 +48,7 @@ class _Line:
     counted: Counted
     told: Told = field(default_factory=Told)
     summary: Summary = field(default_factory=Summary)
+    untold: int = 0  # samples since the people of the call were told of it
 
 
 class Qualities:
@@ -114,7 +116,9 @@ class Qualities:
         line.summary.add(sample)
         for watcher in self._watchers:
             watcher(sample)
-        if line.told.news(sample.troubles()) or line.told.troubles:  # while it lasts, its numbers go on
+        line.untold += 1
+        if line.told.news(sample.troubles()) or (line.told.troubles and line.untold >= AGAIN):
+            line.untold = 0
             self._tell(line, sample)
 
     def _judge(self, line: _Line, counted: Counted, now_s: float, jitter_s: float) -> Sample:
