@@ -44,6 +44,7 @@ class ReceiverCounts:
     nacks: int = 0
     keyframe_requests: int = 0
     sources: int = 0
+    vanished: int = 0  # reports that told of payload of which nothing has come
     refused: int = 0  # of a payload type or source that is not this m-line's
 
 
@@ -85,6 +86,7 @@ class PassthroughReceiver:
         self._not_before_s: float | None = None  # what was sent before is not for the taker of frames
         self._left_s: dict[int, float] = {}  # sources of before, and when another took their place
         self._report: SenderClock | None = None
+        self._came_then = 0  # packets, when it came
         self._keyframe_asked_s = -limits.keyframe_retry_s
         self._keyframe_urgent = False
         self._listening = False
@@ -327,6 +329,10 @@ class PassthroughReceiver:
         if self._reception is None or report.ssrc != self._reception.ssrc:
             return
         self._reception.reported(report, now_s)
+        came, before = self.counts.packets + self.counts.resent, self._report
+        if before is not None and came == self._came_then and report.payload_bytes != before.payload_bytes:
+            self.counts.vanished += 1
+        self._came_then = came
         self._report = report
         located = self._located_report()
         if located is not None:
@@ -347,6 +353,11 @@ class PassthroughReceiver:
             self._give_up(now_s, everything=True)
             self.assemble()
         self._outlet.ended(self.info, reason)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether packets are put into frames, so that those can be counted."""
+        return self._outlet.is_wanted
 
     @property
     def missed(self) -> int:

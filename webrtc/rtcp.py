@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 HEADER: Final = struct.Struct("!BBH")
-SENDER_INFO: Final = struct.Struct("!LQL")
+SENDER_INFO: Final = struct.Struct("!LQLLL")
 REPORT_BLOCK: Final = struct.Struct("!LLLLLL")
 
 # Packet types (RFC 3550, 12.1; RFC 4585, 6.1).
@@ -38,6 +38,7 @@ class SenderClock(NamedTuple):
     ntp_s: float
     ntp_middle: int  # the middle 32 bits of the NTP stamp, for the receiver report
     rtp_timestamp: int
+    payload_bytes: int = 0  # that it has sent so far, modulo 2**32, without padding
 
 
 class Goodbye(NamedTuple):
@@ -73,9 +74,9 @@ def read_rtcp(plain: bytes) -> Iterator[SenderClock | Goodbye]:
             return
         body = at + HEADER.size
         if kind == SENDER_REPORT and end - body >= SENDER_INFO.size:
-            ssrc, ntp, rtp_timestamp = SENDER_INFO.unpack_from(plain, body)
+            ssrc, ntp, rtp_timestamp, _, sent = SENDER_INFO.unpack_from(plain, body)
             if ntp:  # RFC 3550, 6.4.1: zero means the sender has no clock
-                yield SenderClock(ssrc, ntp / NTP_FRACTION, ntp >> 16 & 0xFFFFFFFF, rtp_timestamp)
+                yield SenderClock(ssrc, ntp / NTP_FRACTION, ntp >> 16 & 0xFFFFFFFF, rtp_timestamp, sent)
         elif kind == GOODBYE:
             for place in range(min(flags & 0x1F, (end - body) // 4)):
                 yield Goodbye(int.from_bytes(plain[body + 4 * place : body + 4 * place + 4], "big"))

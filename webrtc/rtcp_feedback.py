@@ -120,8 +120,13 @@ def _payload_feedback(body: bytes, form: int) -> Iterator[KeyframeWanted | Estim
 def sender_report(clock: SenderClock, *, packets: int, payload_bytes: int, cname: str) -> bytes:
     """A report of our source `clock.ssrc` and its name: what a viewer keeps sound and picture together by."""
     ntp = round(clock.ntp_s * NTP_FRACTION) & 0xFFFFFFFFFFFFFFFF
-    info = SENDER_INFO.pack(clock.ssrc, ntp, clock.rtp_timestamp & 0xFFFFFFFF)
-    info += struct.pack("!LL", packets & 0xFFFFFFFF, payload_bytes & 0xFFFFFFFF)
+    info = SENDER_INFO.pack(
+        clock.ssrc,
+        ntp,
+        clock.rtp_timestamp & 0xFFFFFFFF,
+        packets & 0xFFFFFFFF,
+        payload_bytes & 0xFFFFFFFF,
+    )
     name = cname.encode()
     chunk = clock.ssrc.to_bytes(4, "big") + bytes((CNAME, len(name))) + name
     chunk += b"\x00" * (4 - len(chunk) % 4)

@@ -32,6 +32,8 @@ class TrackStats:
     nacks: int
     keyframe_requests: int
     sources: int
+    vanished: int  # sender reports that told of payload of which nothing has come
+    is_followed: bool  # frames and losses are counted only while somebody takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +102,6 @@ def _track(receiver: PassthroughReceiver) -> TrackStats:
         nacks=counts.nacks,
         keyframe_requests=counts.keyframe_requests,
         sources=counts.sources,
+        vanished=counts.vanished,
+        is_followed=receiver.is_followed,
     )

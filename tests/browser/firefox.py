@@ -105,15 +105,15 @@ class Firefox:
 
 
 @asynccontextmanager
-async def firefox(profile: Path, *, tone_hz: int = 1000) -> AsyncIterator[Firefox]:
+async def firefox(profile: Path, *, tone_hz: int = 1000, devices: str = "allowed") -> AsyncIterator[Firefox]:
     """Runs a headless Firefox with fake devices for the length of the block, in an empty profile folder.
 
-    Its microphone hears a tone.
+    Its microphone hears a tone; with `devices` "refused" no page gets them.
     """
     programs = need("node", "firefox-esr")
     if not (ROOT / "node_modules" / "puppeteer-core").is_dir():
         (pytest.fail if all_required() else pytest.skip)("needs puppeteer-core (npm ci installs it)")
-    argv = [programs["node"], str(SCRIPT), programs["firefox-esr"], str(profile), str(tone_hz)]
+    argv = [programs["node"], str(SCRIPT), programs["firefox-esr"], str(profile), str(tone_hz), devices]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *argv, stdin=pipe, stdout=pipe, cwd=ROOT, limit=ANSWER_BYTES

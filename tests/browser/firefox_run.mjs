@@ -9,7 +9,7 @@
 import { createInterface } from "node:readline";
 import puppeteer from "puppeteer-core";
 
-const [executablePath, profile, toneHz] = process.argv.slice(2);
+const [executablePath, profile, toneHz, devices] = process.argv.slice(2);
 
 const PREFS = {
   // Fake devices, allowed without a question: the fake camera shows changing colours, the microphone a tone.
@@ -32,12 +32,19 @@ const PREFS = {
   "extensions.getAddons.cache.enabled": false,
 };
 
+// As somebody left them who refused the devices to every page.
+const REFUSED = {
+  "media.navigator.permission.disabled": false,
+  "permissions.default.camera": 2,
+  "permissions.default.microphone": 2,
+};
+
 const browser = await puppeteer.launch({
   browser: "firefox",
   executablePath,
   headless: true,
   userDataDir: profile,
-  extraPrefsFirefox: PREFS,
+  extraPrefsFirefox: devices === "refused" ? { ...PREFS, ...REFUSED } : PREFS,
   args: ["--width=1280", "--height=800"],
 });
 const page = await browser.newPage();

@@ -57,13 +57,13 @@ def test_receiver_reports_are_read_by_the_other_side() -> None:
 def test_clocks_and_goodbyes_are_found_in_a_compound() -> None:
     """Among what we do not read; a report without a clock (zero) is none."""
     compound = (
-        bytes(RtcpSrPacket(5, RtcpSenderInfo(3_900_000_000 << 32 | 1 << 31, 1234, 1, 1)))
+        bytes(RtcpSrPacket(5, RtcpSenderInfo(3_900_000_000 << 32 | 1 << 31, 1234, 1, 77)))
         + bytes(RtcpSrPacket(6, RtcpSenderInfo(0, 1, 1, 1)))
         + bytes(RtcpSdesPacket())
         + bytes(RtcpByePacket([8, 9]))
     )
     clock, *goodbyes = rtcp.read_rtcp(compound)
-    assert clock == (5, 3_900_000_000.5, 3_900_000_000 << 16 & 0xFFFFFFFF | 0x8000, 1234)
+    assert clock == (5, 3_900_000_000.5, 3_900_000_000 << 16 & 0xFFFFFFFF | 0x8000, 1234, 77)
     assert goodbyes == [(8,), (9,)]
 
 

@@ -92,7 +92,7 @@ def test_an_estimate_is_never_told_higher_than_it_is(bps: int) -> None:
 @given(st.integers(0, (1 << 32) - 1), st.integers(0, (1 << 32) - 1), st.integers(0, 1 << 40))
 def test_a_sender_report_is_read_by_the_other_side(ssrc: int, stamp: int, packets: int) -> None:
     """Clock, counts and the name that ties sound to picture; every count wraps at 32 bits."""
-    clock = SenderClock(ssrc, 3_900_000_000.5, 0, stamp)
+    clock = SenderClock(ssrc, 3_900_000_000.5, 0, stamp, 7)
     report, names = RtcpPacket.parse(sender_report(clock, packets=packets, payload_bytes=7, cname="ab12"))
     assert isinstance(report, RtcpSrPacket)
     assert (report.ssrc, report.sender_info.rtp_timestamp) == (ssrc, stamp)

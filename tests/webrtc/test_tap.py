@@ -11,6 +11,7 @@ from typing import Any
 
 import pylibsrtp
 import pytest
+from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
 from pylibsrtp import Policy, Session
 
 from tests.webrtc.legs import Memory
@@ -246,6 +247,21 @@ async def test_sources_by_the_thousand_do_not_make_each_packet_dearer() -> None:
     assert len(keyed.tap._known._known) == TapLimits().known_ssrcs
     keyed.take(voice(1))
     assert len(keyed.memory.of_kind("audio")) >= 2
+
+
+async def test_a_report_of_payload_that_never_came_is_counted() -> None:
+    """What the sender says it sent is held against what came; one that says it sends nothing is believed."""
+    keyed = KeyedTap()
+    (picture,) = [each for each in keyed.tap.receivers if each.info.kind is MediaKind.VIDEO]
+    keyed.take(with_mid(rtp(VIDEO_TYPE, 0, 777, b"\x10\x00"), b"1"))
+    told = []
+    for stamp, (octets, came) in enumerate([(100, 0), (200, 1), (200, 0), (900, 0), (990, 0), (1_000, 1)]):
+        if came:
+            keyed.take(with_mid(rtp(VIDEO_TYPE, 1 + stamp, 777, b"\x10\x00"), b"1"), 2.0 + stamp)
+        info = RtcpSenderInfo((3_900_000_000 + stamp) << 32, 90_000 * stamp, 1, octets)
+        keyed.take(bytes(RtcpSrPacket(777, info)), 2.0 + stamp)
+        told.append(picture.counts.vanished)
+    assert told == [0, 0, 0, 1, 2, 2]
 
 
 async def test_more_than_a_leg_needs_is_dropped_before_it_costs() -> None:

@@ -23,6 +23,7 @@ from webrtc.frames import Codec
 from webrtc.stats import TrackStats
 
 SAMPLE_S: Final = 2.0  # long enough for a share of 100 packets of sound, short enough to be news
+AGAIN: Final = 3  # samples, and the numbers of a trouble that lasts are told anew: seldom, as events are kept
 QUALITY: Final = "call.quality"
 log = structlog.get_logger(__name__)
 Watcher = Callable[[Sample], None]
@@ -47,6 +48,7 @@ class _Line:
     counted: Counted
     told: Told = field(default_factory=Told)
     summary: Summary = field(default_factory=Summary)
+    untold: int = 0  # samples since the people of the call were told of it
 
 
 class Qualities:
@@ -114,8 +116,10 @@ class Qualities:
         line.summary.add(sample)
         for watcher in self._watchers:
             watcher(sample)
-        if line.told.news(sample.troubles()):
-            self._tell(leg, sample, line.told)
+        line.untold += 1
+        if line.told.news(sample.troubles()) or (line.told.troubles and line.untold >= AGAIN):
+            line.untold = 0
+            self._tell(line, sample)
 
     def _judge(self, line: _Line, counted: Counted, now_s: float, jitter_s: float) -> Sample:
         """What happened since the last sample; how the others' legs reach this participant is among it."""
@@ -135,7 +139,8 @@ class Qualities:
             received_lost=max((each.fraction_lost for each in watched), default=None),
         )
 
-    def _tell(self, leg: LiveLeg, sample: Sample, told: Told) -> None:
+    def _tell(self, line: _Line, sample: Sample) -> None:
+        leg = line.leg
         people = {other.by.id: other for other in self._floor.legs_of(leg.call.id) if not other.is_visitors}
         for person_id in people:
             self._events.tell(
@@ -146,8 +151,9 @@ class Qualities:
                     "leg_id": leg.id,
                     "role": leg.by.role.value,
                     "mine": leg.by.id == person_id,
-                    "troubles": told.worst_first,
+                    "troubles": line.told.worst_first,
                     **numbers_of(sample),
+                    "still_s": round(line.summary.still_s),
                 },
             )
 
@@ -175,6 +181,8 @@ def counted_of(tracks: Sequence[TrackStats]) -> Counted:
         picture_lost=sum(track.lost_packets for track in picture),
         pictures=sum(track.frames for track in picture),
         payload_bytes=sum(track.payload_bytes for track in tracks),
+        vanished=sum(track.vanished for track in picture),
+        is_followed=any(track.is_followed for track in picture),
     )
 
 
@@ -205,6 +213,7 @@ def row_of(leg: LiveLeg, summary: Summary) -> dict[str, object]:
     for column, name in (
         ("missed", "missed"),
         ("sound_lost", "sound_lost"),
+        ("picture_lost", "picture_lost"),
         ("received_lost", "received_lost"),
     ):
         row[f"mean_{column}_permille"] = scaled(summary.mean(name), 1_000)

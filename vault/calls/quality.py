@@ -1,6 +1,14 @@
 """How well a connection does, judged from counters: what people notice, in few words, and numbers to keep.
 
 Pure computation. The thresholds are here and nowhere else, each with its reason.
+
+A picture that stands still is counted as the server can know it: of what a participant sends, before it
+goes on to the others. It stands still when its packets come and make no new picture, and when the sender's
+own reports tell of a picture of which nothing comes (a path that drops large packets). A sender that sends
+none, and says so, may have switched its camera off or have nothing new to show: that is no trouble of the
+line, and not counted. Nor is what only a browser sees: a picture that reached it and froze on its screen.
+Of the way there, the server knows what its viewers report: the share that did not arrive
+(``received_lost``).
 """
 
 from dataclasses import dataclass
@@ -14,7 +22,7 @@ PICTURE_LOST: Final = 0.02  # not repaired: each costs the picture until the nex
 ON_THE_WAY: Final = 0.10  # lost and repaired: repair costs the rate, and comes too late for some
 JITTER_S: Final = 0.08  # above it browsers' buffers grow past what a talk bears (ITU-T G.114: 150 ms one way)
 ROUND_TRIP_S: Final = 0.6  # people begin to talk over each other (ITU-T G.114: 400 ms one way, less our part)
-STILL_S: Final = 1.0  # of a sample without one new picture, while its packets come
+STILL_S: Final = 1.0  # of a sample without one new picture, while the sender sends
 
 
 class Trouble(StrEnum):
@@ -41,6 +49,8 @@ class Counted:
     picture_lost: int = 0
     pictures: int = 0  # whole frames
     payload_bytes: int = 0
+    vanished: int = 0  # reports of a picture's sender of which nothing has come
+    is_followed: bool = True  # somebody takes the pictures; else none is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +88,24 @@ def between(
     received_lost: float | None,
 ) -> Sample:
     """Judge what happened between two readings of the counters."""
-    packets = now.picture - before.picture
     return Sample(
         seconds=seconds,
         missed=_share(now.missed - before.missed, now.expected - before.expected),
         sound_lost=_lost(now.sound_lost - before.sound_lost, now.sound - before.sound),
-        picture_lost=_lost(now.picture_lost - before.picture_lost, packets),
+        picture_lost=_lost(now.picture_lost - before.picture_lost, now.picture - before.picture),
         jitter_s=jitter_s,
         bits_per_s=max(0, now.payload_bytes - before.payload_bytes) * 8 / seconds,
-        still_s=seconds if packets > 0 and now.pictures == before.pictures else 0.0,
+        still_s=seconds if _stands_still(before, now) else 0.0,
         round_trip_s=round_trip_s,
         received_lost=received_lost,
     )
+
+
+def _stands_still(before: Counted, now: Counted) -> bool:
+    """Whether a picture was sent and none came whole. While nobody takes pictures, nobody misses one."""
+    if now.pictures != before.pictures or not (before.is_followed and now.is_followed):
+        return False
+    return now.picture > before.picture or now.vanished > before.vanished
 
 
 def _share(part: int, whole: int) -> float:

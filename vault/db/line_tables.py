@@ -13,9 +13,10 @@ leg_quality: Final = Table(
     tenant(),
     reference("call_id", "calls.id"),
     Column("samples", Integer, nullable=False),
-    Column("still_ms", BigInteger, nullable=False),  # with packets of the picture and no picture
+    Column("still_ms", BigInteger, nullable=False),  # a picture was sent, and none came whole
     Column("mean_bits_per_s", BigInteger, nullable=True),
-    # Shares per thousand: missed on the way, sound that never came, what did not reach the participant.
+    # Shares per thousand: missed on the way, sound and picture that never came, what did not reach the
+    # participant.
     Column("mean_missed_permille", Integer, nullable=True),
     Column("worst_missed_permille", Integer, nullable=True),
     Column("mean_sound_lost_permille", Integer, nullable=True),
@@ -26,5 +27,7 @@ leg_quality: Final = Table(
     Column("worst_jitter_ms", Integer, nullable=True),
     Column("mean_round_trip_ms", Integer, nullable=True),
     Column("worst_round_trip_ms", Integer, nullable=True),
+    Column("mean_picture_lost_permille", Integer, nullable=True),
+    Column("worst_picture_lost_permille", Integer, nullable=True),
     Index(None, "call_id"),
 )

@@ -14,7 +14,7 @@ NUMBERS: Final = (
     "mean_bits_per_s",
     *(
         f"{which}_{name}_permille"
-        for name in ("missed", "sound_lost", "received_lost")
+        for name in ("missed", "sound_lost", "picture_lost", "received_lost")
         for which in ("mean", "worst")
     ),
     *(f"{which}_{name}_ms" for name in ("jitter", "round_trip") for which in ("mean", "worst")),
@@ -34,6 +34,8 @@ class LegQualityOut(Out):
     worst_missed_permille: int | None
     mean_sound_lost_permille: int | None
     worst_sound_lost_permille: int | None
+    mean_picture_lost_permille: int | None
+    worst_picture_lost_permille: int | None
     mean_received_lost_permille: int | None
     worst_received_lost_permille: int | None
     mean_jitter_ms: int | None

@@ -138,6 +138,7 @@ class Double:
     seen: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
     exports: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
 
     # --- pages ---
 
@@ -231,6 +232,10 @@ class Double:
     async def call_manifest(self, request: web.Request) -> web.Response:
         """A call on one clock: its sides as they began, and three moments."""
         return web.json_response(whole_call(request.match_info["id"], self.items))
+
+    async def quality(self, _: web.Request) -> web.Response:
+        """How the lines of a call did."""
+        return web.json_response({"items": self.lines})
 
     async def call_exports(self, request: web.Request) -> web.Response:
         """Exports of any call; one that is asked for is being made."""
@@ -401,6 +406,7 @@ class Double:
                 web.get("/v1/buttons", self.buttons),
                 web.get("/v1/media", self.media),
                 web.get("/v1/calls/{id}/manifest", self.call_manifest),
+                web.get("/v1/calls/{id}/quality", self.quality),
                 web.route("*", "/v1/calls/{id}/exports", self.call_exports),
                 web.get("/v1/media/{id}", self.one),
                 web.delete("/v1/media/{id}", self.erase),

@@ -25,6 +25,28 @@ SOUND = """async () => {
   return false;
 }"""
 
+HEARD = """
+window.heard = { notes: [] };
+const start = AudioScheduledSourceNode.prototype.start;
+AudioScheduledSourceNode.prototype.start = function (...when) {
+  heard.notes.push([this.frequency?.value, this.context.state]);
+  return start.apply(this, when);
+};
+window.WebSocket = class extends WebSocket {
+  constructor(...all) {
+    super(...all);
+    this.addEventListener("message", ({ data }) => {
+      const { type, at } = JSON.parse(data);
+      if (type === "call.ringing") heard.toldMs ??= Date.parse(at);
+    });
+  }
+};
+new MutationObserver(() => {
+  if (document.querySelector(".ring")) heard.shownMs ??= Date.now();
+}).observe(document, { childList: true, subtree: true });
+"""
+AT_ONCE_MS = 1_000
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallCentre]:
@@ -42,10 +64,29 @@ def centre(running: CallCentre) -> Iterator[CallCentre]:
     assert running.faults == []
 
 
+def rung_at_once(centre: CallCentre, agent: Page) -> Page:
+    """A visitor whose ring is on the screen within a second of being told; a busy machine may try again."""
+    for _ in range(3):
+        agent.evaluate("heard = { notes: [] }")
+        visitor = centre.visitor()
+        agent.locator(".ring").wait_for()
+        agent.wait_for_function("() => heard.notes.length >= 2")
+        assert agent.evaluate("heard.notes.slice(0, 2)") == [[880, "running"], [660, "running"]]
+        if agent.evaluate("heard.shownMs - heard.toldMs") < AT_ONCE_MS:
+            return visitor
+        visitor.close()
+        expect(agent.locator(".ring")).to_have_count(0, timeout=WAIT_MS)
+    pytest.fail("no ring of three was on the screen within a second")
+
+
 def test_a_call_is_taken_seen_heard_and_both_sides_are_kept(centre: CallCentre) -> None:
-    """The whole way: ring, take, pictures both ways, sound, hang up, what was kept, its other side."""
+    """The whole way: ring and tone, take, pictures both ways, sound, hang up, what was kept, its sides."""
     agent = centre.agent()
-    visitor = centre.visitor()
+    agent.add_init_script(HEARD)
+    agent.reload()
+    agent.locator("#presence:not([disabled])").wait_for()
+    agent.mouse.click(3, 3)  # a browser lets a page sound once its person touched it
+    visitor = rung_at_once(centre, agent)
     card = agent.locator(".ring")
     expect(card).to_contain_text("Incoming call")
     expect(card).to_contain_text("Agreed to be recorded")
@@ -53,12 +94,14 @@ def test_a_call_is_taken_seen_heard_and_both_sides_are_kept(centre: CallCentre) 
     expect(agent.locator("#rung")).to_contain_text("F8 goes to it")
     agent.wait_for_function("() => document.title.startsWith('Incoming call')")
     take(agent)
+    tones = agent.evaluate("heard.notes.length")
     assert agent.evaluate(SOUND)
     expect(agent.locator(".call-sub")).to_contain_text("Connected")
     expect(agent.locator(".call-side")).to_contain_text("Both sides are recorded: the visitor agreed.")
     assert not agent.title().startswith("Incoming call")
     visitor.wait_for_timeout(1500)
     agent.get_by_role("button", name="Hang up").click()
+    assert agent.evaluate("heard.notes.length") == tones  # what is taken rings no more
     expect(agent.locator(".kept .badge-ready")).to_have_count(2, timeout=WAIT_MS)
     expect(agent.locator(".kept a")).to_have_text(["Visitor", "Agent"])
     agent.locator(".kept a").first.click()

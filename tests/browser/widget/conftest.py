@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 import pytest
 from playwright.async_api import async_playwright
 
-from tests.browser.widget.shop import CHROMIUM_ARGS, Shop, Urls
+from tests.browser.widget.shop import Shop, Urls
+from tests.servers.chromium import ARGUMENTS, CAMERA
 from tests.servers.parts import need
 from tests.servers.ports import answers, free_port
 from tests.servers.process import server
@@ -32,8 +33,9 @@ async def open_shop(urls: Urls) -> AsyncIterator[OpenShop]:
     async with AsyncExitStack() as stack:
         playwright = await stack.enter_async_context(async_playwright())
 
-        async def open_one(*, devices: bool = True, **options: object) -> Shop:
-            args = CHROMIUM_ARGS if devices else [arg for arg in CHROMIUM_ARGS if "fake-device" not in arg]
+        async def open_one(*, devices: bool = True, cameras: str = CAMERA, **options: object) -> Shop:
+            # No fake user interface: permissions are the context's, so that a refusal is a real one.
+            args = [*ARGUMENTS, cameras] if devices else ARGUMENTS
             browser = await playwright.chromium.launch(
                 executable_path=need("chromium")["chromium"], args=args
             )

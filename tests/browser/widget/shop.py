@@ -10,16 +10,11 @@ from urllib.parse import urlencode
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page
 
-from tests.servers.chromium import ARGUMENTS, CAMERA
-
 ROOT = Path(__file__).resolve().parents[3]
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 DESKTOP, PHONE = (1280, 800), (390, 844)
 BOTH_DEVICES = ("microphone", "camera")
-
-# No fake user interface: permissions are the context's, so that a refusal is a real one.
-CHROMIUM_ARGS = [*ARGUMENTS, CAMERA]
 
 # The colour in the middle of a picture as the visitor sees it.
 PIXEL = """video => {
@@ -54,6 +49,7 @@ HTMLMediaElement.prototype.play = function () {
 const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
 devices.getUserMedia = async (wish) => {
   watched.asked.push({ audio: !!wish.audio, video: !!wish.video });
+  watched.facing = wish.video?.facingMode;
   await new Promise((resolve) => setTimeout(resolve, watched.delayMs));
   const stream = await open(wish);
   watched.streams.push(stream);
@@ -93,6 +89,7 @@ class Shop:
         size: tuple[int, int] = DESKTOP,
         scheme: str = "light",
         path: str | None = None,
+        touch: bool = False,
     ) -> Self:
         """Opens the page and waits for the button."""
         context = await browser.new_context(
@@ -100,6 +97,8 @@ class Shop:
             permissions=list(granted),
             color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce",
+            has_touch=touch,
+            is_mobile=touch,
         )
         await context.request.post(f"{urls.vault}/double/forget")
         page = await context.new_page()

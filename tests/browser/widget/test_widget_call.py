@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.widget.shop import PHONE
+from tests.servers.chromium import CAMERA
+
 if TYPE_CHECKING:
     from tests.browser.widget.conftest import OpenShop
+    from tests.browser.widget.shop import Shop
 
 pytestmark = pytest.mark.browser
 
@@ -117,11 +121,25 @@ async def test_the_offer_prefers_what_is_recorded_without_a_decoder(open_shop: O
         assert "a=sendonly" in section
 
 
+async def flipped(shop: Shop) -> None:
+    """Turn a phone's camera round: the one in use is shut, the one behind is sent over the same leg."""
+    (before,) = (await shop.facts())["legs"]
+    await shop.named("button", "Flip the camera").click()
+    await shop.inside(".self.away:not(.no-picture) video").wait_for()  # not mirrored: what lies before one
+    await shop.leg_until(
+        f"leg.id === '{before['id']}' && leg.frames.video > {before['frames']['video'] + 20}"
+    )
+    videos = [state for kind, state in (await shop.watched())["tracks"] if kind == "video"]
+    assert videos == ["ended", "live"]
+    assert await shop.page.evaluate("watched.facing") == "environment"
+
+
 async def test_camera_off_puts_its_light_out_and_on_brings_the_picture_back(open_shop: OpenShop) -> None:
     """Off ends the track, not only its picture; muting silences but keeps the microphone."""
-    shop = await open_shop(lang="en")
+    shop = await open_shop(lang="en", cameras=f"{CAMERA},device-count=2", size=PHONE, touch=True)
     await shop.call()
     await shop.leg_until("leg.frames.video > 5")
+    await flipped(shop)
     await shop.named("button", "Turn the camera off").click()
     assert ["video", "ended"] in (await shop.watched())["tracks"]
     seen = (await shop.facts())["legs"][0]["frames"]["video"]
@@ -134,10 +152,12 @@ async def test_camera_off_puts_its_light_out_and_on_brings_the_picture_back(open
 
 async def test_what_the_page_knows_of_its_visitor_goes_with_the_call(open_shop: OpenShop) -> None:
     """data- attributes become `visitor`; the page's query string, which may hold anything, stays."""
-    shop = await open_shop(extra='data-reference="A-42" data-email="lea@example.fr" data-other="no"')
+    about = 'data-reference="A-42" data-email="lea@example.fr" data-other="no"'
+    shop = await open_shop(extra=f'{about} data-visitor-token="ey.of.shop"')
     await shop.press()
     call = (await shop.facts())["calls"][0]
     assert call["visitor"] == {"reference": "A-42", "email": "lea@example.fr"}
+    assert call["visitor_token"] == "ey.of.shop"  # vouched for by the tenant's program
     assert call["page_url"] == f"{shop.urls.shop}/"
 
 

@@ -70,3 +70,15 @@ async def test_firefox_sees_and_hears_the_agent(urls: Urls, tmp_path: Path) -> N
         await session.post(f"{urls.vault}/double/leave", json=left)
         await browser.wait_for_call("ended")
         assert await browser.faults() == []
+
+
+async def test_a_firefox_that_refuses_the_devices_shows_its_own_steps(urls: Urls, tmp_path: Path) -> None:
+    """A real refusal, by the browser's own settings: what to click is what this browser has."""
+    async with firefox(tmp_path, devices="refused") as browser:
+        await browser.open(f"{urls.shop}/?lang=en")
+        await browser.click("call-button >>> .call")
+        await browser.click("call-button >>> button[value=accepted]")
+        steps = await browser.text("call-button >>> .steps")
+        assert "Click the crossed-out microphone or camera to the left of the address." in steps
+        assert "Your browser refuses the microphone or camera" in await browser.text("call-button >>> .panel")
+        assert await browser.faults() == []

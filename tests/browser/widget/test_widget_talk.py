@@ -216,12 +216,21 @@ async def test_devices_can_be_changed_and_the_panel_made_small(open_shop: OpenSh
     await shop.leg_until(
         f"leg.frames.audio > {seen['audio'] + 50} && leg.frames.video > {seen['video'] + 10}"
     )
+    floats = "() => document.pictureInPictureElement?.localName === 'call-button'"  # the page sees no deeper
+    await shop.named("button", "Picture in a small window").click()
+    await shop.page.wait_for_function(floats)
+    await shop.named("button", "Picture in a small window").click()
+    await shop.page.wait_for_function("() => !document.pictureInPictureElement")
+    await shop.named("button", "Picture in a small window").press("Enter")
+    await shop.page.wait_for_function(floats)
     await shop.named("button", "Minimise the call").click()
     assert not await shop.inside(".stage").is_visible()
     await shop.named("button", "Mute the microphone").click()
     await shop.named("button", "Reopen the call").click()
     assert await shop.inside(".stage").is_visible()
     assert len((await shop.facts())["legs"]) == 1
+    await shop.inside(".hang-up").click()
+    await shop.page.wait_for_function("() => !document.pictureInPictureElement")  # no last look stays behind
 
 
 @pytest.mark.parametrize(("lang", "size", "scheme"), [("fr", DESKTOP, "light"), ("en", PHONE, "dark")])

@@ -14,6 +14,7 @@ from vault.calls.qualities import QUALITY, Qualities
 from vault.clock import SystemClock
 from vault.db.tables import leg_quality
 from vault.model import Role
+from webrtc.frames import Codec
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +35,13 @@ def losing(share: float) -> Callable[[bytes], list[bytes]]:
         return [] if count % round(1 / share) == 0 else [datagram]
 
     return transform
+
+
+def without_pictures(publisher: Publisher) -> Callable[[bytes], list[bytes]]:
+    """A path on which every packet of the picture is lost, and the sound passes."""
+    (sound,) = [sender for sender in publisher.connection.getSenders() if sender.kind == "audio"]
+    source = sound._ssrc.to_bytes(4, "big")
+    return lambda datagram: [datagram] if datagram[8:12] == source else []
 
 
 async def spaced(look: Callable[[], Awaitable[bool]]) -> bool:
@@ -73,3 +81,33 @@ async def test_the_agent_hears_of_a_bad_line_and_its_numbers_are_kept(work: Work
     assert kept[leg.leg_id].numbers["samples"] > 0
     async with work.database.read() as connection:
         assert len((await connection.execute(select(leg_quality.c.leg_id))).all()) == len(kept)
+
+
+async def test_a_picture_that_is_sent_and_does_not_come_stands_still(work: Workshop) -> None:
+    """No packet of it comes, so none is missed: its sender's reports tell. A camera may be off."""
+    call = await work.consented()
+    async with open_studio(work) as studio, Publisher(PLAN) as one:
+        watcher = Qualities(studio.stage.floor, work.database, Ear(studio.told), SystemClock(), work.calls)
+        samples: list[Sample] = []
+        watcher.watch(samples.append)
+        leg = await studio.live(call, one)
+        stats = studio.stage.floor.legs[leg.leg_id].peer.stats
+
+        async def moves() -> bool:
+            return any(track.frames for track in stats().tracks if track.codec != Codec.OPUS.value)
+
+        async def stands_still() -> bool:
+            await watcher.turn()
+            return sum(sample.still_s for sample in samples) > 1.0
+
+        async def is_off() -> bool:
+            await watcher.turn()
+            return len(samples) > 6 and not any(sample.still_s for sample in samples[-6:])
+
+        await until(moves)
+        one.filter_media(without_pictures(one))
+        await until(lambda: spaced(stands_still), timeout_s=30.0)
+        assert max(sample.missed for sample in samples) < 0.1
+        assert one.video is not None
+        one.video.paused = True
+        await until(lambda: spaced(is_off), timeout_s=30.0)

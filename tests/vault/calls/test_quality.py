@@ -51,6 +51,29 @@ def test_a_sample_is_what_happened_between_two_readings() -> None:
     assert (back.missed, back.sound_lost, back.bits_per_s, back.still_s) == (0.0, 0.0, 0.0, 0.0)
 
 
+SENT = Counted(picture=100, pictures=50, vanished=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "still_s"),
+    [
+        ({"picture": 160, "pictures": 80}, 0.0),
+        ({"picture": 160}, 2.0),  # packets, and no picture of them
+        ({"vanished": 3}, 2.0),  # the sender tells of some, and nothing comes
+        ({"vanished": 3, "pictures": 51}, 0.0),
+        ({}, 0.0),  # a camera that is off
+        ({"picture": 160, "is_followed": False}, 0.0),  # nobody takes pictures: none is counted
+    ],
+)
+def test_a_picture_stands_still_when_it_is_sent_and_none_comes(
+    change: dict[str, int | bool], still_s: float
+) -> None:
+    """Whatever the sender does not send is no trouble of the line."""
+    now = replace(SENT, **change)  # type: ignore[arg-type]
+    sample = between(SENT, now, 2.0, jitter_s=0.0, round_trip_s=None, received_lost=None)
+    assert sample.still_s == still_s
+
+
 def test_one_bad_moment_is_no_news_and_a_trouble_that_lasts_is_told_once() -> None:
     """Two of three samples; and it is over when three in a row were without it."""
     told, bad, good = Told(), frozenset({Trouble.LATE}), frozenset[Trouble]()

@@ -24,7 +24,9 @@ async def test_a_calls_lines_are_told_leg_by_leg(shared_house: House) -> None:
         assert await publisher.unpublish() == 200
     async with house.services.database.write() as connection:
         row = {"leg_id": leg_id, "tenant_id": call.tenant_id, "call_id": call.id, "samples": 3, "still_ms": 0}
-        await connection.execute(insert(leg_quality).values(**row, worst_missed_permille=51))
+        await connection.execute(
+            insert(leg_quality).values(**row, worst_missed_permille=51, worst_picture_lost_permille=7)
+        )
     whos: tuple[dict[str, Any], ...] = ({"role": Role.AGENT}, {"headers": visitor_headers(house, call)})
     for who in whos:
         status, told, _ = await house.ask("GET", path, **who)
@@ -32,3 +34,4 @@ async def test_a_calls_lines_are_told_leg_by_leg(shared_house: House) -> None:
         (leg,) = told["items"]
         assert (leg["leg_id"], leg["role"], leg["samples"]) == (leg_id, "visitor", 3)
         assert (leg["worst_missed_permille"], leg["mean_round_trip_ms"]) == (51, None)
+        assert (leg["worst_picture_lost_permille"], leg["mean_picture_lost_permille"]) == (7, None)

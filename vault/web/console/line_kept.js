@@ -3,7 +3,7 @@
 
 import { api } from "./api.js";
 import { el, facts } from "./dom.js";
-import { t } from "./words.js";
+import { number, t } from "./words.js";
 
 const HEARD = 20; // of a thousand pieces of sound: from there on it is noticed (vault.calls.quality)
 const BAD = 60;
@@ -38,16 +38,21 @@ function gradeOf(leg) {
  * @returns {[string, string][]}
  */
 function rowsOf(leg) {
-  const share = (/** @type {number | null} */ value) => (value === null ? "" : t("line.share", { share: value / 10 }));
+  const share = (/** @type {number | null} */ value) => (value === null ? "" : t("line.share", { share: number(value / 10) }));
   const time = (/** @type {number | null} */ value) => (value === null ? "" : t("line.time", { time: value }));
   const both = (/** @type {string} */ mean, /** @type {string} */ worst) =>
     mean && t("line.mean_worst", { mean, worst });
+  const { mean_bits_per_s: bitsPerS } = leg;
+  const rate = bitsPerS === null ? "" : t("line.mean_rate", { rate: number(Math.round(bitsPerS / 1000)) });
   /** @type {[string, string][]} */
   const rows = [
     [t("line.row_missed"), both(share(leg.mean_missed_permille), share(leg.worst_missed_permille))],
     [t("line.row_lost"), both(share(leg.mean_sound_lost_permille), share(leg.worst_sound_lost_permille))],
+    [t("line.row_picture"), both(share(leg.mean_picture_lost_permille), share(leg.worst_picture_lost_permille))],
+    [t("line.row_still"), leg.still_ms ? t("line.seconds", { time: number(leg.still_ms / 1000) }) : ""],
     [t("line.row_jitter"), both(time(leg.mean_jitter_ms), time(leg.worst_jitter_ms))],
     [t("line.row_trip"), both(time(leg.mean_round_trip_ms), time(leg.worst_round_trip_ms))],
+    [t("line.row_rate"), rate],
   ];
   return rows.filter(([, value]) => value);
 }

@@ -3,15 +3,17 @@
 
 import { icon } from "../shared/icons.js";
 import { el, say } from "./dom.js";
-import { t } from "./words.js";
+import { number, t } from "./words.js";
 
 const BACK_MS = 30_000; // after the end that was told, the service is back, or something else says so
 const MOST = 2; // sentences at once: more than that nobody reads while talking
 
 /**
  * @typedef {{leg_id: string, role: string, mine: boolean, troubles: string[], lost_percent: number,
- *   jitter_ms: number, round_trip_ms: number | null}} Line
+ *   jitter_ms: number, round_trip_ms: number | null, kbit_per_s: number, still_s: number}} Line
  */
+
+const WORST_FIRST = ["sound_sent", "picture_sent", "sound_received", "late"]; // as vault.calls.quality has them
 
 /** @type {import("./call_extras.js").Feature} */
 export function lineQuality({ call }) {
@@ -39,12 +41,13 @@ export function lineQuality({ call }) {
   };
   const reflect = () => {
     const present = [...lines.values()].filter(({ leg_id: id, mine }) => mine || call.feeds.has(id));
-    const sentences = present.flatMap(sentencesOf).slice(0, MOST);
+    const told = inOrder(present).slice(0, MOST);
+    const sentences = told.map(sentenceOf);
     if (performance.now() < stopsAtMs + BACK_MS) sentences.unshift(t("line.stopping"));
     const sentence = sentences.join(" ");
+    numbers.textContent = told.length ? numbersOf(told[0].line) : "";
     if (sentence === words.textContent) return;
     words.textContent = sentence;
-    numbers.textContent = present.length ? numbersOf(present[0]) : "";
     banner.hidden = !sentence;
     say(sentence || t("line.good"));
   };
@@ -57,15 +60,26 @@ export function lineQuality({ call }) {
   return { banner, reflect, close };
 }
 
-/** @param {Line} line */
-function sentencesOf({ role, mine, troubles }) {
-  const who = mine ? "mine" : role === "visitor" ? "visitor" : "other";
-  return troubles.map((trouble) => t(`line.${who}_${trouble}`));
+/**
+ * What is said first: of each line its worst trouble, the worst of these first; then of each its second, and so on.
+ * @param {Line[]} lines
+ */
+function inOrder(lines) {
+  const rank = (/** @type {string} */ trouble) => WORST_FIRST.indexOf(trouble);
+  const all = lines.flatMap((line) => line.troubles.map((trouble, round) => ({ line, trouble, round })));
+  return all.sort((one, other) => one.round - other.round || rank(one.trouble) - rank(other.trouble));
+}
+
+/** @param {{line: Line, trouble: string}} told */
+function sentenceOf({ line: { role, mine }, trouble }) {
+  return t(`line.${mine ? "mine" : role === "visitor" ? "visitor" : "other"}_${trouble}`);
 }
 
 /** @param {Line} line */
-function numbersOf({ lost_percent: lost, jitter_ms: jitter, round_trip_ms: trip }) {
-  const parts = [t("line.lost", { share: lost }), t("line.jitter", { time: jitter })];
+function numbersOf({ lost_percent: lost, jitter_ms: jitter, round_trip_ms: trip, kbit_per_s: rate, still_s: still }) {
+  const parts = [t("line.lost", { share: number(lost) }), t("line.jitter", { time: jitter })];
   if (trip !== null) parts.push(t("line.trip", { time: trip }));
+  parts.push(t("line.rate", { rate: number(rate) }));
+  if (still) parts.push(t("line.still", { time: number(still) }));
   return parts.join(" · ");
 }

@@ -69,6 +69,14 @@ export function exact(moment) {
 }
 
 /**
+ * A number as people write it: 1,240.5 or 1 240,5.
+ * @param {number} value
+ */
+export function number(value) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(value);
+}
+
+/**
  * A short length: 1.5 s, 74 s.
  * @param {number} durationMs
  */

@@ -12,3 +12,9 @@ export async function float(video) {
     // No picture yet, or the browser does not want to: the call itself is not touched.
   }
 }
+
+/** A picture that is over takes its window along, before it leaves the page. @param {HTMLVideoElement} video */
+export function sink(video) {
+  const root = /** @type {Document | ShadowRoot} */ (video.getRootNode());
+  if (root.pictureInPictureElement === video) document.exitPictureInPicture().catch(() => {});
+}

@@ -1,6 +1,7 @@
 // @ts-check
 /** The pictures of a call: whoever is there, a shared screen large, and the visitor small. */
 
+import { sink } from "../shared/float.js";
 import { loudness, SPEAKING } from "../shared/loudness.js";
 import { h, icon } from "./dom.js";
 
@@ -77,6 +78,7 @@ function otherTile({ stream, kind, name }, { t }) {
   const close = () => {
     level.close();
     movement.close();
+    sink(video);
     video.srcObject = null;
   };
   return { node, draw, close };
