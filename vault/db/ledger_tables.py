@@ -2,11 +2,24 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    literal_column,
+    text,
+)
 
 from vault.db.columns import ID_LENGTH, metadata
 from vault.db.types import Moment
 
+_SHREDDED: Final = text("type = 'object.shredded'")
 leaves: Final = Table(
     "leaves",
     metadata,
@@ -18,7 +31,10 @@ leaves: Final = Table(
     Column("at", Moment, nullable=False),
     Index(None, "object_id", "leaf_index"),
     Index(None, "tenant_id", "leaf_index"),
+    Index("ix_leaves_shredded", "leaf_index", sqlite_where=_SHREDDED, postgresql_where=_SHREDDED),
 )
+# An index of some rows serves a query only that says the same with the same words, not with a parameter.
+is_shredded: Final = leaves.c.type == literal_column("'object.shredded'")
 
 leaf_details: Final = Table(
     "leaf_details",

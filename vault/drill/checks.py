@@ -8,11 +8,11 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from vault.db.engine import Database
-from vault.db.tables import leaves, media
+from vault.db.ledger_tables import is_shredded, leaves
+from vault.db.tables import media
 from vault.errors import DependencyError, VaultError
 from vault.keys.store import KeyStore
 from vault.ledger.continuing import candidates
-from vault.ledger.leaf import EntryType
 from vault.media.reading import Reader
 from vault.model import Id, MediaState, Part
 from vault.rights.erasure import went_along
@@ -47,7 +47,7 @@ class KeysOfErased:
         while True:
             query = (
                 select(leaves.c.leaf_index, leaves.c.leaf)
-                .where(leaves.c.type == EntryType.OBJECT_SHREDDED.value, leaves.c.leaf_index > after)
+                .where(is_shredded, leaves.c.leaf_index > after)
                 .order_by(leaves.c.leaf_index)
                 .limit(PAGE)
             )

@@ -15,7 +15,8 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vault.db.engine import Database, after_commit
-from vault.db.tables import erasures, leaves
+from vault.db.ledger_tables import is_shredded, leaves
+from vault.db.tables import erasures
 from vault.keys.store import KeyStore
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.continuing import candidates, plain
@@ -107,9 +108,7 @@ class Fence:
         """Name what the ledger says is shredded and no row knows: made and erased after the main copy."""
         last = -1
         known = exists().where(erasures.c.object_id == leaves.c.object_id)
-        shredded = select(leaves.c.leaf_index, leaves.c.leaf).where(
-            leaves.c.type == EntryType.OBJECT_SHREDDED.value, ~known
-        )
+        shredded = select(leaves.c.leaf_index, leaves.c.leaf).where(is_shredded, ~known)
         while True:
             query = shredded.where(leaves.c.leaf_index > last).order_by(leaves.c.leaf_index)
             async with self._database.read() as connection:

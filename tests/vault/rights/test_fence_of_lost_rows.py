@@ -10,6 +10,7 @@ from sqlalchemy import select
 from tests.vault.keys.test_turning import Told, turn_of
 from tests.vault.media.workshop import Workshop
 from tests.vault.rights.test_fence import _replace, copied, fence_of, kept, set_back
+from vault.db.ledger_tables import is_shredded, leaves
 from vault.db.tables import erasures
 from vault.errors import KeyForgottenError
 from vault.model import ErasureReason, HoldGround, new_id
@@ -35,6 +36,15 @@ async def test_what_no_row_knows_any_more_stays_forgotten_when_the_key_store_is_
             await fence_of(again).let_through()
             with pytest.raises(KeyForgottenError):
                 await again.keys.data_key(tenant_id=again.tenant_id, object_id=begun.media_id)
+
+
+async def test_what_is_shredded_is_found_by_an_index_and_never_by_reading_the_ledger(work: Workshop) -> None:
+    """At each start, before the doors open: ten million entries of calls and views are not of interest."""
+    query = select(leaves.c.leaf_index).where(is_shredded, leaves.c.leaf_index > -1)
+    async with work.database.read() as connection:
+        compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")).all()
+    assert "ix_leaves_shredded" in str(plan)
 
 
 async def test_a_company_that_came_and_left_after_the_copy_of_the_rows_has_no_key_in_a_later_copy(
