@@ -18,6 +18,7 @@ Address = tuple[str, int]
 MOST_CLIENTS: Final = 256
 STOP_TIMEOUT_S: Final = 10.0
 APART_S: Final = 1e-5  # two that are due at one moment would come out in any order
+SHORTEST_STOP: Final = 0.5  # of `jitter_s`
 BUFFER_BYTES: Final = 1024 * 1024  # the weather loses datagrams, not the proxy
 
 
@@ -25,7 +26,8 @@ BUFFER_BYTES: Final = 1024 * 1024  # the weather loses datagrams, not the proxy
 class Weather:
     """What happens to a datagram on its way, in each direction. Shares are from 0 to 1.
 
-    Delay alone keeps the order, as a queue does; the share that is reordered jumps the queue.
+    Delay keeps the order, as a queue does, and is `delay_s` and up to `jitter_s` more, as `Way` tells. The
+    share that is reordered takes another way, which may be shorter or longer than that of its neighbours.
     """
 
     lost: float = 0.0
@@ -38,18 +40,34 @@ class Weather:
 CLEAR: Final = Weather()
 
 
-class _Way:
-    """One direction of one client: when the next datagram comes out."""
+class Way:
+    """One direction of one client: when a datagram comes out. It computes, and has no clock.
 
-    def __init__(self) -> None:
-        self.free_s = 0.0
+    Jitter is that of a radio cell: the queue stands still for up to `jitter_s`, then all that waited comes
+    out at once, and it stands still again. To draw a delay for each datagram and keep the order would be no
+    jitter where they are dense: each waits for the slowest before it, and all are late alike.
+    """
 
-    def due_s(self, now_s: float, delay_s: float, *, jumps: bool) -> float:
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._opens_s = 0.0
+        self._free_s = 0.0
+
+    def due_s(self, now_s: float, weather: Weather, *, reordered: bool) -> float:
         """When a datagram that comes in now goes out."""
-        if jumps:
+        if reordered:
+            return now_s + self._chance.random() * (weather.delay_s + weather.jitter_s)
+        self._free_s = max(self._free_s + APART_S, self._passes_s(now_s, weather.jitter_s) + weather.delay_s)
+        return self._free_s
+
+    def _passes_s(self, now_s: float, jitter_s: float) -> float:
+        """When the queue that stands still now, if it does, goes on."""
+        if jitter_s <= 0:
             return now_s
-        self.free_s = max(self.free_s + APART_S, now_s + delay_s)
-        return self.free_s
+        self._opens_s = max(self._opens_s, now_s - jitter_s)
+        while self._opens_s < now_s:
+            self._opens_s += jitter_s * self._chance.uniform(SHORTEST_STOP, 1.0)
+        return self._opens_s
 
 
 class UdpProxy:
@@ -78,6 +96,10 @@ class UdpProxy:
     def clients(self) -> int:
         """How many addresses were seen."""
         return len(self._clients)
+
+    def way(self) -> Way:
+        """A direction with stops of its own."""
+        return Way(random.Random(self._random.random()))
 
     async def open(self, listen: Address) -> None:
         """Bind; raises OSError where the address is taken or not ours."""
@@ -113,16 +135,16 @@ class UdpProxy:
         if self._front is not None:
             self._front.sendto(data, address)
 
-    def pass_on(self, way: _Way, data: bytes, send: Callable[[bytes], None]) -> None:
+    def pass_on(self, way: Way, data: bytes, send: Callable[[bytes], None]) -> None:
         """Send a datagram as the weather is."""
         weather, chance = self.weather, self._random.random
         if self.is_dark or chance() < weather.lost:
             self.counts["lost"] += 1
             return
         loop = asyncio.get_running_loop()
-        jumps = chance() < weather.reordered
-        due_s = way.due_s(loop.time(), weather.delay_s + chance() * weather.jitter_s, jumps=jumps)
-        self.counts["reordered"] += jumps
+        reordered = chance() < weather.reordered
+        due_s = way.due_s(loop.time(), weather, reordered=reordered)
+        self.counts["reordered"] += reordered
         self.counts["passed"] += 1
         loop.call_at(due_s, send, data)
         if chance() < weather.doubled:
@@ -134,7 +156,7 @@ class _Client:
     """One client's socket towards the service."""
 
     def __init__(self, proxy: UdpProxy, address: Address) -> None:
-        self.onward, self.back = _Way(), _Way()
+        self.onward, self.back = proxy.way(), proxy.way()
         self._proxy = proxy
         self._address = address
         self._transport: asyncio.DatagramTransport | None = None
