@@ -132,3 +132,19 @@ def test_in_an_outage_nothing_passes_and_after_it_everything() -> None:
             assert sent(client, service) == []
         assert sent(client, service) == list(range(COUNT))
         assert proxy.clients == 1
+
+
+def test_who_moves_comes_from_another_address_and_hears_answers_to_that_alone() -> None:
+    """The same client to its own eyes, a stranger to the service."""
+    with through(Weather()) as (proxy, client, service):
+        client.send(b"before")
+        _, old = service.recvfrom(100)
+        proxy.move("127.0.0.3")
+        sent(client, service)
+        client.send(b"after")
+        _, new = service.recvfrom(100)
+        assert new[0] == "127.0.0.3"
+        for address in (old, new):
+            service.sendto(repr(address).encode(), address)
+        assert client.recv(100) == repr(new).encode()
+        assert proxy.clients == 1

@@ -79,6 +79,7 @@ class UdpProxy:
         self.counts: Counter[str] = Counter()
         self._service = service
         self._random = random.Random(seed)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._front: asyncio.DatagramTransport | None = None
         self._clients: dict[Address, _Client] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -92,6 +93,20 @@ class UdpProxy:
         finally:
             self.is_dark = False
 
+    def move(self, host: str) -> None:
+        """Give each client another address towards the service: a port of `host`, an address of this machine.
+
+        As where a telephone changes its network, or a NAT forgets. What goes to the old address is lost.
+        """
+        if self._loop is None:
+            raise LookupError("the proxy does not run")
+        asyncio.run_coroutine_threadsafe(self._move(host), self._loop).result(STOP_TIMEOUT_S)
+
+    async def _move(self, host: str) -> None:
+        for client in self._clients.values():
+            client.close()
+            await client.open(self._service, host)
+
     @property
     def clients(self) -> int:
         """How many addresses were seen."""
@@ -103,7 +118,7 @@ class UdpProxy:
 
     async def open(self, listen: Address) -> None:
         """Bind; raises OSError where the address is taken or not ours."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._front, _ = await loop.create_datagram_endpoint(lambda: _Front(self), local_addr=listen)
         _widen(self._front)
 
@@ -161,10 +176,12 @@ class _Client:
         self._address = address
         self._transport: asyncio.DatagramTransport | None = None
 
-    async def open(self, service: Address) -> None:
-        """Connect; what came before is lost, as on any network."""
+    async def open(self, service: Address, host: str | None = None) -> None:
+        """Connect, from an address of `host`; what came before is lost, as on any network."""
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: _Back(self), remote_addr=service)
+        self._transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Back(self), remote_addr=service, local_addr=None if host is None else (host, 0)
+        )
         _widen(self._transport)
 
     def close(self) -> None:
