@@ -280,7 +280,9 @@ class Endpoint(Generic[M]):
 
     def _dtls_changed(self, parts: Parts[M]) -> None:
         if parts.dtls.state == "closed":
-            self._end(CloseReason.CONSENT_LOST if parts.ice.state == "failed" else CloseReason.PEER_LEFT)
+            # The state of `ice` turns after this one where it was the connection that ended.
+            lost = parts.gatherer.connection.is_consent_lost
+            self._end(CloseReason.CONSENT_LOST if lost else CloseReason.PEER_LEFT)
 
     async def _take_down(self, parts: Parts[M]) -> None:
         """Tell the tracks' end, say goodbye, free the sockets; in bounded time, and then tell the reason."""

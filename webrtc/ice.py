@@ -1,14 +1,16 @@
 """ICE of one leg: aioice's connection with our guard in front and our addresses under it.
 
-Three rules differ from the library's defaults. We never send to an address that the other side merely named:
+Four rules differ from the library's defaults. We never send to an address that the other side merely named:
 only its own authenticated check makes a pair (so browsers must reach us at our address: that is what a public
 address is for). Sources that no peer can own (multicast, link-local, unspecified) make no pair. And ports are
-bound on the addresses and in the range of the settings.
+bound on the addresses and in the range of the settings. And who goes on from another address, as where a NAT
+forgets, is followed there: the library would send to the old one until consent is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import random
@@ -19,6 +21,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aioice import ice as aioice_ice
+from aioice import stun
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aiortc import RTCIceGatherer
 
@@ -29,8 +32,6 @@ from webrtc.udpmux import LegProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from aioice import stun
 
     from webrtc.guard import Address
     from webrtc.limits import GuardLimits, IceSettings
@@ -43,6 +44,8 @@ UFRAG_CHARS: Final = 16  # 95 bits: a stranger cannot name us by guessing (RFC 8
 PASSWORD_CHARS: Final = 32
 MOST_PREFERRED: Final = 65_535  # the local preference of an only address (RFC 8445, 5.1.2.1)
 PORT_TRIES: Final = 64  # of a range; then it is taken as full
+COMPONENT: Final = 1  # RTP and RTCP share one
+CONSENT_RETRIES: Final = 1  # a check that is lost is no change of address
 ANSWERS: Final = (Verdict.STUN, Verdict.UNASKED_ANSWER)  # among them those that come late
 
 _State = aioice_ice.CandidatePair.State
@@ -139,6 +142,9 @@ class GuardedConnection(aioice_ice.Connection):
         self.last_heard_s = 0.0
         self.round_trip = RoundTrip()
         self.contained = 0
+        self.is_consent_lost = False
+        self._newest: aioice_ice.CandidatePair | None = None  # by which the peer's last check came
+        self._elsewhere = asyncio.Event()
         self._settings = settings
         self._limits = limits
         self._mux = mux
@@ -159,7 +165,7 @@ class GuardedConnection(aioice_ice.Connection):
             self._hear(datagram, now_s)
         elif verdict is Verdict.DTLS:
             self.last_heard_s = now_s
-            self.data_received(datagram, 1)
+            self.data_received(datagram, COMPONENT)
         elif verdict is Verdict.STUN:
             if self.guard.is_open(source):
                 self.last_heard_s = now_s
@@ -191,6 +197,10 @@ class GuardedConnection(aioice_ice.Connection):
         if self._mux is not None and not known:
             self._mux.claim(addr, cast("GuardedProtocol", protocol))
         super().check_incoming(message, addr, protocol)
+        self._newest = next(
+            (pair for pair in self._check_list if pair.remote_addr == addr and pair.protocol is protocol),
+            None,
+        )
 
     def check_state(self, pair: aioice_ice.CandidatePair, state: _State) -> None:
         """Open the guard to an address once our check of it succeeded."""
@@ -199,7 +209,8 @@ class GuardedConnection(aioice_ice.Connection):
             if self._mux is not None:
                 self._mux.settle(pair.remote_addr, cast("GuardedProtocol", pair.protocol))
             for datagram in self.guard.open(pair.remote_addr):
-                self.data_received(datagram, 1)
+                self.data_received(datagram, COMPONENT)
+            self._elsewhere.set()
         elif state is _State.FAILED and not self._is_checked_elsewhere(pair):
             self.guard.forget(pair.remote_addr)
 
@@ -210,11 +221,53 @@ class GuardedConnection(aioice_ice.Connection):
             for other in self._check_list
         )
 
+    # who may be sent to
+
+    async def query_consent(self) -> None:
+        """Ask for consent (RFC 7675), at once where the peer is seen elsewhere, and follow it there."""
+        failures = 0
+        self._elsewhere.clear()
+        while failures < aioice_ice.CONSENT_FAILURES:
+            retries = CONSENT_RETRIES if await self._is_elsewhere() else 0
+            failures = 0 if await self._consents(retries) or self._follow() else failures + 1
+        self.is_consent_lost = True
+        self._query_consent_task = None
+        await self.close()
+
+    async def _is_elsewhere(self) -> bool:
+        """Wait until consent is due; true, and sooner, where a new address has answered a check."""
+        wait_s = aioice_ice.CONSENT_INTERVAL * random.uniform(0.8, 1.2)  # noqa: S311 - a rhythm, no secret
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._elsewhere.wait()
+        is_set = self._elsewhere.is_set()
+        self._elsewhere.clear()
+        return is_set
+
+    async def _consents(self, retries: int) -> bool:
+        pair = self._nominated.get(COMPONENT)
+        if pair is None or self.remote_password is None:
+            return False
+        request, key = self.build_request(pair, nominate=False), self.remote_password.encode()
+        try:
+            await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=retries)
+        except stun.TransactionError:
+            return False
+        return True
+
+    def _follow(self) -> bool:
+        """Send from now on where the peer's last check came from, if that is elsewhere and answered ours."""
+        pair = self._newest
+        if pair is None or pair.state is not _State.SUCCEEDED or pair is self._nominated.get(COMPONENT):
+            return False
+        self._nominated[COMPONENT] = pair
+        return True
+
     # what goes out
 
     def send_now(self, datagram: bytes) -> bool:
         """Send to the chosen pair at once; False when there is none."""
-        pair = self._nominated.get(1)
+        pair = self._nominated.get(COMPONENT)
         if pair is None or self._closing:
             return False
         pair.protocol.transport.sendto(datagram, pair.remote_addr)

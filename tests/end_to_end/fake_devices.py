@@ -139,6 +139,13 @@ def decode(recording: bytes) -> Seen:
     )
 
 
+def pictures_between(recording: bytes, from_ms: float, to_ms: float) -> int:
+    """How many pictures of a recording can be decoded in a part of its time."""
+    with av.open(io.BytesIO(recording), "r") as container:
+        times_s = [frame.time or 0.0 for frame in container.decode(video=0)]
+    return sum(from_ms <= round(time_s * 1000) + 1 <= to_ms + 1 for time_s in times_s)
+
+
 def _colour(total: "np.ndarray", frames: int) -> tuple[int, int, int]:
     red, green, blue = (total / max(frames, 1)).astype(int)
     return int(red), int(green), int(blue)

@@ -30,16 +30,18 @@ from tests.end_to_end.fake_devices import (
     decode,
     in_tune,
     make_devices,
+    pictures_between,
 )
 from tests.end_to_end.journey import ARGUMENTS
 from tests.end_to_end.program import Program, running_program
 from tests.end_to_end.two_browsers import COLOURS, IN_CONSOLE, IN_WIDGET
 from tests.servers.ports import free_port
+from tests.servers.tcp_proxy import TcpProxy, tcp_proxy
 from tests.servers.udp_proxy import UdpProxy, Weather, udp_proxy
 from webrtc.ice import own_addresses
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
 Engine = Literal["chromium", "firefox"]
 WATCHING: Final = Path(__file__).with_name("watching.js").read_text()
@@ -96,11 +98,26 @@ class Watched:
 
 @dataclass(frozen=True)
 class Kept:
-    """One recording: whose it must be, what it decodes to, and its manifest's tracks by kind."""
+    """One recording: whose it must be, what it decodes to, and what its manifest says."""
 
     look: Look
     seen: Seen
-    tracks: dict[str, Any]
+    manifest: dict[str, Any] = field(repr=False)
+    media: bytes = field(repr=False)
+
+    @property
+    def tracks(self) -> dict[str, Any]:
+        """The manifest's tracks by kind."""
+        return {track["kind"]: track for track in self.manifest["tracks"]}
+
+    def gaps(self, kind: str) -> list[dict[str, Any]]:
+        """What the manifest says is not there of a kind of track, in the order of time."""
+        tracks = {0, self.tracks[kind]["id"]}
+        return [gap for gap in self.manifest["gaps"] if gap["track"] in tracks]
+
+    def pictures(self, from_ms: float, to_ms: float) -> int:
+        """How many pictures can be decoded of a part of its time."""
+        return pictures_between(self.media, from_ms, to_ms)
 
     def lost_share(self, kind: str) -> float:
         """The share of a track's frames that could not be repaired; a packet of sound is a frame."""
@@ -176,26 +193,38 @@ CONNECTIONS: Final = """(() => {
 
 @dataclass
 class Network:
-    """How the browsers reach the media port: through a proxy that can be made bad."""
+    """How the browsers reach the vault: its media port and its pages through proxies that can be made bad."""
 
     proxy: UdpProxy | None = None
+    web: TcpProxy | None = None
     settings: dict[str, str] = field(default_factory=dict)
+    port: int = 0  # where the vault itself listens for HTTP
+
+    @contextlib.contextmanager
+    def outage(self) -> Iterator[None]:
+        """Let nothing through for the length of the block: no media, no request, no word of a socket."""
+        if self.proxy is None or self.web is None:
+            raise LookupError("only a network with weather can go dark")
+        with self.proxy.outage(), self.web.outage():
+            yield
 
 
 @asynccontextmanager
 async def network(weather: Weather | None, *, seed: int = 7) -> AsyncIterator[Network]:
     """A media port, and before it, on another address of this machine, a proxy; None: no proxy.
 
-    The proxy's address is the one that the server announces.
+    The proxy's address is the one that the server announces; the pages too are behind a proxy then.
     """
     port = free_port(socket.SOCK_DGRAM)
     settings = {"MEDIA__PORT_FIRST": str(port), "MEDIA__PORT_LAST": str(port)}
     if weather is None:
-        yield Network(None, settings)
+        yield Network(settings=settings)
         return
     settings |= {"MEDIA__ADDRESSES": LOOPBACK, "MEDIA__ANNOUNCED_ADDRESS": FRONT}
+    web_port = free_port()
     with udp_proxy((FRONT, port), (LOOPBACK, port), weather, seed=seed) as proxy:
-        yield Network(proxy, settings)
+        async with tcp_proxy(web_port) as web:
+            yield Network(proxy, web, settings | {"SERVER__PUBLIC_URL": web.url}, web_port)
 
 
 @dataclass
@@ -212,6 +241,7 @@ class Stand:
         page = self.agent.page
         await page.open(self.program.console)
         await page.wait("location.pathname === '/console' && document.querySelector('#filters') !== null")
+        await page.wait("document.querySelector('#presence:enabled:not([aria-busy])') !== null")
         await page.click("#presence")
         await page.wait("document.querySelector('#presence').getAttribute('aria-checked') === 'true'")
 
@@ -265,14 +295,12 @@ class Stand:
 
     async def kept(self) -> list[Kept]:
         """Decode the recordings of the call, and read what they say they lack."""
-        return [
-            Kept(
-                VISITOR if item["leg_role"] == "visitor" else AGENT,
-                decode(await self.recording(item["id"])),
-                {track["kind"]: track for track in (await self.manifest(item["id"]))["tracks"]},
-            )
-            for item in await self.recordings()
-        ]
+        kept = []
+        for item in await self.recordings():
+            media, manifest = await self.recording(item["id"]), await self.manifest(item["id"])
+            look = VISITOR if item["leg_role"] == "visitor" else AGENT
+            kept.append(Kept(look, decode(media), manifest, media))
+        return kept
 
     async def recording(self, media_id: str) -> bytes:
         """Fetch a recording through a link."""
@@ -334,7 +362,7 @@ async def stand(
     """A vault and both browsers; what their pages complain about fails the test at its end."""
     async with network(weather) as between:
         given = {**between.settings, **(settings or {})}
-        with running_program(folder / "vault", settings=given) as program:
+        with running_program(folder / "vault", port=between.port, settings=given) as program:
             async with browser(visitor, folder, VISITOR) as one, browser(agent, folder, AGENT) as other:
                 yield Stand(
                     program,

@@ -18,6 +18,7 @@ Address = tuple[str, int]
 MOST_CLIENTS: Final = 256
 STOP_TIMEOUT_S: Final = 10.0
 APART_S: Final = 1e-5  # two that are due at one moment would come out in any order
+SHORTEST_STOP: Final = 0.5  # of `jitter_s`
 BUFFER_BYTES: Final = 1024 * 1024  # the weather loses datagrams, not the proxy
 
 
@@ -25,8 +26,9 @@ BUFFER_BYTES: Final = 1024 * 1024  # the weather loses datagrams, not the proxy
 class Weather:
     """What happens to a datagram on its way, in each direction. Shares are from 0 to 1.
 
-    Delay alone keeps the order, as a queue does; the share that is reordered jumps the queue. With a rate,
-    each direction carries so many bits a second, and what would wait longer than ``queue_s`` is lost.
+    Delay keeps the order, as a queue does, and is `delay_s` and up to `jitter_s` more, as `Way` tells. The
+    share that is reordered takes another way, which may be shorter or longer than that of its neighbours.
+    With a rate, each direction carries so many bits a second, and what would wait over `queue_s` is lost.
     """
 
     lost: float = 0.0
@@ -41,11 +43,18 @@ class Weather:
 CLEAR: Final = Weather()
 
 
-class _Way:
-    """One direction of one client: when the next datagram comes out."""
+class Way:
+    """One direction of one client: when a datagram comes out. It computes, and has no clock.
 
-    def __init__(self) -> None:
-        self.free_s = 0.0
+    Jitter is that of a radio cell: the queue stands still for up to `jitter_s`, then all that waited comes
+    out at once, and it stands still again. To draw a delay for each datagram and keep the order would be no
+    jitter where they are dense: each waits for the slowest before it, and all are late alike.
+    """
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._opens_s = 0.0
+        self._free_s = 0.0
         self._sent_s = 0.0  # when the line has carried what it has taken
 
     def carried_s(self, now_s: float, size_bytes: int, weather: Weather) -> float | None:
@@ -58,12 +67,21 @@ class _Way:
         self._sent_s = begins_s + 8 * size_bytes / weather.rate_bps
         return self._sent_s
 
-    def due_s(self, now_s: float, delay_s: float, *, jumps: bool) -> float:
+    def due_s(self, now_s: float, weather: Weather, *, reordered: bool) -> float:
         """When a datagram that comes in now goes out."""
-        if jumps:
+        if reordered:
+            return now_s + self._chance.random() * (weather.delay_s + weather.jitter_s)
+        self._free_s = max(self._free_s + APART_S, self._passes_s(now_s, weather.jitter_s) + weather.delay_s)
+        return self._free_s
+
+    def _passes_s(self, now_s: float, jitter_s: float) -> float:
+        """When the queue that stands still now, if it does, goes on."""
+        if jitter_s <= 0:
             return now_s
-        self.free_s = max(self.free_s + APART_S, now_s + delay_s)
-        return self.free_s
+        self._opens_s = max(self._opens_s, now_s - jitter_s)
+        while self._opens_s < now_s:
+            self._opens_s += jitter_s * self._chance.uniform(SHORTEST_STOP, 1.0)
+        return self._opens_s
 
 
 class UdpProxy:
@@ -75,6 +93,7 @@ class UdpProxy:
         self.counts: Counter[str] = Counter()
         self._service = service
         self._random = random.Random(seed)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._front: asyncio.DatagramTransport | None = None
         self._clients: dict[Address, _Client] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -88,14 +107,32 @@ class UdpProxy:
         finally:
             self.is_dark = False
 
+    def move(self, host: str) -> None:
+        """Give each client another address towards the service: a port of `host`, an address of this machine.
+
+        As where a telephone changes its network, or a NAT forgets. What goes to the old address is lost.
+        """
+        if self._loop is None:
+            raise LookupError("the proxy does not run")
+        asyncio.run_coroutine_threadsafe(self._move(host), self._loop).result(STOP_TIMEOUT_S)
+
+    async def _move(self, host: str) -> None:
+        for client in self._clients.values():
+            client.close()
+            await client.open(self._service, host)
+
     @property
     def clients(self) -> int:
         """How many addresses were seen."""
         return len(self._clients)
 
+    def way(self) -> Way:
+        """A direction with stops of its own."""
+        return Way(random.Random(self._random.random()))
+
     async def open(self, listen: Address) -> None:
         """Bind; raises OSError where the address is taken or not ours."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._front, _ = await loop.create_datagram_endpoint(lambda: _Front(self), local_addr=listen)
         _widen(self._front)
 
@@ -127,7 +164,7 @@ class UdpProxy:
         if self._front is not None:
             self._front.sendto(data, address)
 
-    def pass_on(self, way: _Way, data: bytes, send: Callable[[bytes], None]) -> None:
+    def pass_on(self, way: Way, data: bytes, send: Callable[[bytes], None]) -> None:
         """Send a datagram as the weather is."""
         weather, chance = self.weather, self._random.random
         if self.is_dark or chance() < weather.lost:
@@ -138,9 +175,9 @@ class UdpProxy:
         if carried_s is None:
             self.counts["full"] += 1
             return
-        jumps = chance() < weather.reordered
-        due_s = way.due_s(carried_s, weather.delay_s + chance() * weather.jitter_s, jumps=jumps)
-        self.counts["reordered"] += jumps
+        reordered = chance() < weather.reordered
+        due_s = way.due_s(carried_s, weather, reordered=reordered)
+        self.counts["reordered"] += reordered
         self.counts["passed"] += 1
         loop.call_at(due_s, send, data)
         if chance() < weather.doubled:
@@ -152,15 +189,17 @@ class _Client:
     """One client's socket towards the service."""
 
     def __init__(self, proxy: UdpProxy, address: Address) -> None:
-        self.onward, self.back = _Way(), _Way()
+        self.onward, self.back = proxy.way(), proxy.way()
         self._proxy = proxy
         self._address = address
         self._transport: asyncio.DatagramTransport | None = None
 
-    async def open(self, service: Address) -> None:
-        """Connect; what came before is lost, as on any network."""
+    async def open(self, service: Address, host: str | None = None) -> None:
+        """Connect, from an address of `host`; what came before is lost, as on any network."""
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: _Back(self), remote_addr=service)
+        self._transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Back(self), remote_addr=service, local_addr=None if host is None else (host, 0)
+        )
         _widen(self._transport)
 
     def close(self) -> None:

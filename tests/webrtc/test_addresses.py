@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from aioice import ice as aioice_ice
 
 from tests.servers.parts import need
 from tests.servers.ports import free_port
-from tests.servers.udp_proxy import udp_proxy
+from tests.servers.udp_proxy import UdpProxy, udp_proxy
 from tests.webrtc.legs import Leg, Memory, eventually
 from tests.webrtc.publisher import Publisher, PublisherPlan
 from webrtc.ice import own_addresses, shown_addresses
+from webrtc.lifecycle import CloseReason
 from webrtc.limits import IceSettings, PeerLimits
 from webrtc.peer import Peer
 from webrtc.udpmux import UdpMux
@@ -110,6 +112,49 @@ async def test_a_call_comes_through_a_nat_at_the_announced_address() -> None:
         assert nat.clients == 1
     assert f" {public} {port} typ host" in answer
     assert f" {FOUR} " not in answer.replace(f"IN IP4 {FOUR}", "")
+
+
+@asynccontextmanager
+async def behind_a_nat() -> AsyncIterator[tuple[UdpProxy, Publisher, Leg, Memory]]:
+    """A caller who was heard through a NAT."""
+    port, public = free_port(socket.SOCK_DGRAM), "127.0.0.2"
+    ice, memory = IceSettings(addresses=(FOUR,), announced=(public,)), Memory()
+    with udp_proxy((public, port), (FOUR, port)) as nat:
+        async with muxed((FOUR,), port) as mux, Publisher(PublisherPlan()) as publisher:
+            leg = Leg(PeerLimits(), ice)
+            leg.peer = Peer(limits=PeerLimits(), ice=ice, on_closed=leg.closed.append, mux=mux)
+            leg.peer.attach(memory)
+            await publisher.accept(await leg.peer.answer(await publisher.offer()))
+            await publisher.connected()
+            await eventually(lambda: len(memory.of_kind("video")) > 5)
+            yield nat, publisher, leg, memory
+            await leg.peer.close()
+
+
+async def test_a_call_goes_on_at_the_address_that_its_nat_changed_to() -> None:
+    """Heard there, and spoken to there: the same leg, which would end if the old address were asked alone."""
+    async with behind_a_nat() as (nat, publisher, leg, memory):
+        nat.move("127.0.0.3")
+        before, asked = len(memory.of_kind("video")), publisher.keyframe_requests
+        await eventually(lambda: len(memory.of_kind("video")) > before + 5)
+
+        def is_spoken_to() -> bool:
+            leg.peer.request_keyframe()
+            return publisher.keyframe_requests > asked
+
+        await eventually(is_spoken_to)
+        assert leg.closed == []
+        assert nat.clients == 1
+
+
+async def test_who_consents_no_more_is_lost_and_has_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who left is not waited for; who was lost may come back."""
+    monkeypatch.setattr(aioice_ice, "CONSENT_INTERVAL", 0.2)
+    monkeypatch.setattr(aioice_ice, "CONSENT_FAILURES", 1)
+    async with behind_a_nat() as (nat, _, leg, _):
+        with nat.outage():
+            await eventually(lambda: leg.closed)
+        assert leg.closed == [CloseReason.CONSENT_LOST]
 
 
 def test_a_machine_with_ipv6_alone_carries_a_call() -> None:
