@@ -36,7 +36,7 @@ from storage.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, ListObjectsV2OutputTypeDef
@@ -55,8 +55,13 @@ class S3Store(ObjectStore):
         self._stranger = stranger
 
     @classmethod
-    async def create(cls, settings: S3Settings, credentials: S3Credentials | None = None) -> Self:
-        """Make the clients, without a request yet; raises `RefusedError` for settings boto3 cannot use."""
+    async def create(
+        cls, settings: S3Settings, credentials: S3Credentials | Callable[[], S3Credentials] | None = None
+    ) -> Self:
+        """Make the clients, without a request yet; raises `RefusedError` for settings boto3 cannot use.
+
+        What gives credentials is asked before each request, in a thread of the store: see `make_clients`.
+        """
         pool = Pool(settings.threads, "store-s3")
         try:
             with translated("cannot use the storage settings"):
