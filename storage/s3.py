@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from storage.errors import BadKeyError, ChangedError, OutOfRangeError, RefusedError, UnavailableError
@@ -20,7 +21,7 @@ from storage.s3_client import S3Credentials, S3Settings, make_clients
 from storage.s3_errors import translated
 from storage.s3_probe import placement, probe
 from storage.s3_upload import Upload, version_of
-from storage.s3_versions import erase, remaining
+from storage.s3_versions import erase, hidden, remaining
 from storage.store import (
     ByteRange,
     Erasure,
@@ -205,6 +206,16 @@ class S3Store(ObjectStore):
         if not where or where.endswith("/"):
             checked_prefix(where)
         return await self._pool.look(remaining, self._client, self._bucket, where)
+
+    async def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Give older versions, markers and old uploads; see `ObjectStore.hidden`."""
+        pages = hidden(self._client, self._bucket, datetime.now(UTC) - timedelta(seconds=older_s))
+        while True:
+            with translated("cannot list versions and uploads"):
+                page = await self._pool.look(next, pages, None)
+            if page is None:
+                return
+            yield tuple(key for text in page if (key := _own_key(text)))
 
     async def placement(self) -> Placement:
         """Ask the service where the bucket lies; see `ObjectStore.placement`."""

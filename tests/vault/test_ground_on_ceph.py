@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -21,6 +22,8 @@ from vault.db.engine import Database
 from vault.errors import ConfigurationError
 from vault.ground import open_backups, open_databases, open_ground, open_store
 from vault.keys.private_file import write_private
+from vault.ledger.checkpoints import PUBLISHED
+from vault.media.inventory import What
 from vault.settings import BackupSettings, ReplicaSettings, Settings, StorageSettings
 
 __all__ = ["ceph", "ceph_http", "make_bucket"]
@@ -140,3 +143,32 @@ async def test_backups_in_buckets_are_read_back_and_restored_into_empty_database
             for kind, database in databases.items():
                 assert (await backups.restore_newest(kind)).passed_over == []
                 assert await rows(database, kind) == expected[kind]
+
+
+async def test_what_no_listing_of_a_bucket_shows_is_counted_as_an_orphan(
+    tmp_path: Path, ceph: Ceph, ceph_http: Service, make_bucket: Bucket
+) -> None:
+    """A version behind the current one, a marker, a volume that no row leads to; not the ledger's head."""
+    bucket = make_bucket(ceph_http, is_versioned=True)
+    storage = in_bucket(ceph_http, bucket, access_key=ceph.access_key, secret_key=ceph.secret_key)
+    stranger, item = ObjectKey("something/else"), ObjectKey(f"media/{uuid4()}/{uuid4()}/1/media")
+    volume = ObjectKey(f"archive/{uuid4()}/{uuid4()}/000001.tar.age")
+    async with open_rooms(settings_in(tmp_path).model_copy(update={"storage": storage})) as rooms:
+        for _ in range(2):
+            await rooms.checkpoints.turn(publishing=True)
+            await rooms.store.put(PUBLISHED, b"again")
+        assert (await rooms.inventory.take()).findings == []
+        for key in (stranger, item, volume):
+            await rooms.store.put(key, b"sealed")
+            ceph_http.admin.delete_object(Bucket=bucket, Key=key)
+        await rooms.store.put(volume, b"sealed")
+        stock = await rooms.inventory.take()
+        found = sorted((one.key, one.what) for one in stock.findings)
+        expected = [
+            (volume, What.HIDDEN),
+            (volume, What.UNKNOWN),
+            (item, What.UNKNOWN),
+            (stranger, What.HIDDEN),
+        ]
+        assert found == sorted(expected)
+        assert stock.orphans == 4
