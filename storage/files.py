@@ -8,6 +8,7 @@ import hashlib
 import os
 import secrets
 import stat
+import time
 from contextlib import contextmanager, suppress
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Final
@@ -269,6 +270,17 @@ def _names(folder: Path) -> Iterator[str]:
 def unfinished_files(root: Path) -> list[Path]:
     """Return the temporary files of all writers, dead or alive."""
     return sorted((root / UNFINISHED).iterdir())
+
+
+def stale_keys(root: Path, older_s: float) -> tuple[ObjectKey, ...]:
+    """Return the keys of unfinished files that nobody has written to for so long."""
+    found = []
+    with translated("cannot look for unfinished files"):
+        for path in unfinished_files(root):
+            with suppress(FileNotFoundError):  # it was finished, or given up
+                if time.time() - path.stat().st_mtime > older_s:
+                    found.append(ObjectKey(key_of_unfinished(path)))
+    return tuple(found[:REMAINS_MAX])
 
 
 def belongs(unfinished: Path, where: str) -> bool:

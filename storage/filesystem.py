@@ -27,6 +27,7 @@ from storage.files import (
     erase_files,
     remaining_files,
     remove_stale,
+    stale_keys,
     stored_file,
     translated,
     walk,
@@ -177,6 +178,10 @@ class FilesystemStore(ObjectStore):
         if not where or where.endswith("/"):
             checked_prefix(where)
         return await self._pool.run(remaining_files, self._root, where)
+
+    async def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Give the unfinished files of that age; see `ObjectStore.hidden`."""
+        yield await self._pool.run(stale_keys, self._root, older_s)
 
     async def placement(self) -> Placement:
         """Tell what the operator declared: a file system does not know its country."""

@@ -131,6 +131,12 @@ class MemoryStore(ObjectStore):
         found = [text for key, text in words if key == wanted or (is_prefix and key.startswith(wanted))]
         return tuple(sorted(found)[:REMAINS_MAX])
 
+    async def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:  # noqa: ARG002  # the port's
+        """Give nothing: there is one body of each key, and what was begun ends with the process."""
+        self._check_open()
+        for _ in ():
+            yield ()
+
     async def placement(self) -> Placement:
         """Repeat what the maker declared: memory lies where the process runs."""
         self._check_open()

@@ -56,6 +56,10 @@ class ReadOnlyStore(ObjectStore):
         """Return what is still there; see `ObjectStore.remains`."""
         return await self._inner.remains(where)
 
+    def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Give what a listing does not show; see `ObjectStore.hidden`."""
+        return self._inner.hidden(older_s=older_s)
+
     async def placement(self) -> Placement:
         """Ask where the store lies; see `ObjectStore.placement`."""
         return await self._inner.placement()

@@ -162,6 +162,12 @@ class ReplicatedStore(ObjectStore):
             return tuple(found)
         return tuple(f"{line} at {', '.join(found[line])}" for line in sorted(found)[:REMAINS_MAX])
 
+    async def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Give what no listing shows, of every place."""
+        for store in self.places.values():
+            async for page in store.hidden(older_s=older_s):
+                yield page
+
     # --- reading --------------------------------------------------------------------------------------------
 
     @asynccontextmanager

@@ -127,6 +127,10 @@ class ResidentStore(ObjectStore):
         self._asking = asyncio.Lock()
         self._admitted: tuple[float, Placement] | None = None
 
+    def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Give what a listing does not show; see `ObjectStore.hidden`."""
+        return self._inner.hidden(older_s=older_s)
+
     async def placement(self) -> Placement:
         """Return the admitted placement, at most `recheck_s` old.
 

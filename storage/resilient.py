@@ -167,6 +167,12 @@ class ResilientStore(ObjectStore):
         """Return what is still there; see `ObjectStore.remains`."""
         return await self._often(lambda _: self._inner.remains(where))
 
+    async def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Give what a listing does not show; one that breaks off does not go on: who asks asks anew."""
+        pages = self._inner.hidden(older_s=older_s)
+        while (page := await self._once(lambda: anext(pages, None), self._limits.timeout_s)) is not None:
+            yield page
+
     async def placement(self) -> Placement:
         """Ask where the store lies; see `ObjectStore.placement`."""
         return await self._often(lambda _: self._inner.placement())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from storage.errors import BadKeyError, ChangedError, OutOfRangeError, RefusedError, UnavailableError
@@ -20,7 +21,7 @@ from storage.s3_client import S3Credentials, S3Settings, make_clients
 from storage.s3_errors import translated
 from storage.s3_probe import placement, probe
 from storage.s3_upload import Upload, version_of
-from storage.s3_versions import erase, remaining
+from storage.s3_versions import erase, hidden, remaining
 from storage.store import (
     ByteRange,
     Erasure,
@@ -36,7 +37,7 @@ from storage.store import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, ListObjectsV2OutputTypeDef
@@ -55,8 +56,13 @@ class S3Store(ObjectStore):
         self._stranger = stranger
 
     @classmethod
-    async def create(cls, settings: S3Settings, credentials: S3Credentials | None = None) -> Self:
-        """Make the clients, without a request yet; raises `RefusedError` for settings boto3 cannot use."""
+    async def create(
+        cls, settings: S3Settings, credentials: S3Credentials | Callable[[], S3Credentials] | None = None
+    ) -> Self:
+        """Make the clients, without a request yet; raises `RefusedError` for settings boto3 cannot use.
+
+        What gives credentials is asked before each request, in a thread of the store: see `make_clients`.
+        """
         pool = Pool(settings.threads, "store-s3")
         try:
             with translated("cannot use the storage settings"):
@@ -200,6 +206,16 @@ class S3Store(ObjectStore):
         if not where or where.endswith("/"):
             checked_prefix(where)
         return await self._pool.look(remaining, self._client, self._bucket, where)
+
+    async def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Give older versions, markers and old uploads; see `ObjectStore.hidden`."""
+        pages = hidden(self._client, self._bucket, datetime.now(UTC) - timedelta(seconds=older_s))
+        while True:
+            with translated("cannot list versions and uploads"):
+                page = await self._pool.look(next, pages, None)
+            if page is None:
+                return
+            yield tuple(key for text in page if (key := _own_key(text)))
 
     async def placement(self) -> Placement:
         """Ask the service where the bucket lies; see `ObjectStore.placement`."""

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 import boto3
+import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
 
 from storage.errors import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -56,13 +59,48 @@ class S3Credentials:
     session_token: str | None = field(default=None, repr=False)
 
 
-def make_clients(settings: S3Settings, credentials: S3Credentials | None) -> tuple[S3Client, S3Client]:
+class _Current(Credentials):
+    """A pair that is asked for at each request, so that clients which are open take up another one."""
+
+    def __init__(self, current: Callable[[], S3Credentials]) -> None:
+        self._current = current
+        pair = current()
+        super().__init__(pair.access_key, pair.secret_key, pair.session_token, method=_Given.METHOD)
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Return the pair that signs the request; botocore asks just before, in the request's thread."""
+        pair = self._current()
+        return ReadOnlyCredentials(pair.access_key, pair.secret_key, pair.session_token)
+
+
+class _Given(CredentialProvider):
+    """The whole chain of a session that is given its pair."""
+
+    METHOD = "callvault"
+
+    def __init__(self, current: Callable[[], S3Credentials]) -> None:
+        super().__init__()
+        self._current = current
+
+    def load(self) -> Credentials:
+        """Return what asks for the pair."""
+        return _Current(self._current)
+
+
+def make_clients(
+    settings: S3Settings, credentials: S3Credentials | Callable[[], S3Credentials] | None
+) -> tuple[S3Client, S3Client]:
     """Return our client and a stranger's, who has no credential: it shows what everybody can see.
 
+    What gives a pair is called for each request, in its thread: it is quick and raises nothing.
     Reads boto3's data files and the credential chain, so call it in a thread.
     """
     # A session of our own: boto3's default one is shared by the process, and not thread-safe to build on.
-    session = boto3.session.Session()
+    core = botocore.session.get_session()
+    if callable(credentials):
+        core.register_component("credential_provider", CredentialResolver([_Given(credentials)]))
+        credentials = None
+    session = boto3.session.Session(botocore_session=core)
     return _client(session, settings, credentials, signed=True), _client(
         session, settings, None, signed=False
     )

@@ -76,7 +76,10 @@ def probe(client: S3Client, stranger: S3Client, settings: S3Settings) -> ProbeRe
     versioning = _versioning(client, settings.bucket)
     locked, retention = _object_lock(client, settings.bucket)
     if retention:
-        message = f"new objects are locked by default ({retention}): erasure is impossible until that ends"
+        message = (
+            f"new objects are locked by default ({retention}): erasure is impossible until that ends;"
+            " take the default retention off the bucket, or name another one"
+        )
         findings.append(Finding("object_lock_default", serious=True, message=message))
     elif locked:
         message = "object lock is on: objects with a retention or hold of their own cannot be erased"

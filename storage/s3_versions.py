@@ -15,6 +15,7 @@ from storage.store import REMAINS_MAX, Erasure, ObjectKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
 
@@ -57,6 +58,17 @@ def _versions(client: S3Client, bucket: str, prefix: str, *, is_prefix: bool) ->
         # Pages are in the order of keys, and a key comes before all it is the beginning of.
         if not is_prefix and any(one.key > prefix for one in markers + versions):
             return
+
+
+def hidden(client: S3Client, bucket: str, before: datetime) -> Iterator[list[str]]:
+    """Give the keys of what no listing of objects shows, by pages; see `ObjectStore.hidden`. Blocks."""
+    for page in client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+        yield [upload["Key"] for upload in page.get("Uploads", ()) if upload["Initiated"] < before]
+    for versions in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        yield [
+            *(it["Key"] for it in versions.get("DeleteMarkers", ())),
+            *(it["Key"] for it in versions.get("Versions", ()) if not it["IsLatest"]),
+        ]
 
 
 def remaining(client: S3Client, bucket: str, where: str) -> tuple[str, ...]:

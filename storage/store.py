@@ -265,6 +265,14 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Give what `list` does not show and nobody is at work on, a page at a time, most of them empty.
+
+        Versions behind the current one, delete markers, and unfinished objects begun longer ago than that:
+        the key of each, once for each. Raises `RefusedError`, `UnavailableError`.
+        """
+        ...
+
     async def placement(self) -> Placement:
         """Ask where the store lies, now; raises `MisplacedError` where answers contradict each other."""
         ...

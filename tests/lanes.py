@@ -22,6 +22,7 @@ HEAVY: Final = {
     "ceph": (
         "tests/storage/test_s3*.py",
         "tests/end_to_end/test_grown_up.py",
+        "tests/vault/test_ground_on_ceph.py",
         "tests/vault/rights/test_restore_matrix.py",
     ),
 }

@@ -39,7 +39,7 @@ from vault.identity.outgoing import Outgoing
 from vault.identity.room import make_identity
 from vault.identity.signing_key import SigningKey, load_signing_key
 from vault.keys.blobs import Blobs
-from vault.keys.private_file import read_private
+from vault.keys.key_pair import KeyPairFile
 from vault.keys.store import KeyStore
 from vault.keys.watch import ProviderWatch
 from vault.keyservice.opening import open_key_holders as open_key_holders  # noqa: PLC0414  # told on
@@ -49,12 +49,7 @@ from vault.ledger.log import Ledger
 from vault.ledger.signing import LedgerKeys
 from vault.media.places import SPOOL
 from vault.media.replica_debts import ReplicaDebts
-from vault.settings import (
-    ReplicaSettings,
-    Settings,
-    StorageSettings,
-    StoreSettings,
-)
+from vault.settings import Settings, StorageSettings, StoreSettings
 
 log = structlog.get_logger(__name__)
 
@@ -207,18 +202,11 @@ async def _concrete_store(settings: StoreSettings) -> ObjectStore:
     return await S3Store.create(options, _credentials(settings))
 
 
-def _credentials(settings: StoreSettings) -> S3Credentials | None:
-    if isinstance(settings, ReplicaSettings):
-        if settings.credentials_file is None:
-            return None
-        lines = read_private(settings.credentials_file).decode(errors="replace").split()
-        try:
-            access_key, secret_key = lines
-        except ValueError:
-            raise ConfigurationError(
-                f"{settings.credentials_file} needs two lines: access key, secret key"
-            ) from None
-        return S3Credentials(access_key, secret_key)
+def _credentials(settings: StoreSettings) -> S3Credentials | Callable[[], S3Credentials] | None:
+    """Give the pair, or what reads it from its file; None: the usual AWS chain is asked."""
+    if settings.credentials_file is not None:
+        file = KeyPairFile(settings.credentials_file)
+        return lambda: S3Credentials(*file.current())
     if (
         not isinstance(settings, StorageSettings)
         or settings.access_key is None

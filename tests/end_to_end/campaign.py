@@ -281,6 +281,16 @@ def verify_ledger(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def require_no_orphans(folder: Path) -> None:
+    """`callvault check`, as an operator runs it: every object has an owner, every byte is what it was."""
+    argv = [sys.executable, "-m", "vault", "check", "--read-data", "--json"]
+    argv += ["--config", str(folder / "callvault.toml")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["ok"], told["orphans"], told["left"]) == (True, 0, [])
+
+
 async def settled(
     agent: Agent, folder: Path, sent: Sent, *, timeout_s: float = RECOVERY_LIMIT_S
 ) -> dict[str, Any] | None:

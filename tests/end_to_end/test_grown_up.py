@@ -163,6 +163,7 @@ async def test_the_main_job_on_postgresql_and_a_versioned_bucket(app: App, bucke
         assert status == 202
         await company.until(f"/v1/deletion-requests/{request['id']}", state="complete")
         assert left_in(bucket) == []
+        assert (await app.rooms.inventory.take(read_data=True)).findings == []
         _, receipt = await company.ask("GET", request["receipt_url"])
         _, keys = await company.ask("GET", "/v1/ledger/key")
     verifiers = [NoteVerifier.parse(key) for key in keys["keys"]]

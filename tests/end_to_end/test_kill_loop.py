@@ -26,6 +26,7 @@ from tests.end_to_end.campaign import (
     killed_while_starting,
     quietly,
     require_no_early_word,
+    require_no_orphans,
     require_nothing_stuck,
     require_receipt,
     require_whole,
@@ -111,6 +112,7 @@ class Campaign:
             assert await asyncio.to_thread(program.process.wait, 20) == 0
         require_nothing_stuck(self.folder)
         verify_ledger(self.folder)
+        require_no_orphans(self.folder)
         self.look_for_plaintext()
 
     @property

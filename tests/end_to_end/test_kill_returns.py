@@ -25,6 +25,7 @@ from tests.end_to_end.campaign import (
     Sent,
     fetch,
     quietly,
+    require_no_orphans,
     require_nothing_stuck,
     say,
     settled,
@@ -151,3 +152,4 @@ async def test_a_kill_before_any_step_of_a_return_costs_no_recording(
                 assert len(manifest["carried_by"]) in {2, 3}
     require_nothing_stuck(folder)
     verify_ledger(folder)
+    require_no_orphans(folder)

@@ -20,6 +20,7 @@ from tests.end_to_end.campaign import (
     fetch_if_kept,
     quietly,
     require_no_early_word,
+    require_no_orphans,
     require_nothing_stuck,
     require_receipt,
     require_whole,
@@ -114,6 +115,7 @@ async def test_a_kill_before_any_step_of_a_finish_costs_nothing(
                     say(f"a finish has {count} steps; killed before each of {steps}")
     require_nothing_stuck(folder)
     verify_ledger(folder)
+    require_no_orphans(folder)
 
 
 async def test_a_kill_before_any_step_of_an_erasure_ends_in_a_proven_erasure(
@@ -141,6 +143,7 @@ async def test_a_kill_before_any_step_of_an_erasure_ends_in_a_proven_erasure(
         await fetch(house.agent, {"id": neighbour, "call_id": ""})
     require_nothing_stuck(folder)
     verify_ledger(folder)
+    require_no_orphans(folder)
 
 
 async def require_erased(house: Running, media_id: str) -> None:

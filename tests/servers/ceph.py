@@ -13,9 +13,10 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.servers.certificates import Certificate, self_signed
@@ -95,6 +96,18 @@ class Ceph:
     secret_key: str = field(repr=False)
     gateway_pid: int
     started_in_s: float
+    admin: Callable[..., str] = field(repr=False)
+
+    def new_key(self) -> tuple[str, str]:
+        """Give the user one key pair more."""
+        access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
+        pair = (f"--access-key={access_key}", f"--secret-key={secret_key}")
+        self.admin("key", "create", "--uid=tests", "--key-type=s3", *pair)
+        return access_key, secret_key
+
+    def remove_key(self, access_key: str) -> None:
+        """Take a key pair away: the gateway knows it no longer."""
+        self.admin("key", "rm", "--uid=tests", "--key-type=s3", f"--access-key={access_key}")
 
 
 @dataclass(frozen=True)
@@ -251,5 +264,6 @@ def ceph_server(region: str = "lab-paris") -> Iterator[Ceph]:
                 secret_key=secret_key,
                 gateway_pid=gateway_pid,
                 started_in_s=time.monotonic() - started_s,
+                admin=partial(setup.tool, "radosgw-admin"),
             )
             return

@@ -47,3 +47,24 @@ async def test_versions_of_before_a_suspension_go_too(ceph_http: Service, make_b
     await store.erase(KEY)
     assert await store.remains("") == ()
     await store.aclose()
+
+
+async def test_what_no_listing_shows_is_told_of(ceph_http: Service, make_bucket: Bucket) -> None:
+    """A version behind the current one, a delete marker, an upload that is old enough; nothing else."""
+    bucket = make_bucket(ceph_http, is_versioned=True)
+    store = await S3Store.create(replace(ceph_http.settings, bucket=bucket), ceph_http.credentials)
+    twice, deleted, begun = (ObjectKey(f"hidden/{name}") for name in ("twice", "deleted", "begun"))
+    for key in (KEY, twice, twice):
+        await store.put(key, SMALL)
+    ceph_http.admin.delete_object(Bucket=bucket, Key=deleted)
+    ceph_http.admin.create_multipart_upload(Bucket=bucket, Key=begun)
+
+    async def told(older_s: float) -> list[ObjectKey]:
+        return sorted([key async for page in store.hidden(older_s=older_s) for key in page])
+
+    assert await told(-60.0) == [begun, deleted, twice]
+    assert await told(86_400.0) == [deleted, twice]
+    for key in (twice, deleted, begun):
+        await store.erase(key)
+    assert await told(-60.0) == []
+    await store.aclose()

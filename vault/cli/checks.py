@@ -107,6 +107,8 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
 
 def _storage(settings: Settings) -> Iterator[Finding]:
     yield from _place("storage", settings.storage)
+    if settings.storage.credentials_file is not None:
+        yield from _key_file("credentials_file", settings.storage.credentials_file, needed=True)
     for replica in settings.storage.replicas:
         yield from _place(f"storage.replicas, {replica.name}", replica)
         if replica.credentials_file is not None:

@@ -11,8 +11,10 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from crypto.keys import AnchorKey, RecoveryKey, TenantKey
-from crypto.recovery import public_key_of, vouch, vouches
+from crypto.errors import CryptoError
+from crypto.keys import AnchorKey, DataKey, RecoveryKey, TenantKey
+from crypto.recovery import public_key_of, seal_to_recovery, vouch, vouches
+from crypto.wrapping import WrapContext
 from vault.clock import Clock
 from vault.db.engine import Database
 from vault.db.key_tables import recovery_keys
@@ -115,3 +117,11 @@ class RecoveryKeys:
 
 def _context(epoch: int) -> bytes:
     return f"vault:recovery={FORM}\nvault:epoch={epoch}\n".encode("ascii")
+
+
+def sealed_to(key: DataKey, public: bytes, anchor: AnchorKey, context: WrapContext) -> bytes:
+    """Seal a data key to a recovery key; KeyProviderError where that one is damaged. Takes a while."""
+    try:
+        return seal_to_recovery(key, public, anchor, context=context)
+    except CryptoError as cause:
+        raise KeyProviderError("the epoch's recovery key is damaged; nothing is sealed to it") from cause

@@ -16,9 +16,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Row, delete, insert, select, update
 
-from crypto.errors import CryptoError
 from crypto.keys import AnchorKey, DataKey, TenantKey
-from crypto.recovery import seal_to_recovery
 from crypto.wrapping import WrapContext, commitment, wrap
 from vault.clock import Clock
 from vault.db.engine import Database
@@ -49,7 +47,7 @@ from vault.keys.records import (
     unopened,
 )
 from vault.keys.recovering import Recovering
-from vault.keys.recovery_keys import RecoveryKeys
+from vault.keys.recovery_keys import RecoveryKeys, sealed_to
 from vault.keys.tenant_keys import CACHE_S, TenantKeys
 from vault.model import uuid_of
 from vault.settings import DEFAULT_HOLDER
@@ -165,8 +163,17 @@ class KeyStore:
         for epoch, name in (await self._epochs.in_use()).items():
             if name == holder:
                 self._tenant_keys.drop(epoch)
-                for cached in [one for one, kept in self._data_keys.items() if kept.epoch == epoch]:
-                    del self._data_keys[cached]
+                self._drop([one for one, kept in self._data_keys.items() if kept.epoch == epoch])
+
+    async def drop_forgotten(self) -> None:
+        """Keep no data key in memory whose record is gone: another process may have forgotten it."""
+        named = {one[1] for one in self._data_keys}
+        gone = named.difference(await self.holding(sorted(named)))
+        self._drop([one for one in self._data_keys if one[1] in gone])
+
+    def _drop(self, cached: Sequence[tuple[str, str, int]]) -> None:
+        for one in cached:
+            del self._data_keys[one]
 
     async def holder_states(self) -> Mapping[str, EpochKeyState | None]:
         """Ask each holder how its keys in use are: the worst counts for all; None where it does not answer.
@@ -258,7 +265,7 @@ class KeyStore:
             if self._states.get(await self._holders.of(context.epoch)) in LOST:
                 raise
             public, anchor = await self._recovery.public_key(context.epoch)
-            return await asyncio.to_thread(_sealed, key, public, anchor, context), True
+            return await asyncio.to_thread(sealed_to, key, public, anchor, context), True
         return bytes(wrap(key, tenant_key, context=context)), False
 
     async def data_key(
@@ -333,8 +340,7 @@ class KeyStore:
         async with self._database.write() as connection:
             await connection.execute(delete(data_keys).where(data_keys.c.object_id == object_id))
         self._forgets += 1
-        for cached in [entry for entry in self._data_keys if entry[1] == object_id]:
-            del self._data_keys[cached]
+        self._drop([one for one in self._data_keys if one[1] == object_id])
 
     async def forget_all(self, object_ids: Sequence[str]) -> int:
         """Forget the keys of objects that may have none; tells how many there were, their traces gone too.
@@ -371,8 +377,7 @@ class KeyStore:
             epoch = await forget_keys_of(connection, tenant_id, at=self._clock.now())
         self._forgets += 1
         self._tenant_keys.drop_tenant(tenant_id)
-        for cached in [name for name in self._data_keys if name[0] == tenant_id]:
-            del self._data_keys[cached]
+        self._drop([one for one in self._data_keys if one[0] == tenant_id])
         return epoch
 
     async def tenants_known(self, tenant_ids: Sequence[str]) -> Sequence[str]:
@@ -485,10 +490,3 @@ class KeyStore:
         self._data_keys.move_to_end(name)
         while len(self._data_keys) > CACHE_KEYS:
             self._data_keys.popitem(last=False)
-
-
-def _sealed(key: DataKey, public: bytes, anchor: AnchorKey, context: WrapContext) -> bytes:
-    try:
-        return seal_to_recovery(key, public, anchor, context=context)
-    except CryptoError as cause:
-        raise KeyProviderError("the epoch's recovery key is damaged; nothing is sealed to it") from cause

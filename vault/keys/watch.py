@@ -63,7 +63,7 @@ class ProviderWatch:
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> None:
-        """Ask each once. Keys that their owner took away are kept in memory no longer.
+        """Ask each once. What their owner took away stays in memory no longer, nor what was erased elsewhere.
 
         Where nobody answers, those in memory serve on, for as long as they would have anyway: a network that
         is away for a moment is no decision of anybody's.
@@ -72,6 +72,7 @@ class ProviderWatch:
         try:
             now = await self._keys.holder_states()
             self._takes_new = await self._keys.takes_new()
+            await self._keys.drop_forgotten()
         except VaultError as error:  # the database: readiness asks it as well
             log.warning("keys.not_looked_at", error=type(error).__name__)
             self._states, self._takes_new = {}, False

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from vault.errors import ConfigurationError
 from vault.keys.file_provider import FileKeyProvider
+from vault.keys.key_pair import read_key_pair
 from vault.keys.private_file import read_private
 from vault.keys.provider import KeyProvider
 from vault.keyservice.awskms import AwsKmsKeyProvider, KmsSettings
@@ -122,12 +123,7 @@ def _token(settings: Pkcs11Place, pin: str, *, timeout_s: float) -> "Pkcs11KeyPr
 def _credentials(one: HolderSettings) -> tuple[str | None, str | None]:
     if one.credentials_file is None:
         return None, None
-    lines = read_private(one.credentials_file).decode(errors="replace").split()
-    try:
-        access_key, secret_key = lines
-    except ValueError:
-        raise ConfigurationError(f"{one.credentials_file} needs two lines: access key, secret key") from None
-    return access_key, secret_key
+    return read_key_pair(one.credentials_file)
 
 
 def _line(path: Path | None) -> str | None:

@@ -1,5 +1,8 @@
 """Taking stock: what rows say must exist against what every place of the store really holds.
 
+What a listing does not show is looked for, too: versions behind the current one, delete markers, uploads that
+nobody finishes. Of the ledger's head a store that keeps versions has them by design.
+
 Two passes, so that a vault may run meanwhile. The first walks each place's listing and remembers which items
 are whole there; the second walks the rows and looks again, freshly, at every item that was not. What nobody
 owns is looked at again before it is called so.
@@ -20,6 +23,7 @@ from storage.errors import AbsentError, ChangedError, StorageError, UnavailableE
 from storage.replicated import ReplicatedStore
 from storage.store import ObjectKey
 from vault.db.engine import Database
+from vault.db.exit_tables import exit_volumes
 from vault.db.tables import media, parts
 from vault.errors import VaultError
 from vault.media.places import ARCHIVE, SPOOL
@@ -32,7 +36,11 @@ EVERY_S: Final = 86_400.0  # a listing of everything: a thousand requests for a 
 AT_ONCE: Final = 200  # folders, or rows, of one query
 FINDINGS_MAX: Final = 10_000  # named one by one; beyond that they are counted
 _FOLDER: Final = re.compile(rf"^(media|{SPOOL})/[0-9a-f-]{{36}}/([0-9a-f-]{{36}})/", re.ASCII)
-OWN: Final = ("ledger/", "callvault-probe/", "backups/", f"{ARCHIVE}/")  # of the vault, and no item's
+_VOLUME: Final = re.compile(rf"^{ARCHIVE}/[0-9a-f-]{{36}}/([0-9a-f-]{{36}})/([0-9]{{6}})\.", re.ASCII)
+HEADS: Final = ("ledger/", "callvault-probe/")  # written over and over, or tried out just now
+OWN: Final = (*HEADS, "backups/")  # of the vault, and no item's
+HIDDEN_S: Final = 86_400.0  # an upload is of an hour at most; what is older nobody finishes
+HIDDEN_MAX: Final = 1_000  # of one place, looked at one by one; beyond that they are counted
 _KINDS: Final = ("rec", "exp")
 _GONE: Final = frozenset({MediaState.ERASED.value, MediaState.LOST.value})
 
@@ -45,9 +53,10 @@ class What(StrEnum):
     DAMAGED = "damaged"  # its digest is not the row's
     LEFT_OVER = "left_over"  # of an item that is erased or lost, or a fragment of one that is ready
     UNKNOWN = "unknown"  # no row knows it: this database may be the older one
+    HIDDEN = "hidden"  # of a key that may be in use: an older version, a delete marker, an old upload
 
 
-ORPHANS: Final = frozenset({What.LEFT_OVER, What.UNKNOWN})
+ORPHANS: Final = frozenset({What.LEFT_OVER, What.UNKNOWN, What.HIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,7 @@ class Inventory:
             try:
                 suspects = await self._walk(place, whole[place], stock)
                 await self._confirm(place, suspects, stock)
+                await self._look_behind(place, stock)
             except UnavailableError:
                 stock.away.append(place)
         async for batch in self._ready():
@@ -176,10 +186,47 @@ class Inventory:
         for start in range(0, len(keys), AT_ONCE):
             some = keys[start : start + AT_ONCE]
             states, _ = await self._known(_uuid(key) for key in some if _FOLDER.match(key))
+            owned = await self._volumes(some)
             for key in some:
                 what = _what(key, states.get(_uuid(key))) if _FOLDER.match(key) else What.UNKNOWN
+                if key in owned:
+                    continue
                 if what is not None and await self._size(place, key) is not None:
                     stock.add(Finding(place, key, what))
+
+    async def _look_behind(self, place: str, stock: Stock) -> None:
+        """Find what no listing shows, and look again: an erasure under way may have deleted it."""
+        found: set[ObjectKey] = set()
+        async for page in self._store.places[place].hidden(older_s=HIDDEN_S):
+            behind = {key for key in page if not key.startswith(HEADS)} - found
+            some = sorted(behind)[: HIDDEN_MAX - len(found)]
+            stock.uncounted += len(behind) - len(some)
+            found.update(some)
+        for key in sorted(found):
+            what = await self._what_hidden(key)
+            current = await self._size(place, key) is not None
+            if what is not None and len(await self._store.places[place].remains(key)) > current:
+                stock.add(Finding(place, key, what))
+
+    async def _what_hidden(self, key: ObjectKey) -> What | None:
+        if not _FOLDER.match(key):
+            return What.HIDDEN
+        states, _ = await self._known([_uuid(key)])
+        state = states.get(_uuid(key))
+        if state == MediaState.ERASING:
+            return None
+        return _what(key, state) or What.HIDDEN
+
+    async def _volumes(self, keys: Collection[ObjectKey]) -> Collection[ObjectKey]:
+        """Name those keys that are volumes of what a tenant takes along."""
+        named = {key: match for key in keys if (match := _VOLUME.match(key))}
+        ids = {f"xit_{match[1].replace('-', '')}" for match in named.values()}
+        if not ids:
+            return ()
+        query = select(exit_volumes.c.exit_id, exit_volumes.c.number).where(exit_volumes.c.exit_id.in_(ids))
+        async with self._database.read() as connection:
+            rows = {(_name(row.exit_id), row.number) for row in await connection.execute(query)}
+        return {key for key, match in named.items() if (match[1], int(match[2])) in rows}
 
     async def _known(self, uuids: Any) -> tuple[Mapping[str, str], Mapping[str, list[Expected]]]:
         """Give the states of items, and the parts of those that are ready, by the names in their keys."""

@@ -4,7 +4,7 @@
   Nothing that does not is ever copied.
 * Deleted is only what is left over of an item whose row says that it is erased or lost, or a fragment of one
   that is ready: states that are final. An object that **no row knows is never deleted**: it is what a store
-  holds for a database that was set back.
+  holds for a database that was set back. Nor is what lies hidden behind a part in use: it goes with it.
 * Where the ledger's head beside the objects, at any place, is ahead of this database or another's, nothing is
   touched at all.
 """
@@ -18,7 +18,7 @@ from vault.clock import Clock
 from vault.db.engine import Database
 from vault.ledger.checkpoints import Checkpoints
 from vault.ledger.signing import LedgerKeys
-from vault.media.inventory import Expected, Finding, Inventory, Stock, What
+from vault.media.inventory import ORPHANS, Expected, Finding, Inventory, Stock, What
 
 
 class Mender:
@@ -32,7 +32,7 @@ class Mender:
         """Repair what can be; return the findings that are right now."""
         left_over = [one for one in stock.findings if one.what is What.LEFT_OVER]
         mended = [one for one in left_over if await self._is_swept(one)]
-        broken = [one for one in stock.findings if one.what not in {What.LEFT_OVER, What.UNKNOWN}]
+        broken = [one for one in stock.findings if one.what not in ORPHANS]
         expected = await self._inventory.expected({one.key for one in broken})
         whole = {key for key, part in expected.items() if await self._is_mended(part, stock)}
         return [*mended, *(one for one in broken if one.key in whole)]

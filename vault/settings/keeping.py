@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from vault.settings.key_providers import HolderSettings, Provider
 from vault.settings.section import Seconds, Section
@@ -112,6 +112,10 @@ class StoreSettings(Section):
     )
     threads: int = Field(12, ge=1, le=64, description="Threads for blocking store calls.")
     timeout_s: Seconds = Field(30, description="One store call, retries apart.")
+    credentials_file: Path | None = Field(
+        None,
+        description="S3: a file, mode 0600, with access key and secret key, a line each; may change.",
+    )
 
     def folder(self) -> Path | None:
         """Return the folder of a ``file://`` URL, None for any other; ``file:///./x`` lies where we run."""
@@ -134,9 +138,6 @@ class ReplicaSettings(StoreSettings):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,38}$", description="Its own name; keep it for ever.")
     url: str = Field(description="As storage.url.")
-    credentials_file: Path | None = Field(
-        None, description="S3: a file, mode 0600, with the access key and the secret key, a line each."
-    )
 
 
 def own_names(replicas: tuple[ReplicaSettings, ...]) -> tuple[ReplicaSettings, ...]:
@@ -200,9 +201,11 @@ class StorageSettings(StoreSettings):
         description="Regions of self-hosted stores and their country, like {lab-1 = 'FR'}.",
     )
     access_key: SecretStr | None = Field(
-        None, description="S3 access key; empty: the usual AWS credential chain."
+        None, description="S3 access key; without it or a file: the usual AWS credential chain."
     )
-    secret_key: SecretStr | None = Field(None, description="S3 secret key.")
+    secret_key: SecretStr | None = Field(
+        None, description="S3 secret key. Read at the start only; `credentials_file` needs no restart."
+    )
     replicas: tuple[ReplicaSettings, ...] = Field(
         (),
         description="Backup servers, each a [[storage.replicas]] with name, url, country, credentials_file.",
@@ -211,6 +214,17 @@ class StorageSettings(StoreSettings):
         "primary",
         description="An object counts as stored when the primary has it, or when all replicas have it too.",
     )
+
+    @field_validator("secret_key")
+    @classmethod
+    def _one_way(cls, secret_key: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        """Of two pairs one would be wrong, and half a pair would be left for what the environment has."""
+        access_key = others.data.get("access_key")
+        if others.data.get("credentials_file") and (access_key or secret_key):
+            raise ValueError("storage.credentials_file, or access_key and secret_key: write one, not both")
+        if (access_key is None) != (secret_key is None):
+            raise ValueError("storage.access_key and storage.secret_key come together, or neither")
+        return secret_key
 
     @field_validator("replicas")
     @classmethod

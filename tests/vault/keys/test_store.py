@@ -17,6 +17,7 @@ from vault.errors import KeyForgottenError, KeyProviderError, TamperedError, Vau
 from vault.keys.file_provider import FileKeyProvider
 from vault.keys.store import CACHE_KEYS, KeyStore
 from vault.keys.tenant_keys import CACHE_MAX, CACHE_S
+from vault.keys.watch import ProviderWatch
 from vault.model import Id, new_id, uuid_of
 
 
@@ -256,8 +257,19 @@ async def test_the_wrong_ring_opens_nothing(work: Workshop, tmp_path: Path) -> N
         )
 
 
+async def test_a_key_forgotten_elsewhere_leaves_memory_with_the_next_look(work: Workshop) -> None:
+    """The command line erases beside a server, which looks every few seconds; keys of the living stay."""
+    (gone, _), (other, kept) = await made(work), await made(work)
+    await (await work.reborn()).keys.forget(object_id=gone)
+    await ProviderWatch(work.keys).look()
+    assert [name[1] for name in work.keys._data_keys if name[1] in {gone, other}] == [other]
+    with pytest.raises(KeyForgottenError):
+        await work.keys.data_key(tenant_id=work.tenant_id, object_id=gone)
+    assert (await work.keys.data_key(tenant_id=work.tenant_id, object_id=other)).reveal() == kept
+
+
 async def test_a_key_forgotten_elsewhere_is_believed_in_for_minutes_only(tmp_path: Path) -> None:
-    """The cache ends: what another process forgot is not opened for longer than CACHE_S."""
+    """Also where nobody looks, the cache ends: what another process forgot opens no longer than CACHE_S."""
     clock = TurnableClock(datetime(2026, 11, 23, tzinfo=UTC))
     async with open_workshop(tmp_path, clock=clock) as work:
         object_id, _ = await made(work)

@@ -122,6 +122,10 @@ class WiredStore(ObjectStore):
         self._wire.step("before remains")
         return await self._inner.remains(where)
 
+    def hidden(self, *, older_s: float) -> AsyncIterator[tuple[ObjectKey, ...]]:
+        """Pass through."""
+        return self._inner.hidden(older_s=older_s)
+
     async def placement(self) -> Placement:
         """Pass through."""
         return await self._inner.placement()

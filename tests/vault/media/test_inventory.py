@@ -1,18 +1,22 @@
 """Taking stock of every place: what is missing, damaged, left over, unknown; and what is none of these."""
 
+import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from storage.debts import MemoryDebts
+from storage.files import MARK, UNFINISHED
+from storage.filesystem import FilesystemStore
 from storage.replicated import ReplicatedStore
 from storage.store import ObjectKey
 from tests.storage.test_replicated import Place
 from tests.vault.media.workshop import Workshop, open_workshop, scene
 from vault.errors import LedgerBrokenError
 from vault.ledger.checkpoints import PUBLISHED
-from vault.media.inventory import Finding, Inventory, What
+from vault.media.inventory import HIDDEN_S, Finding, Inventory, What
 from vault.media.mending import Mender, require_newest
 from vault.media.places import media_prefix, part_key, spool_key
 from vault.model import ErasureReason, Id, Part, new_id
@@ -163,3 +167,27 @@ async def test_a_place_that_is_away_is_said_and_the_others_are_looked_at(stocked
     assert stock.away == ["lyon"]
     assert [(one.place, one.what) for one in stock.findings] == [("primary", What.MISSING)]
     assert await stocked.mender.mend(stock) == []
+
+
+async def test_an_upload_that_nobody_finishes_is_found_once_it_is_a_day_old(tmp_path: Path) -> None:
+    """Of an erased item it is left over and goes; of one that lives it is told, and the item stays whole."""
+    disk = await FilesystemStore.create(tmp_path / "disk", country="FR")
+    store = ReplicatedStore({"primary": disk}, MemoryDebts(), single=("spool/",))
+    async with open_workshop(tmp_path, store=store) as work:
+        stocked = Stocked(work, store, {})
+        gone, media_id = (await work.ready(SHORT)).media_id, (await work.ready(SHORT)).media_id
+        await work.requests.of_media(gone, ErasureReason.OTHER, by=work.by())
+        assert await work.keeper.turn() == 0
+        left = {stocked.part(gone): What.LEFT_OVER, stocked.part(media_id): What.HIDDEN}
+        files = [tmp_path / "disk" / UNFINISHED / f"{key.replace('/', MARK)}.{'0' * 16}" for key in left]
+        for file in files:
+            file.write_bytes(b"half")
+        assert await stocked.found() == []
+        for file in files:
+            os.utime(file, (time.time() - 2 * HIDDEN_S,) * 2)
+        stock = await stocked.inventory.take()
+        assert {one.key: one.what for one in stock.findings} == left
+        assert stock.orphans == 2
+        assert [one.what for one in await stocked.mender.mend(stock)] == [What.LEFT_OVER]
+        assert [one.what for one in await stocked.found(read_data=True)] == [What.HIDDEN]
+    await store.aclose()

@@ -30,6 +30,23 @@ def test_s3_options_name_bucket_region_and_endpoint() -> None:
         StorageSettings(url="s3://bucket").s3_options()
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"credentials_file": "a", "access_key": "b", "secret_key": "c"}, "write one, not both"),
+        ({"credentials_file": "a", "secret_key": "c"}, "write one, not both"),
+        ({"access_key": "b"}, "come together"),
+        ({"secret_key": "c"}, "come together"),
+    ],
+)
+def test_a_store_s_credentials_are_told_in_one_way(told: dict[str, str], words: str) -> None:
+    """Of two pairs one would be wrong; half a pair would be filled up from the environment in silence."""
+    with pytest.raises(ValidationError, match=words):
+        StorageSettings.model_validate(told)
+    for good in ({}, {"credentials_file": "a"}, {"access_key": "b", "secret_key": "c"}):
+        StorageSettings.model_validate(good)
+
+
 def test_a_public_url_is_scheme_and_host_only() -> None:
     """Cookies and CORS rest on an origin: a path or a query would be lost in silence."""
     assert ServerSettings(public_url="https://calls.example.org/").public_url == "https://calls.example.org"

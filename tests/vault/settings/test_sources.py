@@ -87,6 +87,7 @@ def test_a_missing_secret_file_is_named_by_its_variable(tmp_path: Path) -> None:
 def test_files_of_the_secrets_folder_are_settings_by_their_names(tmp_path: Path) -> None:
     """``SECTION__KEY`` in either case; what begins with a dot is the orchestrator's."""
     (tmp_path / "storage__secret_key").write_text("a-secret")
+    (tmp_path / "storage__access_key").write_text("a-name")
     (tmp_path / "KEYS__DATABASE_PASSWORD").write_text("another\n")
     (tmp_path / "..data").mkdir()
     loaded = load({"CALLVAULT_SECRETS_DIR": str(tmp_path)})
