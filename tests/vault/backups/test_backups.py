@@ -1,6 +1,5 @@
 """Backups of both databases: read back, restored whole into another engine, and worthless after a turn."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
