@@ -28,7 +28,7 @@ docs: venv-dev  ## write anew what is made from the code: the lists of the docum
 	$(PYTHON) scripts/write_docs.py $(ARGS)
 	$(PYTHON) scripts/write_verifier.py $(ARGS)
 
-soak: venv-dev packages node  ## the long campaigns: 500 random kills, an hour of calls that come and go, 10,000 steps of lives with restores
+soak: venv-dev packages node  ## the long campaigns: canaries on every disk, 500 random kills, an hour of calls that come and go, 10,000 steps of lives with restores
 	CALLVAULT_TEST_SOAK=1 $(PYTHON) -m pytest -n 0 -m slow --timeout 7200 $(ARGS) $(TESTS)
 
 demo: venv-dev packages node  ## call, record, play, erase, verify, then talk as two, in headless Chromium; one line per step

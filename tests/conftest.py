@@ -53,6 +53,18 @@ def pytest_make_collect_report(
     return report
 
 
+TABLE = "table"  # a property of a test, whose lines are printed
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables that tests made: a plain run shows them, whichever worker made them."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, text in report.user_properties if report.when == "call" else ():
+                if name == TABLE:
+                    terminalreporter.write_line(str(text))
+
+
 @pytest.fixture(scope="session")
 def rounds() -> Callable[[int, int], int]:
     """Choose a campaign's size: ``rounds(50, 500)`` is 50, and 500 under `make soak`."""

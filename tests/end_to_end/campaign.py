@@ -85,10 +85,14 @@ async def started(
     port: int = 0,
     settings: dict[str, str] | None = None,
     environ: dict[str, str] | None = None,
+    timeout_s: float = 30.0,
 ) -> AsyncIterator[Program]:
     """`running_program` for a loop that has publishers to serve meanwhile, started quickly."""
     whole = {**SETTINGS, **(settings or {})}
-    manager = running_program(folder, port=port, settings=whole, environ=environ, start=nursery().start)
+    start = nursery().start
+    manager = running_program(
+        folder, port=port, settings=whole, environ=environ, start=start, timeout_s=timeout_s
+    )
     program = await asyncio.to_thread(manager.__enter__)
     try:
         yield program

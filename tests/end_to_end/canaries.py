@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -12,6 +13,8 @@ from urllib.parse import quote
 import numpy as np
 
 SAMPLE_BYTES = 16  # of a payload: by chance once in 2^128
+PIECE_BYTES = 16 * 1024 * 1024
+OVERLAP_BYTES = 4096  # more than the longest spelling, which would hide between two pieces
 _WINDOW = 4
 MAGICS = {
     # With what must follow, so that four bytes of ciphertext do not match by chance.
@@ -101,11 +104,13 @@ class Canaries:
         mark = (status.st_ino, status.st_size, status.st_mtime_ns)
         if self._seen.get(path) == mark:
             return []
-        whole = path.read_bytes()
-        self._seen[path] = mark
+        found: dict[tuple[int, str], None] = {}
         self.files += 1
-        self.scanned_bytes += len(whole)
-        return [Hit(path, offset, what) for offset, what in self.find(whole)]
+        for start, piece in pieces_of(path):
+            self.scanned_bytes += len(piece)
+            found |= {(start + offset, what): None for offset, what in self.find(piece)}
+        self._seen[path] = mark
+        return [Hit(path, offset, what) for offset, what in found]
 
     def _add(self, pattern: bytes, what: str) -> None:
         if pattern in self._patterns:
@@ -115,6 +120,21 @@ class Canaries:
         self._keys = np.union1d(self._keys, key)
         self._pairs[int(key[0]) & 0xFFFF] = True
         self._seen.clear()  # what was clean of the old canaries may hold the new one
+
+
+def pieces_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    """What is written in a file, in pieces that overlap: a store's disk has gigabytes, most of them holes."""
+    with path.open("rb") as file:
+        end = 0
+        while True:
+            try:
+                start = os.lseek(file.fileno(), end, os.SEEK_DATA)
+                end = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            except OSError:  # nothing but holes from here on, or it was cut short meanwhile
+                return
+            for at in range(start, end, PIECE_BYTES):
+                piece = os.pread(file.fileno(), min(end - at, PIECE_BYTES + OVERLAP_BYTES), at)
+                yield at, piece
 
 
 def spellings(text: str) -> Iterator[tuple[str, bytes]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.campaign_media import noise_clip
-from tests.end_to_end.canaries import Canaries, spellings
+from tests.end_to_end.canaries import OVERLAP_BYTES, PIECE_BYTES, Canaries, spellings
 from tests.webrtc.media import video_clip
 
 WORD = "Zoé Kanari-Vögelchen"
@@ -41,6 +41,21 @@ def test_each_frame_of_media_is_found(tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(os.urandom(100) + noise_clip().frames[number])
         assert [hit.what for hit in canaries.scan(tmp_path)] == [f"sound {number}"]
     assert canaries.scan(tmp_path) == []
+
+
+def test_a_word_is_found_in_a_disk_of_holes_and_between_two_pieces(tmp_path: Path) -> None:
+    """A store's disk is one file of gigabytes: what is written in it is read, wherever it was cut."""
+    canaries = Canaries()
+    canaries.add_word("name", WORD)
+    far, cut = 8 << 30, PIECE_BYTES - 5
+    with (tmp_path / "disk").open("wb") as disk:
+        disk.write(os.urandom(cut) + WORD.encode() + os.urandom(100))
+        disk.seek(far + 123)
+        disk.write(WORD.encode())
+        disk.truncate(32 << 30)
+    hits = canaries.scan(tmp_path)
+    assert [hit.offset for hit in hits if hit.what == "name in UTF-8"] == [cut, far + 123]
+    assert canaries.scanned_bytes < 2 * (PIECE_BYTES + OVERLAP_BYTES)
 
 
 @pytest.mark.parametrize(

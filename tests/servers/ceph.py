@@ -86,7 +86,10 @@ rgw crypt require ssl = false
 
 @dataclass(frozen=True)
 class Ceph:
-    """Where the running service answers, who may come in, and the gateway's pid for tests that stop it."""
+    """Where the running service answers, who may come in, and the gateway's pid for tests that stop it.
+
+    All that it keeps and logs lies below ``folder``.
+    """
 
     http: str
     https: str
@@ -95,6 +98,7 @@ class Ceph:
     access_key: str
     secret_key: str = field(repr=False)
     gateway_pid: int
+    folder: Path
     started_in_s: float
     admin: Callable[..., str] = field(repr=False)
 
@@ -263,6 +267,7 @@ def ceph_server(region: str = "lab-paris") -> Iterator[Ceph]:
                 access_key=access_key,
                 secret_key=secret_key,
                 gateway_pid=gateway_pid,
+                folder=folder,
                 started_in_s=time.monotonic() - started_s,
                 admin=partial(setup.tool, "radosgw-admin"),
             )

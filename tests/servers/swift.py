@@ -132,6 +132,7 @@ class Swift:
 
     http: str
     region: str
+    folder: Path
     objects: Path
     access_key: str
     secret_key: str = field(repr=False)
@@ -218,6 +219,7 @@ def swift_server(region: str = "lab-brno") -> Iterator[Swift]:
             yield Swift(
                 http=f"http://127.0.0.1:{ports['proxy']}",
                 region=region,
+                folder=folder,
                 objects=folder / "devices" / DEVICE / "objects",
                 access_key="test:tester",
                 secret_key=secret_key,

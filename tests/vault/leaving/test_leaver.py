@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -205,12 +206,16 @@ async def test_a_mail_server_that_is_away_keeps_only_the_last_notice_waiting(wor
     await require_gone(work, found.request_id)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
 @pytest.mark.usefixtures("quick_child")
-async def test_an_exit_that_dies_at_any_step_is_finished_by_the_next(tmp_path: Path) -> None:
-    """Every durable step of the export and of the end: no volume is half, the end comes once."""
+async def test_an_exit_that_dies_at_any_step_is_finished_by_the_next(
+    tmp_path: Path, rounds: Callable[[int, int], int]
+) -> None:
+    """Nine or ten steps of the export and of the end, each in `make soak`: no half volume, one end."""
     steps = await _left(tmp_path / "whole", None)
     assert steps > 40
-    for number in range(1, steps + 1, max(1, steps // 9)):
+    for number in range(1, steps + 1, rounds(max(1, steps // 9), 1)):
         await _left(tmp_path / str(number), number)
 
 

@@ -17,6 +17,8 @@ from vault.media.composing import running
 from vault.model import ErasureReason, ExportFailure, ExportFormat, ExportState, Id, MediaState, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.vault.media.workshop import Workshop
     from vault.media.exports import Export
 
@@ -167,12 +169,27 @@ async def test_a_recording_erased_in_the_last_moment_leaves_no_export(work: Work
     assert objects_of(await work.objects(), export.id) == []
 
 
-@pytest.mark.parametrize("at", range(1, 40, 9))
-async def test_a_process_that_dies_anywhere_is_taken_up_again(work: Workshop, at: int) -> None:
-    """The next start makes it anew, and no fragment or second object is left."""
+@pytest.mark.slow
+@pytest.mark.timeout(1_200)
+async def test_a_process_that_dies_anywhere_is_taken_up_again(
+    work: Workshop, rounds: Callable[[int, int], int]
+) -> None:
+    """At five or so of its steps, at each in `make soak`: the next start makes it anew.
+
+    No fragment or second object is left.
+    """
     told = await short_talk(work)
+    steps = len((await _dying_at(work, told, None)).steps)
+    assert steps > 8
+    for at in range(1, steps + 1, rounds((steps - 1) // 4, 1)):
+        assert len((await _dying_at(work, told, at)).steps) >= at
+
+
+async def _dying_at(work: Workshop, told: Talk, at: int | None) -> Wire:
+    """Make a call's export, dying at a step, and finish it in the next process; how far the first one got."""
     export = await asked(work, told.call, WAV)
-    dying = await work.reborn(Wire(at))
+    wire = Wire(at)
+    dying = await work.reborn(wire)
     async with exporter_at_work(dying):
         dying.whole_calls.exporter.enqueue(export.id)
         async with asyncio.timeout(30):
@@ -185,6 +202,7 @@ async def test_a_process_that_dies_anywhere_is_taken_up_again(work: Workshop, at
     done = await after.whole_calls.exports.get(export.id, by=work.by())
     assert done.state is ExportState.READY
     assert len(objects_of(await work.objects(), export.id)) == 2  # the file and its manifest
+    return wire
 
 
 async def test_what_kills_the_program_again_and_again_is_given_up(work: Workshop) -> None:

@@ -26,7 +26,7 @@ from vault.media.places import FINAL_SEGMENT_BYTES, media_prefix, part_associate
 from vault.model import ErasureReason, Part
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
     from storage.store import ObjectStore
@@ -114,6 +114,20 @@ class Row:
         widths = (16, 9, 42, 9, 16)
         cells = "  ".join(f"{text:{width}}" for text, width in zip(told, widths, strict=True))
         return f"{cells}  {self.keys_tried:3} keys  {self.opened} opened  {self.listed} listed  {end}"
+
+
+def table_of(rows: Sequence[Row], steps: int) -> str:
+    """Lines for people: each moment of a backup, over every crash that was tried and every way back."""
+    lines = []
+    for store, replica, moment in dict.fromkeys((row.store, row.replica, row.moment) for row in rows):
+        of = [row for row in rows if (row.store, row.replica, row.moment) == (store, replica, moment)]
+        points = len({row.crash for row in of}) - 1
+        crashes = f"no crash and {points:3} of {steps} steps"
+        counts = f"{len(of):4} restores  {sum(row.keys_tried for row in of):5} keys"
+        found = f"{sum(row.opened for row in of)} opened  {sum(row.listed for row in of)} listed"
+        end = "ok" if all(row.is_green for row in of) else "NOT AS PROMISED"
+        lines.append(f"{store:18}  {replica:4}  {moment:9}  {crashes}  {counts}  {found}  {end}")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The end of a tenant: unreadable at once, gone in bounded rounds, proven; the others notice nothing."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -136,11 +137,15 @@ async def test_rows_are_deleted_by_an_index_and_never_by_reading_the_table(
     assert any(step.startswith(f"SEARCH {table.name} USING") for step in steps)
 
 
-async def test_a_tenants_end_that_dies_at_any_step_is_finished_by_the_next(tmp_path: Path) -> None:
-    """Every durable step, one after the other."""
+@pytest.mark.slow
+@pytest.mark.timeout(1_200)
+async def test_a_tenants_end_that_dies_at_any_step_is_finished_by_the_next(
+    tmp_path: Path, rounds: Callable[[int, int], int]
+) -> None:
+    """A dozen of the durable steps, one after the other; in `make soak` every one."""
     steps = await _emptied(tmp_path / "whole", None)
     assert steps > 30
-    for number in range(1, steps + 1, max(1, steps // 12)):
+    for number in range(1, steps + 1, rounds(max(1, steps // 12), 1)):
         await _emptied(tmp_path / str(number), number)
 
 

@@ -242,7 +242,8 @@ def test_whatever_happens_what_is_kept_plays_and_what_is_erased_is_gone(
     assert Lifetimes.counted["steps"] >= lives * 2
 
 
-@pytest.mark.timeout(2_400)
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
 @pytest.mark.parametrize("half", [1, 2])  # a worker each
 @pytest.mark.usefixtures("quick_child")
 def test_thousands_of_steps_of_any_kind_leave_what_is_kept_and_nothing_that_is_erased(

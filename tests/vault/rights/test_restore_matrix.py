@@ -1,9 +1,10 @@
 """The erase/restore matrix: every store, replica, crash and backup; nothing erased opens, neighbours play.
 
-    pytest -s tests/vault/rights/test_restore_matrix.py
+    pytest tests/vault/rights/test_restore_matrix.py
 
-prints a line for each combination. By default one step of the erasure is drawn for its crash; `make soak`
-takes every step there is.
+prints a line for each store, replica and backup at its end, over all crashes and ways back; a report in a
+file (`--junit-xml`) has one for each combination. By default one step of the erasure is drawn for its crash;
+`make soak` takes every step there is.
 """
 
 from __future__ import annotations
@@ -20,39 +21,44 @@ import pytest
 from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 from storage.store import ObjectStore
-from tests.storage.conftest import Service, ceph, ceph_http, make_bucket
-from tests.vault.rights.matrix import MOMENTS, WAYS, Combination, Places, Row
+from tests.conftest import TABLE
+from tests.storage.conftest import Service, ceph, ceph_http, make_bucket, swift, swift_http
+from tests.vault.rights.matrix import MOMENTS, WAYS, Combination, Places, Row, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["ceph", "ceph_http", "make_bucket"]
+__all__ = ["ceph", "ceph_http", "make_bucket", "swift", "swift_http"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3_600), pytest.mark.usefixtures("quick_child")]
 Maker = Callable[[str], Awaitable[ObjectStore]]
-
-
-@pytest.fixture(scope="module")
-def table(record_testsuite_property: Callable[[str, object], None]) -> Iterator[list[Row]]:
-    """The rows of all combinations, printed and put into the report at the end."""
-    rows: list[Row] = []
-    yield rows
-    green = sum(row.is_green for row in rows)
-    text = "\n".join([*(str(row) for row in rows), f"{len(rows)} combinations, {green} as promised"])
-    print(f"\n{text}")  # noqa: T201  # what `pytest -s` is for
-    record_testsuite_property("erase_restore_matrix", text)
+REPLICAS = ["none", "up", "away", "lost"]
 
 
 async def filled(
-    folder: Path, make: Callable[[Path], Maker], name: str, replica: str, rows: list[Row], *, whole: bool
+    folder: Path,
+    make: Callable[[Path], Maker],
+    name: str,
+    replica: str,
+    tell: Callable[[str, object], None],
+    *,
+    whole: bool,
 ) -> None:
-    """The rows of one store and one fate of its replica: without a crash, then with one at a step or all."""
-    counted = await one(folder / "counted", make, name, replica, None, rows)
+    """The rows of one store and one fate of its replica: without a crash, then with one at a step or all.
+
+    What came of it is told in any case: lines for the end of the run, and each row for the report in a file.
+    """
+    rows: list[Row] = []
+    counted: list[str] = []
     chance = random.Random(int(os.environ.get("CALLVAULT_TEST_SEED", "0")) or None)
-    steps = range(1, len(counted) + 1)
-    for dies_at in steps if whole else [chance.choice(steps)]:
-        await one(folder / f"at{dies_at}", make, name, replica, dies_at, rows)
+    try:
+        counted = await one(folder / "counted", make, name, replica, None, rows)
+        steps = range(1, len(counted) + 1)
+        for dies_at in steps if whole else [chance.choice(steps)]:
+            await one(folder / f"at{dies_at}", make, name, replica, dies_at, rows)
+    finally:
+        tell(TABLE, table_of(rows, len(counted)))
+        tell("erase_restore_matrix", "\n".join(str(row) for row in rows))
 
 
 async def one(
@@ -68,9 +74,12 @@ async def one(
     return combination.steps
 
 
-@pytest.mark.parametrize("replica", ["none", "up", "away", "lost"])
+@pytest.mark.parametrize("replica", REPLICAS)
 async def test_nothing_erased_comes_back_from_any_backup_over_files(
-    tmp_path: Path, replica: str, table: list[Row], rounds: Callable[[int, int], int]
+    tmp_path: Path,
+    replica: str,
+    record_property: Callable[[str, object], None],
+    rounds: Callable[[int, int], int],
 ) -> None:
     """A folder, alone or with a replica that is up, away and back later, or lost for good and replaced."""
 
@@ -80,29 +89,49 @@ async def test_nothing_erased_comes_back_from_any_backup_over_files(
 
         return place
 
-    await filled(tmp_path, make, "files", replica, table, whole=rounds(0, 1) == 1)
+    await filled(tmp_path, make, "files", replica, record_property, whole=rounds(0, 1) == 1)
+
+
+def in_buckets(of: Service, make_bucket: Callable[..., str], *, versioned: bool) -> Callable[[Path], Maker]:
+    """Each place a bucket of its own."""
+
+    def make(_folder: Path) -> Maker:
+        async def place(_name: str) -> ObjectStore:
+            bucket = make_bucket(of, is_versioned=versioned)
+            return await S3Store.create(replace(of.settings, bucket=bucket), of.credentials)
+
+        return place
+
+    return make
 
 
 @pytest.mark.ceph
 @pytest.mark.parametrize("versions", ["off", "on"])
-@pytest.mark.parametrize("replica", ["none", "away"])
+@pytest.mark.parametrize("replica", REPLICAS)
 async def test_nothing_erased_comes_back_from_any_backup_over_s3(
     tmp_path: Path,
     replica: str,
     versions: str,
-    table: list[Row],
+    record_property: Callable[[str, object], None],
     rounds: Callable[[int, int], int],
     ceph_http: Service,  # the fixture itself
     make_bucket: Callable[..., str],
 ) -> None:
-    """A real gateway, with and without versions of its objects, alone or with a replica."""
+    """A real gateway, with and without versions of its objects, alone or with a replica of any fate."""
+    make = in_buckets(ceph_http, make_bucket, versioned=versions == "on")
+    whole = rounds(0, 1) == 1
+    await filled(tmp_path, make, f"ceph, versions {versions}", replica, record_property, whole=whole)
 
-    def make(_folder: Path) -> Maker:
-        async def place(_name: str) -> ObjectStore:
-            bucket = make_bucket(ceph_http, is_versioned=versions == "on")
-            settings = replace(ceph_http.settings, bucket=bucket)
-            return await S3Store.create(settings, ceph_http.credentials)
 
-        return place
-
-    await filled(tmp_path, make, f"s3, versions {versions}", replica, table, whole=rounds(0, 1) == 1)
+@pytest.mark.parametrize("replica", ["none", "away"])
+async def test_nothing_erased_comes_back_from_any_backup_over_swift(
+    tmp_path: Path,
+    replica: str,
+    record_property: Callable[[str, object], None],
+    rounds: Callable[[int, int], int],
+    swift_http: Service,  # the fixture itself
+    make_bucket: Callable[..., str],
+) -> None:
+    """The second opinion, with versions."""
+    make = in_buckets(swift_http, make_bucket, versioned=True)
+    await filled(tmp_path, make, "swift, versions on", replica, record_property, whole=rounds(0, 1) == 1)
