@@ -12,7 +12,7 @@ from tests.end_to_end.fake_devices import is_what_was_shown
 from tests.end_to_end.program import running_program
 from tests.end_to_end.two_engines import Stand, stand
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 BACK_WITHIN_S = 55.0
 START_WITHIN_S = 90.0  # two browsers that code pictures leave little of a small machine
 TROUBLE = "document.querySelector('call-button').shadowRoot.querySelector('.trouble:not(.stopping)')"
