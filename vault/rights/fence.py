@@ -105,9 +105,14 @@ class Fence:
             yield names
 
     async def _without_row(self) -> AsyncIterator[Sequence[str]]:
-        """Name what the ledger says is shredded and no row knows: made and erased after the main copy."""
+        """Name what the ledger says is shredded and rows do not: made after the copy, or asked for before it.
+
+        The ledger is right: it was told to whoever asked.
+        """
         last = -1
-        known = exists().where(erasures.c.object_id == leaves.c.object_id)
+        known = exists().where(
+            erasures.c.object_id == leaves.c.object_id, erasures.c.state != ErasureState.REQUESTED.value
+        )
         shredded = select(leaves.c.leaf_index, leaves.c.leaf).where(is_shredded, ~known)
         while True:
             query = shredded.where(leaves.c.leaf_index > last).order_by(leaves.c.leaf_index)

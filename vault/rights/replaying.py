@@ -194,14 +194,19 @@ def _evidence(shredded: Leaf) -> dict[str, Any]:
 
 
 async def _take_over(connection: AsyncConnection, shredded: Leaf) -> None:
-    """Take over in which epoch a key was forgotten: an erasure from before the copy has an older one."""
+    """Take over that an erasure had begun, so that no hold keeps it, and the epoch of the key that it forgot.
+
+    One from before the copy has an older epoch.
+    """
     names = candidates(shredded["object"], (*WITH_A_KEY, "ten"))
     pending = erasures.c.state != ErasureState.COMPLETE.value
     query = select(erasures).where(erasures.c.object_id.in_(names), pending)
     row = (await connection.execute(query)).first()
-    if row is None or "epoch" not in shredded or (row.epoch or 0) >= int(shredded["epoch"]):
+    if row is None:
         return
-    values = {"evidence": {**row.evidence, **_evidence(shredded)}, "epoch": int(shredded["epoch"])}
+    values: dict[str, Any] = {"begun_at": row.begun_at or from_text(shredded["time"])}
+    if "epoch" in shredded and (row.epoch or 0) < int(shredded["epoch"]):
+        values |= {"evidence": {**row.evidence, **_evidence(shredded)}, "epoch": int(shredded["epoch"])}
     await connection.execute(update(erasures).where(erasures.c.object_id == row.object_id).values(values))
 
 

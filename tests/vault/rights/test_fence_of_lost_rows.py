@@ -12,7 +12,7 @@ from tests.vault.media.workshop import Workshop
 from tests.vault.rights.test_fence import _replace, copied, fence_of, kept, set_back
 from vault.db.ledger_tables import is_shredded, leaves
 from vault.db.tables import erasures
-from vault.errors import KeyForgottenError
+from vault.errors import ConflictError, KeyForgottenError
 from vault.model import ErasureReason, HoldGround, new_id
 from vault.rights.holds import NewHold
 
@@ -36,6 +36,27 @@ async def test_what_no_row_knows_any_more_stays_forgotten_when_the_key_store_is_
             await fence_of(again).let_through()
             with pytest.raises(KeyForgottenError):
                 await again.keys.data_key(tenant_id=again.tenant_id, object_id=begun.media_id)
+
+
+async def test_no_hold_keeps_what_the_ledger_says_is_shredded(kept: Workshop, tmp_path: Path) -> None:
+    """Behind a restore it is only asked for again; it had begun, so its key cannot come back under a hold."""
+    begun = await kept.ready()
+    asked = await kept.requests.of_media(begun.media_id, ErasureReason.VISITOR_REQUEST, by=kept.by())
+    copy = await copied(kept, tmp_path / "older")
+    assert await kept.keeper.turn() == 0
+    await kept.checkpoints.publish_now()
+    hold = NewHold(begun.media_id, HoldGround.LEGAL_CLAIM, "why", kept.clock.now() + timedelta(days=3))
+    async with set_back(kept, copy, tmp_path / "back", "main.db") as back:
+        await fence_of(back).let_through()
+        with pytest.raises(ConflictError, match="has begun"):
+            await back.custody.holds.place(hold, by=back.by())
+        await back.checkpoints.publish_now()
+        async with set_back(back, copy, tmp_path / "again", "keys.db") as again:
+            await fence_of(again).let_through()
+            with pytest.raises(KeyForgottenError):
+                await again.keys.data_key(tenant_id=again.tenant_id, object_id=begun.media_id)
+            assert await again.keeper.turn() == 0
+            assert (await again.requests.get(asked.id, by=again.by())).complete
 
 
 async def test_what_is_shredded_is_found_by_an_index_and_never_by_reading_the_ledger(work: Workshop) -> None:
