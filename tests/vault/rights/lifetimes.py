@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import shutil
-import sqlite3
-from contextlib import AsyncExitStack, closing, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -21,14 +20,17 @@ from sqlalchemy import select
 from crypto.notes import open_checkpoint
 from storage.errors import AbsentError
 from storage.filesystem import FilesystemStore
-from tests.vault.keys.test_turning import Copied
+from storage.memory import MemoryStore
+from tests.vault.backups.test_backups import backups_of
 from tests.vault.media.crashes import Crash, Wire
 from tests.vault.media.workshop import Workshop, begin_work, open_ground, scene
+from tests.vault.rights.database_files import copy_databases, epochs_in, replace_database
 from vault.clock import TurnableClock
 from vault.db.key_tables import data_keys
 from vault.db.tables import erasures, leaves, media
 from vault.errors import ConflictError, ErasedError, LedgerBrokenError, RestrictedError
 from vault.keys.epochs import EpochState
+from vault.keys.file_provider import FileKeyProvider
 from vault.keys.provider import EpochKeyState
 from vault.keys.turning import Turn, TurnParts, TurnRules
 from vault.ledger.checkpoints import PUBLISHED
@@ -114,6 +116,7 @@ class Life:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.copies = (MemoryStore(country="FR"), MemoryStore(country="FR"))  # of the key store
         self.clock = TurnableClock(START)
         self.items: dict[str, Item] = {}
         self.state, self.published = State(), State()
@@ -323,14 +326,17 @@ class Life:
         return False
 
     async def turn_epoch(self, dies_at: int | None) -> None:
-        """Every key moves on, and the old epoch's key is destroyed."""
+        """Every key moves on, two backups of the key store are made, the old epoch's key is destroyed."""
 
         async def turn(at: Workshop) -> None:
-            parts = TurnParts(at.key_database, at.keys, self.clock, Copied(), at.ends)
+            backups = backups_of(at, *self.copies)
+            parts = TurnParts(at.key_database, at.keys, self.clock, backups, at.ends)
             turn = Turn(parts, TurnRules(0, timedelta(0), 2))
             standing = await at.keys.epochs.all()
             if all(one.state in {EpochState.CURRENT, EpochState.DESTROYED} for one in standing):
                 await turn.begin()
+            await turn.carry(grace=timedelta(0))
+            self.clock.turn(timedelta(milliseconds=5))  # a backup from after it is younger
             await turn.carry(grace=timedelta(0))
 
         await self.crashed(turn, dies_at)
@@ -345,7 +351,7 @@ class Life:
             await database.forget_traces()
         self._backups += 1
         folder = self.root / f"past{self._backups}"
-        await asyncio.to_thread(_copy, self.root / "vault", folder, DATABASES)
+        await asyncio.to_thread(copy_databases, self.root / "vault", folder, DATABASES)
         self.past.append(Past(folder, copy.deepcopy(self.state), await self.leaves()))
 
     async def restore(
@@ -403,7 +409,7 @@ class Life:
         await self._opened.aclose()
         for past, name in ((main, "main.db"), (keys, "keys.db")):
             if past is not None:
-                await asyncio.to_thread(_replace, self.root / "vault", past.folder, name)
+                await asyncio.to_thread(replace_database, self.root / "vault", past.folder, name)
         await self._open()
         self.work = Workshop(self.ground, Wire(), self.work.tenant_id)
         await self.work.keys.start()
@@ -435,9 +441,10 @@ class Life:
             self.published, self._noted = copy.deepcopy(self.state), head.size
 
     async def opens(self, keys: Past) -> bool:
-        """Whether the epochs of a backup's keys still live."""
-        number = await asyncio.to_thread(_epochs_in, keys.folder / "keys.db")
-        states = [await self.work.keys.epochs.key_state(epoch) for epoch in number]
+        """Whether the ring has the keys of a backup's epochs; the key store of now may not know them."""
+        numbers = await asyncio.to_thread(epochs_in, keys.folder / "keys.db")
+        ring = FileKeyProvider.open(self.ground.root_key)
+        states = [await ring.state(epoch) for epoch in numbers]
         return all(state is EpochKeyState.USABLE for state in states)
 
     async def _asked(self, *states: ErasureState) -> set[str]:
@@ -480,20 +487,3 @@ def fence_of(work: Workshop) -> Fence:
     """The fence before a workshop's doors."""
     replay = Replay(work.requests, work.clock)
     return Fence(work.database, work.keys, work.ledger, work.checkpoints, replay)
-
-
-def _copy(source: Path, target: Path, names: tuple[str, ...]) -> None:
-    target.mkdir()
-    for name in names:
-        shutil.copy(source / name, target / name)
-
-
-def _replace(folder: Path, source: Path, name: str) -> None:
-    for path in folder.glob(f"{name}*"):
-        path.unlink()
-    shutil.copy(source / name, folder / name)
-
-
-def _epochs_in(path: Path) -> list[int]:
-    with closing(sqlite3.connect(path)) as connection:
-        return [row[0] for row in connection.execute("SELECT DISTINCT epoch FROM data_keys")]

@@ -12,7 +12,8 @@ from storage.filesystem import FilesystemStore
 from storage.read_only import ReadOnlyStore
 from tests.vault.media.crashes import Wire
 from tests.vault.media.workshop import Workshop, open_ground
-from tests.vault.rights.lifetimes import DATABASES, Item, Life, Past, _replace, fence_of, is_earlier
+from tests.vault.rights.database_files import replace_database
+from tests.vault.rights.lifetimes import DATABASES, Item, Life, Past, fence_of, is_earlier
 from vault.errors import (
     ErasedError,
     KeyForgottenError,
@@ -144,7 +145,7 @@ async def look_back(life: Life, past: Past, which: tuple[str, ...]) -> None:
     await asyncio.to_thread(shutil.copytree, life.root / "vault", folder)
     try:
         for name in which:
-            await asyncio.to_thread(_replace, folder, past.folder, name)
+            await asyncio.to_thread(replace_database, folder, past.folder, name)
         store: Any = ReadOnlyStore(await FilesystemStore.create(life.root / "objects", country="FR"))
         async with open_ground(folder, store=store, clock=life.clock) as ground:
             work = Workshop(ground, Wire(), life.tenants[0])
