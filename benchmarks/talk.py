@@ -163,11 +163,13 @@ def _line(name: str, value: float, unit: str, against: str, goal: float, *, met:
 
 
 def run() -> Iterator[dict[str, object]]:
-    """Twenty calls; one looked at beside as many as leave the core room; one through stock aiortc."""
+    """Twenty calls, one looked at beside them and beside as many as leave the core room; one through stock."""
     with tempfile.TemporaryDirectory(prefix="callvault-bench-") as name:
-        talked = measured_talk(Path(name) / "talk", CALLS)
+        talked = measured_talk(Path(name) / "talk", CALLS, with_probe=True)
         beside = max(1, min(CALLS, int(ROOM / talked.core)))
-        looked = measured_talk(Path(name) / "looked", beside, with_probe=True)
+        probes = {CALLS: talked.probe}
+        if beside < CALLS:
+            probes[beside] = measured_talk(Path(name) / "looked", beside, with_probe=True).probe
         (Path(name) / "stock").mkdir()
         with on_core(CALLER_CORE):
             stock = uvloop.run(relayed(Path(name) / "stock"))
@@ -199,7 +201,8 @@ def run() -> Iterator[dict[str, object]]:
         GOAL_MIB,
         met=talked.memory_mib < GOAL_MIB,
     )
-    yield from _probed(looked.probe, f"beside {beside} calls")
+    for calls, probe in probes.items():
+        yield from _probed(probe, f"beside {calls} calls")
 
 
 def _probed(probe: dict[str, float], what: str) -> Iterator[dict[str, object]]:
