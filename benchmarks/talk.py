@@ -163,7 +163,7 @@ def _line(name: str, value: float, unit: str, against: str, goal: float, *, met:
 
 
 def run() -> Iterator[dict[str, object]]:
-    """Twenty calls, one looked at beside them and beside as many as leave the core room; one through stock."""
+    """Twenty calls, one looked at beside them, and beside as many as leave room; one through stock aiortc."""
     with tempfile.TemporaryDirectory(prefix="callvault-bench-") as name:
         talked = measured_talk(Path(name) / "talk", CALLS, with_probe=True)
         beside = max(1, min(CALLS, int(ROOM / talked.core)))
