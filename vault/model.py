@@ -3,9 +3,9 @@
 import os
 import re
 import time
-import uuid
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NewType, TypeVar
 
 from vault.errors import IllegalMoveError
@@ -67,12 +67,14 @@ def is_id(text: str, prefix: str | None = None) -> bool:
     return found is not None and prefix in {None, found.group(1)}
 
 
+@lru_cache(maxsize=4_096)  # a record's names are asked for several times, a million times in a turn
 def uuid_of(identifier: str) -> str:
     """Give the canonical UUID inside an identifier, as it stands in associated data and leaves."""
     found = _ID.fullmatch(identifier)
     if found is None:
         raise ValueError("not an identifier")
-    return str(uuid.UUID(hex=found.group(2)))
+    digits = found.group(2)
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class CallState(StrEnum):

@@ -6,7 +6,19 @@ no page behind in the file.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    false,
+    text,
+)
 
 from vault.db.columns import ID_LENGTH
 from vault.db.types import Json, Moment
@@ -72,12 +84,20 @@ data_keys: Final = Table(
     Column("object_id", String(ID_LENGTH), primary_key=True),
     Column("gen", Integer, primary_key=True, autoincrement=False),
     Column("tenant_id", String(ID_LENGTH), nullable=False, index=True),
-    Column("epoch", Integer, nullable=False, index=True),
+    Column("epoch", Integer, nullable=False),
     # Under the tenant's key, 66 bytes; sealed to the epoch's recovery key, 1,206.
     Column("wrapped", LargeBinary, nullable=False),
-    Column("in_recovery", Boolean, nullable=False, server_default=false(), index=True),
+    Column("in_recovery", Boolean, nullable=False, server_default=false()),
     Column("commitment", LargeBinary(32), nullable=False),
     Column("sealed_bytes", BigInteger, nullable=True),
     Column("sealed_sha256", LargeBinary(32), nullable=True),
     Column("created_at", Moment, nullable=False),
+    Index(None, "epoch", "object_id", "gen"),  # a turn goes through an epoch in this order
+    Index(
+        "ix_data_keys_waiting",
+        "object_id",
+        "gen",
+        sqlite_where=text("in_recovery IS 1"),
+        postgresql_where=text("in_recovery IS true"),
+    ),
 )

@@ -150,6 +150,19 @@ class Epochs:
             raise ConfigurationError("the key store has no current epoch; start the program once")
         return epoch
 
+    async def current_of_each(self, tenant_ids: Collection[str]) -> Mapping[str, int]:
+        """Name the epoch of each of these tenants, as ``current_of``; two questions for a page of records."""
+        own = select(tenant_holders.c.tenant_id, tenant_holders.c.holder)
+        query = select(epochs.c.holder, epochs.c.epoch).where(epochs.c.state == EpochState.CURRENT.value)
+        async with self._database.read() as connection:
+            found = await connection.execute(own.where(tenant_holders.c.tenant_id.in_(tenant_ids)))
+            holder = {row.tenant_id: row.holder for row in found}
+            current = {row.holder: row.epoch for row in await connection.execute(query)}
+        named = {tenant_id: current.get(holder.get(tenant_id, DEFAULT_HOLDER)) for tenant_id in tenant_ids}
+        if None in named.values():
+            raise ConfigurationError("the key store has no current epoch; start the program once")
+        return {tenant_id: epoch for tenant_id, epoch in named.items() if epoch is not None}
+
     async def current_of(self, tenant_id: str) -> int:
         """Name the epoch that a tenant's new keys go to; ConfigurationError before the first start."""
         return await self.current(await self.holder_of(tenant_id))

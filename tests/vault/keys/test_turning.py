@@ -21,7 +21,7 @@ from vault.keys.file_provider import FileKeyProvider
 from vault.keys.provider import Destruction, EpochKeyState
 from vault.keys.ring_file import RingFile
 from vault.keys.store import KeyStore
-from vault.keys.turning import Copies, Ends, Turn, TurnParts, TurnRules
+from vault.keys.turning import Copies, Ends, Turn, TurnParts, TurnRules, page_of
 from vault.model import Id, new_id
 
 DAY = timedelta(days=1)
@@ -324,6 +324,17 @@ async def test_no_key_ends_by_a_clock_that_is_not_believed(tmp_path: Path) -> No
         assert (await states(work), told.ends) == ([EpochState.RETIRED, EpochState.CURRENT], [])
         await turn.carry(by_time=True)
         assert told.ends == [1]
+
+
+async def test_a_page_of_records_is_found_by_an_index_and_never_sorted(work: Workshop) -> None:
+    """Of a million keys a thousand pages: one that reads them all for each page takes hours."""
+    async with work.key_database.read() as connection:
+        compiled = page_of(1, ("rec_", 1)).compile(
+            dialect=connection.dialect, compile_kwargs={"literal_binds": True}
+        )
+        plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")).all()
+    (step,) = [str([*row][3]) for row in plan]
+    assert step.startswith("SEARCH data_keys USING INDEX ix_data_keys_epoch_object_id_gen (epoch=? AND (")
 
 
 async def test_a_record_that_nobody_can_open_holds_the_turn_up_and_is_named(work: Workshop) -> None:
