@@ -165,7 +165,7 @@ class Epochs:
 
     async def current_of(self, tenant_id: str) -> int:
         """Name the epoch that a tenant's new keys go to; ConfigurationError before the first start."""
-        return await self.current(await self.holder_of(tenant_id))
+        return (await self.current_of_each([tenant_id]))[tenant_id]
 
     async def holders(self) -> Sequence[str]:
         """Name the holders that keys lie with, the deployment's own first."""

@@ -54,6 +54,18 @@ def test_a_sheet_that_was_seen_gives_way_to_another(config: Path, cli: Cli) -> N
     assert sheet_in(cli("keys", "sheet", "-c", config).err) == sheet_in(ended.err)
 
 
+def test_no_word_is_taken_for_an_epoch_that_does_not_wait(config: Path, cli: Cli) -> None:
+    """The current one's key is there; one that never was has none, and nothing changes."""
+    assert cli("keys", "init", "-c", config).code == 0
+    assert cli("migrate", "-c", config).code == 0
+    before = cli("keys", "status", "-c", config, "--json").out
+    for epoch, says in (("1", "retired"), ("9", "no epoch 9")):
+        ended = cli("keys", "gone", epoch, "-c", config)
+        assert ended.code != 0
+        assert says in ended.err
+    assert cli("keys", "status", "-c", config, "--json").out == before
+
+
 def slipped(sheet: str) -> str:
     """A sheet with one letter wrong in its first line."""
     return sheet[:3] + ("1" if sheet[3] == "0" else "0") + sheet[4:]

@@ -6,10 +6,9 @@ import { icon } from "../shared/icons.js";
 import { CallClock } from "./call_clock.js";
 import { SideView } from "./companion.js";
 import { el, say } from "./dom.js";
+import { keyTargets } from "./waveform.js";
 import { language, t } from "./words.js";
 
-const ARROW_S = 5;
-const PAGE_S = 30;
 const STEP_S = 10;
 const SPEEDS = [0.5, 1, 1.25, 1.5, 2];
 
@@ -69,18 +68,7 @@ export class CallPlayer {
   key(event) {
     const on = /** @type {HTMLElement} */ (event.target);
     if (event.altKey || event.ctrlKey || event.metaKey || on.closest("select, .link")) return;
-    const [now, { totalS }] = [this.clock.nowS, this.clock];
-    /** @type {Record<string, number>} */
-    const targets = {
-      ArrowLeft: now - ARROW_S,
-      ArrowDown: now - ARROW_S,
-      ArrowRight: now + ARROW_S,
-      ArrowUp: now + ARROW_S,
-      PageDown: now - PAGE_S,
-      PageUp: now + PAGE_S,
-      Home: 0,
-      End: totalS,
-    };
+    const targets = keyTargets(this.clock.nowS, this.clock.totalS);
     if (event.key === " " && !on.closest("button")) this.toggle();
     else if (event.key in targets) this.clock.seek(targets[event.key]);
     else return;

@@ -12,6 +12,25 @@ const LOUDEST = 255; // peaks are bytes
 const HEIGHT_PX = 72;
 const LANE_PX = 48; // as one of several sides
 
+/**
+ * Where the keys of a slider over time lead.
+ * @param {number} now  in seconds, as all of these
+ * @param {number} end
+ * @returns {Record<string, number>}
+ */
+export function keyTargets(now, end) {
+  return {
+    ArrowLeft: now - ARROW_S,
+    ArrowDown: now - ARROW_S,
+    ArrowRight: now + ARROW_S,
+    ArrowUp: now + ARROW_S,
+    PageDown: now - PAGE_S,
+    PageUp: now + PAGE_S,
+    Home: 0,
+    End: end,
+  };
+}
+
 /** A slider over a media element, drawn from peaks the server computed: the media itself is never read for it. */
 export class Waveform {
   /**
@@ -131,18 +150,8 @@ export class Waveform {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const [now, end] = [this.media.currentTime, this.#lengthS()];
-    /** @type {Record<string, number>} */
-    const targets = {
-      ArrowLeft: now - ARROW_S,
-      ArrowDown: now - ARROW_S,
-      ArrowRight: now + ARROW_S,
-      ArrowUp: now + ARROW_S,
-      PageDown: now - PAGE_S,
-      PageUp: now + PAGE_S,
-      Home: 0,
-      End: end,
-    };
+    const end = this.#lengthS();
+    const targets = keyTargets(this.media.currentTime, end);
     if (event.altKey || event.ctrlKey || event.metaKey || !(event.key in targets)) return;
     event.preventDefault();
     this.media.currentTime = Math.min(Math.max(0, targets[event.key]), end);
