@@ -47,7 +47,7 @@ from vault.settings import DEFAULT_HOLDER
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 1_000  # records in one transaction: some ten milliseconds of the one writer, and of the loop
+BATCH: Final = 250  # records in one transaction: some milliseconds of the one writer, and of the loop
 LOOK_EVERY_S: Final = 60.0
 LOOK_AGAIN_EVERY_S: Final = 3_600.0  # at keys that ended: one call of a service for each, for ever
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
